@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Records that the kernel hands to user space. Decoders are generated from these structs by
+ * tools/btf2ts.ts; a change here needs `npm run gen`.
+ *
+ * Every field is aligned and every gap is a named, zeroed field, because user space reads the
+ * records in place. Times are nanoseconds of CLOCK_MONOTONIC (bpf_ktime_get_ns). Addresses are
+ * 16 bytes in network order, IPv4 as ::ffff:a.b.c.d. Ports are in host order.
+ */
+#ifndef FLOWSPAN_EVENTS_H
+#define FLOWSPAN_EVENTS_H
+
+#define COMM_LEN 16
+
+enum record_type {
+	RECORD_CONNECTION = 1,
+	RECORD_PAYLOAD = 2,
+};
+
+/* As ROW_STATES, ROLES and CLOSE_REASONS in pipeline/flows/schema.ts. */
+enum conn_state { CONN_OPEN = 0, CONN_CLOSED = 2 };
+enum conn_role { ROLE_CLIENT = 0, ROLE_SERVER = 1 };
+enum close_reason {
+	CLOSE_NONE = 0,
+	CLOSE_FIN = 1,
+	CLOSE_RST_SENT = 2,
+	CLOSE_RST_RECEIVED = 3,
+	CLOSE_TIMEOUT = 4,
+	CLOSE_REFUSED = 5,
+	CLOSE_UNREACHABLE = 6,
+	CLOSE_ABORTED = 7,
+};
+
+enum direction { DIRECTION_RECEIVED = 0, DIRECTION_SENT = 1 };
+
+enum conn_flag {
+	/* flow_id is made from addresses, ports and start: there is no pair of ISNs */
+	CONN_ID_LOCAL = 1,
+};
+
+enum payload_flag {
+	/* user memory could not be read: len is known, the bytes are not */
+	PAYLOAD_FAULT = 1,
+};
+
+/* A connection was established, or has ended. */
+struct conn_record {
+	__u8 type;
+	__u8 state;
+	__u8 role;
+	__u8 close_reason;
+	__u8 flags;
+	__u8 pad[3];
+	/* unique while the kernel runs; the same in the socket's payload records */
+	__u64 conn_id;
+	__u64 flow_id;
+	/* start: SYN sent (client), SYN taken (server). 0: not known, or did not happen */
+	__u64 start_ns;
+	__u64 established_ns;
+	__u64 end_ns;
+	__u64 cgroup_id;
+	__u64 bytes_sent;
+	__u64 bytes_received;
+	__u32 netns;
+	/* of connect(), or of the first read or write; tid is of connect() alone */
+	__u32 pid;
+	__u32 tid;
+	__u32 isn_client;
+	__u32 isn_server;
+	__u32 segs_out;
+	__u32 segs_in;
+	__u32 retrans;
+	__u32 syn_retries;
+	__u32 lost;
+	__u32 srtt_us;
+	__u32 rttvar_us;
+	__u32 min_rtt_us;
+	__u16 local_port;
+	__u16 remote_port;
+	__u8 local_addr[16];
+	__u8 remote_addr[16];
+	char comm[COMM_LEN];
+};
+
+/*
+ * A piece of one direction of a stream, in stream order. `captured` bytes of it follow the struct:
+ * all of a short piece, the beginning of a long one that may hold a message's head, else none.
+ */
+struct payload_record {
+	__u8 type;
+	__u8 direction;
+	__u8 role;
+	__u8 flags;
+	/* bytes in the piece, and how many of them follow */
+	__u32 len;
+	__u32 captured;
+	__u32 pid;
+	/* the thread that read or wrote */
+	__u32 tid;
+	/* the connection at this moment */
+	__u32 srtt_us;
+	__u32 min_rtt_us;
+	__u32 retrans;
+	__u64 conn_id;
+	/* position of the piece's first byte in its direction's stream, from 0 */
+	__u64 offset;
+	__u64 time_ns;
+	/* the last bytes of the piece, right-aligned, so that a chunked body's end can be seen */
+	__u8 tail[8];
+};
+
+/*
+ * Counters in an array map that user space maps read-only: one __u64 an index. What is in must be
+ * out or lost: events_x = records_x + lost_x.
+ */
+enum counter {
+	COUNTER_CONN_EVENTS = 0,
+	COUNTER_CONN_LOST_RING = 1,
+	COUNTER_PAYLOAD_EVENTS = 2,
+	COUNTER_PAYLOAD_LOST_RING = 3,
+	/* the socket's state could not be stored: its connection is not followed */
+	COUNTER_CONN_LOST_STORAGE = 4,
+	/* connections of flowspan itself, left out */
+	COUNTER_CONN_OWN = 5,
+	COUNTER_PAYLOAD_FAULT = 6,
+	COUNTER_MAX = 16,
+};
+
+#endif

@@ -1,0 +1,226 @@
+/**
+ * The contract of flowspan's components. Read this file first.
+ *
+ * A pipeline carries one signal from its receivers through its processors to its exporters. A
+ * connector is an exporter of one pipeline and a receiver of another, often of another signal.
+ * An extension stands beside the pipelines. Kinds, ids and life cycle are the OpenTelemetry
+ * Collector's; the signal `flows` is ours.
+ *
+ *     receiver ──▶ processor ──▶ processor ──▶ exporter
+ *                                        └───▶ connector ──▶ processor ──▶ exporter
+ *
+ * The graph is built backwards, so a component gets what stands after it (`next`) when it is
+ * created, and never looks for it later.
+ */
+import type { Logger } from 'pino'
+import type { ZodType } from 'zod'
+import type { FlowBatch } from './flows/batch.ts'
+import type { Ledger } from './ledger.ts'
+import type { OtlpBatch } from './otlp/batch.ts'
+import type { Outcome } from './outcome.ts'
+
+/** What a pipeline can carry. */
+export const SIGNALS = ['flows', 'traces', 'metrics', 'logs'] as const
+export type Signal = (typeof SIGNALS)[number]
+
+/** Flows travel as columns; the OTLP signals as the bytes of an OTLP export request. */
+export interface SignalData {
+  flows: FlowBatch
+  traces: OtlpBatch
+  metrics: OtlpBatch
+  logs: OtlpBatch
+}
+
+/** What every component can do. */
+export interface Component {
+  /**
+   * Begins the component's work: opens files, sockets, timers. Called once, after everything that
+   * stands behind this component in its pipelines has started, so data may flow at once.
+   * A failure is thrown, with a message that names the option to change: it ends the start-up.
+   */
+  start?(host: Host): void | Promise<void>
+
+  /**
+   * Ends the component's work. When the promise resolves, everything the component held has been
+   * handed to `next` or counted as lost, and no timer or handle of it keeps the process alive.
+   * Must be safe without `start`, safe twice, and safe after a `start` that threw.
+   * Receivers are shut down first, exporters last, so `next` is still there.
+   */
+  shutdown?(): Promise<void>
+
+  /** Items taken in and not yet passed on: the `held` of the ledger. Cheap, callable at any time. */
+  held?(): number
+}
+
+/** Takes data of one signal. */
+export interface Consumer<S extends Signal = Signal> {
+  /**
+   * Whether `consume` may change the data it is given. The fan-out before it then gives it a copy
+   * of its own, unless it is the only one to see the data.
+   */
+  readonly mutates: boolean
+
+  /**
+   * Takes one batch. With `ok` the data belongs to the consumer and the caller must not touch it
+   * again; with any other outcome nothing was taken and the caller still owns it.
+   * Answers synchronously wherever that is possible. Never throws on account of the data.
+   */
+  consume(data: SignalData[S]): Outcome | Promise<Outcome>
+}
+
+/** Gets data into a pipeline: from the kernel, the network, a file. A noun. */
+export type Receiver = Component
+
+/** Takes data, changes or watches it, passes it on to the `next` it was created with. A verb. */
+export interface Processor<S extends Signal = Signal> extends Component, Consumer<S> {}
+
+/** Takes data out of the process. A noun. */
+export interface Exporter<S extends Signal = Signal> extends Component, Consumer<S> {}
+
+/** The last of one pipeline and the first of another. A noun: what it makes. */
+export interface Connector<S extends Signal = Signal> extends Component, Consumer<S> {}
+
+/** Serves the whole process: health, storage, authentication. Starts first, stops last. */
+export type Extension = Component
+
+/** What a component may ask of the service it runs in, from `start` on. */
+export interface Host {
+  /** The running extension with this id, or undefined. */
+  extension(id: string): Extension | undefined
+  /** Reports that the component cannot go on: the service shuts down in order and exits 1. */
+  fatal(error: Error): void
+}
+
+/** What code gives to a component; what the user gives to it is its config. */
+export interface Settings {
+  /** `type` or `type/name`, as written in the configuration. */
+  readonly id: string
+  /** Logs with the component's kind and id. */
+  readonly logger: Logger
+  /** Where the component accounts for each item that it does not pass on. */
+  readonly ledger: Ledger
+  /** flowspan's version, for user agents and scope versions. */
+  readonly version: string
+  /** What the privileged parent opened for this component (see `Factory.open`). */
+  readonly inherited?: Inherited
+}
+
+/**
+ * What a component's privileged half hands to its unprivileged half: file descriptors, which are
+ * inherited, and a plain JSON value that describes them.
+ */
+export interface Inherited {
+  readonly fds: readonly number[]
+  readonly info: unknown
+}
+
+/** The privileged half of a component, alive in the parent process as long as that runs. */
+export interface Privileged extends Inherited {
+  /** Called with the child's process id each time the child has been started. */
+  childStarted?(pid: number): void
+  /** Detaches, unpins and closes everything. Safe twice. */
+  close(): void
+}
+
+export const KINDS = ['receiver', 'processor', 'exporter', 'connector', 'extension'] as const
+export type Kind = (typeof KINDS)[number]
+
+/** How far a component may be relied on, as the Collector grades it. */
+export type Stability = 'development' | 'alpha' | 'beta' | 'stable'
+
+interface FactoryOf<K extends Kind, Config> {
+  readonly kind: K
+  /** The type in an id, `lower_snake_case`. */
+  readonly type: string
+  /** Older spellings of the type which are still understood. */
+  readonly aliases?: readonly string[]
+  readonly stability: Stability
+  /**
+   * The schema of the config section; the defaults stand in it, so that `schema.parse({})` is the
+   * default config. Objects are strict: an unknown key is an error.
+   */
+  readonly schema: ZodType<Config>
+  /** Rules between options; each entry is one error, `path` relative to the section. */
+  validate?(config: Config): readonly ConfigProblem[]
+  /**
+   * Opens what needs privileges, before the pipeline's process has given them up. Only for
+   * components that cannot do without; errors say what is missing and what to do.
+   */
+  open?(config: Config, settings: PrivilegedSettings): Promise<Privileged>
+}
+
+export interface PrivilegedSettings {
+  readonly id: string
+  readonly logger: Logger
+}
+
+export interface ConfigProblem {
+  readonly path: readonly string[]
+  readonly message: string
+}
+
+/** Creating a component may read files that its config names, but neither writes nor connects. */
+type Made<T> = T | Promise<T>
+
+export interface ReceiverFactory<Config = unknown> extends FactoryOf<'receiver', Config> {
+  readonly create: {
+    readonly [S in Signal]?: (s: Settings, config: Config, next: Consumer<S>) => Made<Receiver>
+  }
+}
+
+export interface ProcessorFactory<Config = unknown> extends FactoryOf<'processor', Config> {
+  readonly create: {
+    readonly [S in Signal]?: (s: Settings, config: Config, next: Consumer<S>) => Made<Processor<S>>
+  }
+}
+
+export interface ExporterFactory<Config = unknown> extends FactoryOf<'exporter', Config> {
+  readonly create: {
+    readonly [S in Signal]?: (s: Settings, config: Config) => Made<Exporter<S>>
+  }
+}
+
+/** One maker for each pair of signals: `create.flows.traces` takes flows and makes traces. */
+export interface ConnectorFactory<Config = unknown> extends FactoryOf<'connector', Config> {
+  readonly create: {
+    readonly [From in Signal]?: {
+      readonly [To in Signal]?: (
+        s: Settings,
+        config: Config,
+        next: Consumer<To>,
+      ) => Made<Connector<From>>
+    }
+  }
+}
+
+export interface ExtensionFactory<Config = unknown> extends FactoryOf<'extension', Config> {
+  readonly create: (s: Settings, config: Config) => Made<Extension>
+}
+
+export type Factory =
+  | ReceiverFactory
+  | ProcessorFactory
+  | ExporterFactory
+  | ConnectorFactory
+  | ExtensionFactory
+
+/** Keeps the type of the config between schema and makers, and forgets it for the table. */
+export function receiver<C>(factory: Omit<ReceiverFactory<C>, 'kind'>): ReceiverFactory {
+  return { kind: 'receiver', ...factory } as unknown as ReceiverFactory
+}
+
+export function processor<C>(factory: Omit<ProcessorFactory<C>, 'kind'>): ProcessorFactory {
+  return { kind: 'processor', ...factory } as unknown as ProcessorFactory
+}
+
+export function exporter<C>(factory: Omit<ExporterFactory<C>, 'kind'>): ExporterFactory {
+  return { kind: 'exporter', ...factory } as unknown as ExporterFactory
+}
+
+export function connector<C>(factory: Omit<ConnectorFactory<C>, 'kind'>): ConnectorFactory {
+  return { kind: 'connector', ...factory } as unknown as ConnectorFactory
+}
+
+export function extension<C>(factory: Omit<ExtensionFactory<C>, 'kind'>): ExtensionFactory {
+  return { kind: 'extension', ...factory } as unknown as ExtensionFactory
+}

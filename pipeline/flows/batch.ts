@@ -1,0 +1,187 @@
+/**
+ * Flow rows as columns: typed arrays over one transferable buffer a group, and a string table.
+ *
+ *     batch.base.srtt_us[row]            a number
+ *     batch.base.flow_id[2 * row + 1]    the high half of an id
+ *     batch.text(batch.base.comm, row)   a string
+ *     batch.add('stitch').trace_id       a group that a processor adds
+ *
+ * A row is an index. Rows are appended up to the capacity and never removed; who wants fewer rows
+ * makes a new batch with `append`.
+ */
+import { COLUMN_GROUPS, type ColumnSpec, type ColumnType, type GroupName } from './schema.ts'
+import { StringTable } from './strings.ts'
+
+interface ArrayOf {
+  u8: Uint8Array
+  u16: Uint16Array
+  u32: Uint32Array
+  f64: Float64Array
+  enum: Uint8Array
+  flag: Uint8Array
+  string: Uint32Array
+  u64: Uint32Array
+  time: Uint32Array
+  id64: Uint32Array
+  id128: Uint32Array
+  address: Uint8Array
+}
+
+export type Columns<G extends GroupName> = {
+  readonly [K in keyof (typeof COLUMN_GROUPS)[G]]: (typeof COLUMN_GROUPS)[G][K] extends {
+    type: infer T extends ColumnType
+  }
+    ? ArrayOf[T]
+    : never
+}
+
+/** Elements a row takes in its typed array. */
+export const STRIDE: { readonly [T in ColumnType]: number } = {
+  u8: 1,
+  u16: 1,
+  u32: 1,
+  f64: 1,
+  enum: 1,
+  flag: 1,
+  string: 1,
+  u64: 2,
+  time: 2,
+  id64: 2,
+  id128: 4,
+  address: 16,
+}
+
+type Column = ArrayOf[ColumnType]
+
+const CONSTRUCTORS = {
+  u8: Uint8Array,
+  u16: Uint16Array,
+  u32: Uint32Array,
+  f64: Float64Array,
+  enum: Uint8Array,
+  flag: Uint8Array,
+  string: Uint32Array,
+  u64: Uint32Array,
+  time: Uint32Array,
+  id64: Uint32Array,
+  id128: Uint32Array,
+  address: Uint8Array,
+} as const
+
+interface Plan {
+  readonly name: string
+  readonly spec: ColumnSpec
+  readonly stride: number
+  readonly bytesPerElement: number
+}
+
+/** Columns of a group, widest elements first, so that each starts aligned without padding. */
+const PLANS = Object.fromEntries(
+  Object.entries(COLUMN_GROUPS).map(([group, columns]) => [group, planOf(columns)]),
+) as Record<GroupName, readonly Plan[]>
+
+function planOf(columns: Record<string, ColumnSpec>): readonly Plan[] {
+  return Object.entries(columns)
+    .map(([name, spec]) => ({
+      name,
+      spec,
+      stride: STRIDE[spec.type],
+      bytesPerElement: CONSTRUCTORS[spec.type].BYTES_PER_ELEMENT,
+    }))
+    .sort((a, b) => b.bytesPerElement - a.bytesPerElement)
+}
+
+export class FlowBatch {
+  readonly capacity: number
+  readonly strings = new StringTable()
+  readonly base: Columns<'base'>
+  #groups = new Map<GroupName, Record<string, Column>>()
+  #rows = 0
+
+  /** @param capacity rows that fit, fixed for the batch's life */
+  constructor(capacity: number) {
+    this.capacity = capacity
+    this.base = this.add('base')
+  }
+
+  get rows(): number {
+    return this.#rows
+  }
+
+  get full(): boolean {
+    return this.#rows === this.capacity
+  }
+
+  /** A new row, all columns 0. Throws a RangeError when the batch is full. */
+  addRow(): number {
+    if (this.full) throw new RangeError(`Cannot add a row as the batch is full: ${this.capacity}`)
+    return this.#rows++
+  }
+
+  get k8s(): Columns<'k8s'> | undefined {
+    return this.#groups.get('k8s') as Columns<'k8s'> | undefined
+  }
+
+  get stitch(): Columns<'stitch'> | undefined {
+    return this.#groups.get('stitch') as Columns<'stitch'> | undefined
+  }
+
+  has(group: GroupName): boolean {
+    return this.#groups.has(group)
+  }
+
+  /** The group's columns, which are made (all 0) when the batch does not have them yet. */
+  add<G extends GroupName>(group: G): Columns<G> {
+    let columns = this.#groups.get(group)
+    if (columns === undefined) {
+      columns = allocate(PLANS[group], this.capacity)
+      this.#groups.set(group, columns)
+    }
+    return columns as unknown as Columns<G>
+  }
+
+  /** The string at `row` of a string column. */
+  text(column: Uint32Array, row: number): string {
+    return this.strings.at(column[row] as number)
+  }
+
+  /** Copies a row of another batch with all its groups, and gives its index here. */
+  append(source: FlowBatch, row: number): number {
+    const target = this.addRow()
+    for (const [group, from] of source.#groups) {
+      const to = this.add(group) as unknown as Record<string, Column>
+      for (const { name, spec, stride } of PLANS[group]) {
+        const a = from[name] as Column
+        const b = to[name] as Column
+        if (spec.type === 'string') {
+          b[target] = this.strings.intern(source.strings.at(a[row] as number))
+        } else if (stride === 1) {
+          b[target] = a[row] as number
+        } else {
+          b.set(a.subarray(row * stride, (row + 1) * stride), target * stride)
+        }
+      }
+    }
+    return target
+  }
+
+  /** A copy that shares nothing with this batch. */
+  clone(): FlowBatch {
+    const copy = new FlowBatch(Math.max(this.#rows, 1))
+    for (let row = 0; row < this.#rows; row++) copy.append(this, row)
+    return copy
+  }
+}
+
+function allocate(plans: readonly Plan[], capacity: number): Record<string, Column> {
+  const bytes = plans.reduce((sum, p) => sum + p.bytesPerElement * p.stride * capacity, 0)
+  const buffer = new ArrayBuffer(bytes)
+  const columns: Record<string, Column> = {}
+  let offset = 0
+  for (const { name, spec, stride, bytesPerElement } of plans) {
+    const length = stride * capacity
+    columns[name] = new CONSTRUCTORS[spec.type](buffer, offset, length)
+    offset += length * bytesPerElement
+  }
+  return columns
+}

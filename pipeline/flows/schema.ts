@@ -1,0 +1,189 @@
+/**
+ * The columns of a flow batch: one table that the batch, the flow log, and the docs are made from.
+ *
+ * A column's name is its key in the flow log, units last. Columns come in groups: `base` is the
+ * receiver's; processors add `k8s` and `stitch`. `rows` says for which kind of row a column has a
+ * meaning, `absent` how "not known" is told apart from a value.
+ */
+
+export const ROW_KINDS = ['connection', 'exchange'] as const
+export const ROW_STATES = ['open', 'interim', 'closed'] as const
+export const ROLES = ['client', 'server'] as const
+/** Why a connection ended. `aborted`: the application gave the connect up. */
+export const CLOSE_REASONS = [
+  'none',
+  'fin',
+  'rst_sent',
+  'rst_received',
+  'timeout',
+  'refused',
+  'unreachable',
+  'aborted',
+] as const
+/** How a cause or a parent was found. */
+export const LINK_METHODS = ['none', 'header', 'identity', 'thread', 'coroutine', 'timing'] as const
+
+export type RowKind = (typeof ROW_KINDS)[number]
+export type RowState = (typeof ROW_STATES)[number]
+export type Role = (typeof ROLES)[number]
+export type CloseReason = (typeof CLOSE_REASONS)[number]
+export type LinkMethod = (typeof LINK_METHODS)[number]
+
+/** Codes as stored in the columns: `CODE.exchange === ROW_KINDS.indexOf('exchange')`. */
+export const KIND = codes(ROW_KINDS)
+export const STATE = codes(ROW_STATES)
+export const ROLE = codes(ROLES)
+export const CLOSE_REASON = codes(CLOSE_REASONS)
+export const LINK_METHOD = codes(LINK_METHODS)
+
+function codes<const T extends readonly string[]>(names: T): { readonly [K in T[number]]: number } {
+  return Object.fromEntries(names.map((name, i) => [name, i])) as {
+    [K in T[number]]: number
+  }
+}
+
+/**
+ * How a column stores its values:
+ * - `u8 u16 u32 f64`: plain numbers;
+ * - `enum`: u8, an index into `values`; `flag`: u8, 0 or 1;
+ * - `string`: u32, an index into the batch's string table, 0 the empty string;
+ * - `u64`: two u32, low half first; `time`: the same, nanoseconds since the Unix epoch;
+ * - `id64`, `id128`: two and four u32, low half first; all zero is no id;
+ * - `address`: 16 bytes, IPv4 as `::ffff:a.b.c.d`.
+ */
+export type ColumnType =
+  | 'u8'
+  | 'u16'
+  | 'u32'
+  | 'f64'
+  | 'enum'
+  | 'flag'
+  | 'string'
+  | 'u64'
+  | 'time'
+  | 'id64'
+  | 'id128'
+  | 'address'
+
+export interface ColumnSpec {
+  readonly type: ColumnType
+  readonly rows: 'all' | RowKind
+  /** `zero`: 0 (or NaN) is "not known" and left out of the log; `never`: 0 is a value. */
+  readonly absent: 'zero' | 'never'
+  readonly values?: readonly string[]
+  readonly doc: string
+}
+
+function column<const T extends ColumnType>(
+  type: T,
+  rows: 'all' | RowKind,
+  doc: string,
+  more: { absent?: 'zero' | 'never'; values?: readonly string[] } = {},
+): ColumnSpec & { readonly type: T } {
+  return { type, rows, doc, absent: more.absent ?? 'zero', ...more }
+}
+
+export const BASE_COLUMNS = {
+  kind: column('enum', 'all', 'connection or exchange', { values: ROW_KINDS, absent: 'never' }),
+  state: column('enum', 'all', 'open, interim or closed', { values: ROW_STATES, absent: 'never' }),
+  role: column('enum', 'all', "this host's end: client or server", {
+    values: ROLES,
+    absent: 'never',
+  }),
+  flow_id: column('id64', 'all', 'mix64 of the pair of initial sequence numbers'),
+  flow_id_local: column('flag', 'all', 'the id was made from addresses, ports and start'),
+  src_address: column('address', 'all', "the client's address as this host sees it"),
+  src_port: column('u16', 'all', "the client's port as this host sees it"),
+  dst_address: column('address', 'all', "the server's address as this host sees it"),
+  dst_port: column('u16', 'all', "the server's port as this host sees it"),
+  pid: column('u32', 'all', 'process that connected; for accepted sockets first read or wrote'),
+  comm: column('string', 'all', "the process's name, as the kernel has it (15 characters)"),
+  netns: column('u32', 'all', 'inode of the network namespace'),
+  cgroup_id: column('u64', 'all', 'id of the cgroup v2'),
+  start: column('time', 'all', 'SYN sent or taken; first byte of the request'),
+  end: column('time', 'all', 'closed; last byte of the response'),
+  lossy: column('flag', 'all', 'records this row is made from were lost'),
+
+  close_reason: column('enum', 'connection', 'how it ended', { values: CLOSE_REASONS }),
+  connect_us: column('f64', 'all', 'SYN to ESTABLISHED; NaN when not known'),
+  bytes_sent: column('f64', 'connection', 'application bytes, each once', { absent: 'never' }),
+  bytes_received: column('f64', 'connection', 'application bytes', { absent: 'never' }),
+  segments_sent: column('u32', 'connection', 'tcp_sock.segs_out', { absent: 'never' }),
+  segments_received: column('u32', 'connection', 'tcp_sock.segs_in', { absent: 'never' }),
+  retransmits: column('u32', 'all', 'segments sent again, SYNs apart', { absent: 'never' }),
+  syn_retries: column('u32', 'connection', 'SYNs or SYN-ACKs sent again', { absent: 'never' }),
+  lost: column('u32', 'connection', 'tcp_sock.lost: segments marked lost', { absent: 'never' }),
+  srtt_us: column('u32', 'all', 'smoothed round-trip time'),
+  rttvar_us: column('u32', 'connection', 'mean deviation of the round-trip time'),
+  min_rtt_us: column('u32', 'all', 'least round-trip time in the kernel’s window'),
+  isn_client: column('u32', 'connection', "client's initial sequence number"),
+  isn_server: column('u32', 'connection', "server's initial sequence number"),
+
+  protocol: column('string', 'exchange', 'http, …'),
+  protocol_version: column('string', 'exchange', '1.0, 1.1'),
+  method: column('string', 'exchange', 'request method or operation'),
+  target: column('string', 'exchange', 'request target: path and query'),
+  host: column('string', 'exchange', 'authority that the request names'),
+  status: column('u16', 'exchange', 'status code of the response'),
+  request_bytes: column('f64', 'exchange', 'request with its head', { absent: 'never' }),
+  response_bytes: column('f64', 'exchange', 'response with its head', { absent: 'never' }),
+  ttfb_us: column('f64', 'exchange', 'last byte of the request to first of the response'),
+  duration_us: column('f64', 'exchange', 'first byte of the request to last of the response'),
+  request_offset: column('f64', 'exchange', 'first byte of the request in its stream', {
+    absent: 'never',
+  }),
+  cause_flow_id: column('id64', 'exchange', 'flow of the request that caused this one'),
+  cause_offset: column('f64', 'exchange', 'its offset there; NaN without a cause'),
+  cause_method: column('enum', 'exchange', 'how the cause was found', { values: LINK_METHODS }),
+  cause_confidence: column('f64', 'exchange', '0 to 1; NaN without a cause'),
+  wire_trace_id: column('id128', 'exchange', "traceparent's trace id (W3C Trace Context)"),
+  wire_span_id: column('id64', 'exchange', "traceparent's parent id"),
+  wire_trace_flags: column('u8', 'exchange', "traceparent's flags"),
+  truncated: column('flag', 'exchange', 'the head was longer than what was captured'),
+  desynchronised: column('flag', 'exchange', 'bytes of this exchange were not seen'),
+} as const
+
+/** What Kubernetes knows of one end; the group holds it twice, for `src_` and for `dst_`. */
+const END_COLUMNS = {
+  service_name: column('string', 'all', 'service.name of this end'),
+  k8s_namespace: column('string', 'all', 'k8s.namespace.name'),
+  k8s_pod: column('string', 'all', 'k8s.pod.name'),
+  k8s_pod_uid: column('string', 'all', 'k8s.pod.uid'),
+  k8s_workload_kind: column('string', 'all', 'Deployment, StatefulSet, DaemonSet, Job, …'),
+  k8s_workload: column('string', 'all', 'name of the outermost owner'),
+  k8s_replicaset: column('string', 'all', 'k8s.replicaset.name'),
+  k8s_node: column('string', 'all', 'k8s.node.name'),
+  k8s_service: column('string', 'all', 'Service that the address or the pod belongs to'),
+  zone: column('string', 'all', 'topology.kubernetes.io/zone of the node'),
+} as const
+
+type Prefixed<P extends string, T> = { [K in keyof T & string as `${P}_${K}`]: T[K] }
+
+function prefixed<P extends string, T extends object>(prefix: P, columns: T): Prefixed<P, T> {
+  return Object.fromEntries(
+    Object.entries(columns).map(([name, spec]) => [`${prefix}_${name}`, spec]),
+  ) as Prefixed<P, T>
+}
+
+export const K8S_COLUMNS = {
+  ...prefixed('src', END_COLUMNS),
+  ...prefixed('dst', END_COLUMNS),
+}
+
+export const STITCH_COLUMNS = {
+  trace_id: column('id128', 'exchange', 'trace this exchange belongs to'),
+  span_id: column('id64', 'exchange', "this end's span"),
+  parent_span_id: column('id64', 'exchange', "the parent's span; none for a root"),
+  link_method: column('enum', 'exchange', 'how the parent was found', { values: LINK_METHODS }),
+  link_confidence: column('f64', 'exchange', '0 to 1; NaN for a root'),
+  candidate_trace_id: column('id128', 'exchange', 'a parent not certain enough: its trace'),
+  candidate_span_id: column('id64', 'exchange', 'a parent not certain enough: its span'),
+} as const
+
+export const COLUMN_GROUPS = {
+  base: BASE_COLUMNS,
+  k8s: K8S_COLUMNS,
+  stitch: STITCH_COLUMNS,
+} as const
+
+export type GroupName = keyof typeof COLUMN_GROUPS
