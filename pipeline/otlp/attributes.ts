@@ -1,0 +1,61 @@
+/**
+ * Encodes attributes: `KeyValue` of opentelemetry/proto/common/v1/common.proto.
+ *
+ *     message KeyValue { string key = 1;  AnyValue value = 2; }
+ *     message AnyValue { oneof value {
+ *       string string_value = 1;  bool bool_value = 2;  int64 int_value = 3;
+ *       double double_value = 4;  ArrayValue array_value = 5;  KeyValueList kvlist_value = 6;
+ *       bytes bytes_value = 7; } }
+ */
+import { FIXED64, LEN, tag, VARINT, WireWriter } from './wire.ts'
+
+const KEY = tag(1, LEN)
+const VALUE = tag(2, LEN)
+const STRING_VALUE = tag(1, LEN)
+const BOOL_VALUE = tag(2, VARINT)
+const INT_VALUE = tag(3, VARINT)
+const DOUBLE_VALUE = tag(4, FIXED64)
+
+/** What an attribute made here can hold; `number` becomes int64 when whole, else a double. */
+export type AttributeValue = string | number | boolean
+
+/**
+ * A KeyValue's content, without the tag of the field that will hold it: give it to a writer's
+ * `attrEncoded` as often as wanted. For what repeats: a resource, a constant.
+ */
+export function encodeAttribute(key: string, value: AttributeValue): Uint8Array {
+  const wire = new WireWriter(256)
+  if (typeof value === 'string') writeString(wire, key, value)
+  else if (typeof value === 'boolean') writeBool(wire, key, value)
+  else if (Number.isSafeInteger(value)) writeInt(wire, key, value)
+  else writeDouble(wire, key, value)
+  return wire.take()
+}
+
+export function writeString(wire: WireWriter, key: string, value: string): void {
+  wire.string(KEY, key)
+  const start = wire.open(VALUE, 1)
+  wire.string(STRING_VALUE, value)
+  wire.close(start, 1)
+}
+
+export function writeInt(wire: WireWriter, key: string, value: number): void {
+  wire.string(KEY, key)
+  const start = wire.open(VALUE, 1)
+  wire.int(INT_VALUE, value)
+  wire.close(start, 1)
+}
+
+export function writeDouble(wire: WireWriter, key: string, value: number): void {
+  wire.string(KEY, key)
+  const start = wire.open(VALUE, 1)
+  wire.double(DOUBLE_VALUE, value)
+  wire.close(start, 1)
+}
+
+export function writeBool(wire: WireWriter, key: string, value: boolean): void {
+  wire.string(KEY, key)
+  const start = wire.open(VALUE, 1)
+  wire.uint(BOOL_VALUE, value ? 1 : 0)
+  wire.close(start, 1)
+}
