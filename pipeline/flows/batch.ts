@@ -9,6 +9,7 @@
  * A row is an index. Rows are appended up to the capacity and never removed; who wants fewer rows
  * makes a new batch with `append`.
  */
+import { copyRows } from './copy.ts'
 import { COLUMN_GROUPS, type ColumnSpec, type ColumnType, type GroupName } from './schema.ts'
 import { StringTable } from './strings.ts'
 
@@ -165,10 +166,46 @@ export class FlowBatch {
     return target
   }
 
+  /**
+   * Copies rows of another batch with all its groups, in the order given. As `append` for each, but
+   * column by column, which is several times faster.
+   * Throws a RangeError, and copies nothing, when they do not fit.
+   */
+  appendRows(source: FlowBatch, rows: ArrayLike<number>): void {
+    if (this.#rows + rows.length > this.capacity) {
+      throw new RangeError(`Cannot add ${rows.length} rows as the batch is full: ${this.capacity}`)
+    }
+    // Where the source's strings stand here; 0 until looked up (and for the empty string).
+    const indexes = new Uint32Array(source.strings.size)
+    for (const [group, from] of source.#groups) {
+      const to = this.add(group) as unknown as Record<string, Column>
+      for (const { name, spec, stride } of PLANS[group]) {
+        const target = to[name] as Column
+        copyRows(from[name] as Column, rows, { array: target, row: this.#rows, stride })
+        if (spec.type === 'string') this.#reindex(target, rows.length, source.strings, indexes)
+      }
+    }
+    this.#rows += rows.length
+  }
+
+  /** Turns the source's string indexes in the next `count` rows of a column into our own. */
+  #reindex(column: Column, count: number, source: StringTable, indexes: Uint32Array): void {
+    for (let at = this.#rows; at < this.#rows + count; at++) {
+      const index = column[at] as number
+      if (index !== 0 && indexes[index] === 0) {
+        indexes[index] = this.strings.intern(source.at(index))
+      }
+      column[at] = indexes[index] as number
+    }
+  }
+
   /** A copy that shares nothing with this batch. */
   clone(): FlowBatch {
     const copy = new FlowBatch(Math.max(this.#rows, 1))
-    for (let row = 0; row < this.#rows; row++) copy.append(this, row)
+    copy.appendRows(
+      this,
+      Uint32Array.from({ length: this.#rows }, (_, row) => row),
+    )
     return copy
   }
 }
