@@ -41,6 +41,8 @@ enum conn_flag {
 enum payload_flag {
 	/* user memory could not be read: len is known, the bytes are not */
 	PAYLOAD_FAULT = 1,
+	/* bytes that an earlier piece brought (MSG_PEEK), taken now; only the thread is news */
+	PAYLOAD_AGAIN = 2,
 };
 
 /* A connection was established, or has ended. */
@@ -107,6 +109,8 @@ struct payload_record {
 	__u64 time_ns;
 	/* the last bytes of the piece, right-aligned, so that a chunked body's end can be seen */
 	__u8 tail[8];
+	/* of the connection's process (its first thread), as in conn_record */
+	char comm[COMM_LEN];
 };
 
 /*
@@ -123,7 +127,24 @@ enum counter {
 	/* connections of flowspan itself, left out */
 	COUNTER_CONN_OWN = 5,
 	COUNTER_PAYLOAD_FAULT = 6,
+	/*
+	 * runs that the kernel skipped because the program was already running on that CPU; written
+	 * by the keeper from the programs' recursion_misses
+	 */
+	COUNTER_CONN_MISSED = 7,
+	COUNTER_PAYLOAD_MISSED = 8,
 	COUNTER_MAX = 16,
+};
+
+/* The most that may be asked for by knobs.capture_max. */
+#define CAPTURE_MAX 16384
+
+/* What the loader sets before the programs are verified. */
+struct knobs {
+	/* a piece of up to this many bytes comes whole */
+	__u32 capture_small;
+	/* this many bytes come from where an HTTP/1 message seems to begin */
+	__u32 capture_max;
 };
 
 #endif

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Holds one value of every type that user space shares, so that its BTF describes them all: the
+ * programs' own object keeps only those that a map or a function names. tools/btf2ts.ts compiles
+ * and reads this; nothing loads it.
+ */
+#include <linux/types.h>
+#include "events.h"
+
+enum record_type record_type;
+enum conn_state conn_state;
+enum conn_role conn_role;
+enum close_reason close_reason;
+enum direction direction;
+enum conn_flag conn_flag;
+enum payload_flag payload_flag;
+enum counter counter;
+struct conn_record conn_record;
+struct payload_record payload_record;
+struct knobs knobs;

@@ -1,0 +1,119 @@
+/**
+ * Made from bpf/events.h by tools/btf2ts.ts (`npm run gen`); do not edit.
+ * Structs: size in bytes, then the byte offset of each field. All little-endian.
+ */
+
+export const RECORD_TYPE = {
+  RECORD_CONNECTION: 1,
+  RECORD_PAYLOAD: 2,
+} as const
+
+export const CONN_STATE = {
+  CONN_OPEN: 0,
+  CONN_CLOSED: 2,
+} as const
+
+export const CONN_ROLE = {
+  ROLE_CLIENT: 0,
+  ROLE_SERVER: 1,
+} as const
+
+export const CLOSE_REASON = {
+  CLOSE_NONE: 0,
+  CLOSE_FIN: 1,
+  CLOSE_RST_SENT: 2,
+  CLOSE_RST_RECEIVED: 3,
+  CLOSE_TIMEOUT: 4,
+  CLOSE_REFUSED: 5,
+  CLOSE_UNREACHABLE: 6,
+  CLOSE_ABORTED: 7,
+} as const
+
+export const DIRECTION = {
+  DIRECTION_RECEIVED: 0,
+  DIRECTION_SENT: 1,
+} as const
+
+export const CONN_FLAG = {
+  CONN_ID_LOCAL: 1,
+} as const
+
+export const PAYLOAD_FLAG = {
+  PAYLOAD_FAULT: 1,
+  PAYLOAD_AGAIN: 2,
+} as const
+
+export const COUNTER = {
+  COUNTER_CONN_EVENTS: 0,
+  COUNTER_CONN_LOST_RING: 1,
+  COUNTER_PAYLOAD_EVENTS: 2,
+  COUNTER_PAYLOAD_LOST_RING: 3,
+  COUNTER_CONN_LOST_STORAGE: 4,
+  COUNTER_CONN_OWN: 5,
+  COUNTER_PAYLOAD_FAULT: 6,
+  COUNTER_CONN_MISSED: 7,
+  COUNTER_PAYLOAD_MISSED: 8,
+  COUNTER_MAX: 16,
+} as const
+
+export const ConnRecord = {
+  size: 176,
+  type: 0, // __u8
+  state: 1, // __u8
+  role: 2, // __u8
+  close_reason: 3, // __u8
+  flags: 4, // __u8
+  pad: 5, // __u8[3]
+  conn_id: 8, // __u64
+  flow_id: 16, // __u64
+  start_ns: 24, // __u64
+  established_ns: 32, // __u64
+  end_ns: 40, // __u64
+  cgroup_id: 48, // __u64
+  bytes_sent: 56, // __u64
+  bytes_received: 64, // __u64
+  netns: 72, // __u32
+  pid: 76, // __u32
+  tid: 80, // __u32
+  isn_client: 84, // __u32
+  isn_server: 88, // __u32
+  segs_out: 92, // __u32
+  segs_in: 96, // __u32
+  retrans: 100, // __u32
+  syn_retries: 104, // __u32
+  lost: 108, // __u32
+  srtt_us: 112, // __u32
+  rttvar_us: 116, // __u32
+  min_rtt_us: 120, // __u32
+  local_port: 124, // __u16
+  remote_port: 126, // __u16
+  local_addr: 128, // __u8[16]
+  remote_addr: 144, // __u8[16]
+  comm: 160, // char[16]
+} as const
+
+export const PayloadRecord = {
+  size: 80,
+  type: 0, // __u8
+  direction: 1, // __u8
+  role: 2, // __u8
+  flags: 3, // __u8
+  len: 4, // __u32
+  captured: 8, // __u32
+  pid: 12, // __u32
+  tid: 16, // __u32
+  srtt_us: 20, // __u32
+  min_rtt_us: 24, // __u32
+  retrans: 28, // __u32
+  conn_id: 32, // __u64
+  offset: 40, // __u64
+  time_ns: 48, // __u64
+  tail: 56, // __u8[8]
+  comm: 64, // char[16]
+} as const
+
+export const Knobs = {
+  size: 8,
+  capture_small: 0, // __u32
+  capture_max: 4, // __u32
+} as const
