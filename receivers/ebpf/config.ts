@@ -1,0 +1,99 @@
+/** What a user may set on `ebpf`; the README has the table. */
+import { z } from 'zod'
+import type { ConfigProblem } from '../../pipeline/component.ts'
+import { duration } from '../../pipeline/config/duration.ts'
+
+/** The longest head of a piece that bpf/requests.bpf.c can copy in one go. */
+export const CAPTURE_MAX_BYTES = 4096
+/** Rings are mapped in pages, and their size must be a power of two of them. */
+const RING_BYTES_MIN = 4096
+const RING_BYTES_MAX = 1 << 30
+
+const ringBytes = z.number().int().min(RING_BYTES_MIN).max(RING_BYTES_MAX)
+
+export const schema = z.strictObject({
+  interval: duration('20ms').describe('time between two looks at the rings while there is traffic'),
+  interval_max: duration('100ms').describe('the same while there is none'),
+  batch: z
+    .strictObject({
+      rows: z.number().int().min(1).max(65_536).default(1000).describe('rows in a batch, at most'),
+      latency: duration('200ms').describe('how long a row waits for its batch to fill, at most'),
+    })
+    .prefault({}),
+  requests: z
+    .strictObject({
+      enabled: z.boolean().default(true).describe('read requests, not only connections'),
+      query: z
+        .enum(['redact', 'drop', 'keep'])
+        .default('redact')
+        .describe('what becomes of the query in `target`: values replaced, left out, kept'),
+      open_row_after: duration('1s').describe('an exchange that lasts longer sends an open row'),
+      capture_small_bytes: z
+        .number()
+        .int()
+        .min(16)
+        .max(CAPTURE_MAX_BYTES)
+        .default(512)
+        .describe('pieces of a stream up to this length are copied whole'),
+      capture_max_bytes: z
+        .number()
+        .int()
+        .min(64)
+        .max(CAPTURE_MAX_BYTES)
+        .default(2048)
+        .describe('bytes copied of a longer piece that may hold the head of a message'),
+      pipelined_max: z
+        .number()
+        .int()
+        .min(1)
+        .max(65_536)
+        .default(128)
+        .describe('requests of one connection that wait for their response'),
+      exchanges_max: z
+        .number()
+        .int()
+        .min(1)
+        .default(65_536)
+        .describe('requests of all connections that wait for their response'),
+    })
+    .prefault({}),
+  connections_max: z
+    .number()
+    .int()
+    .min(1)
+    .default(65_536)
+    .describe('connections whose requests are followed at the same time'),
+  backlog_rows_max: z
+    .number()
+    .int()
+    .min(1)
+    .default(16_384)
+    .describe('rows kept while the pipeline takes none; then the rings fill'),
+  conn_ring_bytes: ringBytes.default(4 << 20).describe('ring of connection records'),
+  payload_ring_bytes: ringBytes.default(16 << 20).describe('ring of payload pieces'),
+})
+
+export type EbpfConfig = z.infer<typeof schema>
+
+export function validate(config: EbpfConfig): readonly ConfigProblem[] {
+  const problems: ConfigProblem[] = []
+  for (const name of ['conn_ring_bytes', 'payload_ring_bytes'] as const) {
+    if (!Number.isInteger(Math.log2(config[name]))) {
+      problems.push({ path: [name], message: `Must be a power of two: it is ${config[name]}` })
+    }
+  }
+  const { capture_small_bytes: small, capture_max_bytes: max } = config.requests
+  if (small > max) {
+    problems.push({
+      path: ['requests', 'capture_small_bytes'],
+      message: `Must be at most capture_max_bytes (${max}): it is ${small}`,
+    })
+  }
+  if (config.interval_max < config.interval) {
+    problems.push({
+      path: ['interval_max'],
+      message: `Must be at least interval (${config.interval} ms): it is ${config.interval_max} ms`,
+    })
+  }
+  return problems
+}
