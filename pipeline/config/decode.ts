@@ -1,0 +1,154 @@
+/**
+ * One section, by its schema: the value, or what is wrong with it in the Collector's words.
+ *
+ * Two of the Collector's leniencies are applied where, and only where, the schema refuses a value:
+ * - null is an option that was not set, unless the option gives null a meaning;
+ * - an option that wants text gets the literal text of a `${…}`, not what YAML makes of it:
+ *   `${PASSWORD}` with PASSWORD=0123 is "0123" for text and 83 for a number.
+ */
+import { type ZodType, z } from 'zod'
+import { pathKey } from './expand.ts'
+import type { Path, Problem } from './problems.ts'
+
+type Issue = z.core.$ZodIssue
+
+export interface Section {
+  /** Where the section stands in the file. */
+  readonly path: Path
+  /** null is a section that was named and left empty. */
+  readonly value: unknown
+  /** Literal texts of expanded values, by the `pathKey` from the top of the file. */
+  readonly texts: ReadonlyMap<string, string>
+}
+
+export type Decoded<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+
+export function decode<T>(schema: ZodType<T>, section: Section): Decoded<T> {
+  let input: unknown = section.value ?? {}
+  let result = schema.safeParse(input)
+  // Every round settles at least one place for good, so there are no more rounds than places.
+  const settled = new Set<string>()
+  while (!result.success) {
+    const relaxed = relax(input, result.error.issues, section, settled)
+    if (relaxed === undefined) break
+    input = relaxed
+    result = schema.safeParse(input)
+  }
+  if (result.success) return { ok: true, value: result.data }
+  return { ok: false, problems: result.error.issues.map(problemOf) }
+
+  function problemOf(issue: Issue): Problem {
+    const path = [...section.path, ...pathOf(issue)]
+    const message = describe(issue, { input, schema })
+    return issue.code === 'unrecognized_keys'
+      ? { path, message, at: [...path, issue.keys[0] as string] }
+      : { path, message }
+  }
+}
+
+/** The input with the leniencies applied where there is an issue, undefined when none applies. */
+function relax(
+  input: unknown,
+  issues: readonly Issue[],
+  section: Section,
+  settled: Set<string>,
+): unknown {
+  let relaxed: unknown
+  for (const issue of issues) {
+    const path = pathOf(issue)
+    const key = pathKey(path)
+    if (path.length === 0 || settled.has(key)) continue
+    const text = section.texts.get(pathKey([...section.path, ...path]))
+    const value = at(input, path)
+    if (text === undefined && value !== null) continue
+    settled.add(key)
+    relaxed ??= structuredClone(input)
+    const parent = at(relaxed, path.slice(0, -1)) as Record<string | number, unknown>
+    const last = path.at(-1) as string | number
+    if (value === null) delete parent[last]
+    else parent[last] = text
+  }
+  return relaxed
+}
+
+function pathOf(issue: Issue): (string | number)[] {
+  return issue.path.map((step) => (typeof step === 'number' ? step : String(step)))
+}
+
+function at(value: unknown, path: Path): unknown {
+  let found = value
+  for (const step of path) found = (found as Record<string | number, unknown> | undefined)?.[step]
+  return found
+}
+
+function describe(issue: Issue, context: { input: unknown; schema: ZodType }): string {
+  const found = at(context.input, pathOf(issue))
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return `has invalid keys: ${issue.keys.join(', ')}${validKeys(context.schema, pathOf(issue))}`
+    case 'invalid_type':
+      if (found === undefined) return 'must be set'
+      if (issue.expected === 'object' || issue.expected === 'record') {
+        return `expected a map or struct, got "${typeName(found)}"`
+      }
+      return `expected type '${goType(issue.expected)}', got unconvertible type '${typeName(found)}'`
+    case 'invalid_value':
+      return `must be one of [${issue.values.map(String).join(' ')}]: it is ${text(found)}`
+    case 'too_small':
+      return `must be ${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}: it is ${text(found)}`
+    case 'too_big':
+      return `must be ${issue.inclusive ? 'at most' : 'less than'} ${issue.maximum}: it is ${text(found)}`
+    case 'invalid_union':
+      return issue.errors.map((branch) => describeBranch(branch, found)).join(', or ')
+    default:
+      return issue.message
+  }
+}
+
+function describeBranch(branch: readonly Issue[], input: unknown): string {
+  return branch.map((issue) => describe(issue, { input, schema: z.unknown() })).join(' and ')
+}
+
+/** The names that the map at `path` may have, from the schema. */
+function validKeys(schema: ZodType, path: Path): string {
+  let node = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as
+    | JsonSchema
+    | undefined
+  for (const step of path) {
+    node = typeof step === 'number' ? node?.items : (node?.properties?.[step] ?? extra(node))
+  }
+  const keys = Object.keys(node?.properties ?? {})
+  return keys.length === 0 ? '' : ` (valid keys: [${keys.join(' ')}])`
+}
+
+interface JsonSchema {
+  readonly properties?: Readonly<Record<string, JsonSchema>>
+  readonly items?: JsonSchema
+  readonly additionalProperties?: JsonSchema | boolean
+}
+
+function extra(node: JsonSchema | undefined): JsonSchema | undefined {
+  return typeof node?.additionalProperties === 'object' ? node.additionalProperties : undefined
+}
+
+function goType(expected: string): string {
+  if (expected === 'boolean') return 'bool'
+  if (expected === 'number') return 'float64'
+  return expected === 'array' ? 'list' : expected
+}
+
+function typeName(value: unknown): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'list'
+  if (typeof value === 'object') return 'map'
+  if (typeof value === 'boolean') return 'bool'
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int' : 'float64'
+  return typeof value
+}
+
+function text(value: unknown): string {
+  if (typeof value === 'string') return `"${value}"`
+  return typeof value === 'object' && value !== null ? `a ${typeName(value)}` : String(value)
+}

@@ -1,0 +1,48 @@
+/** What is wrong with a configuration: every problem at once, each with its place. */
+import type { ConfigProblem } from '../component.ts'
+
+/** Keys from the top of the file; a number is a place in a list. */
+export type Path = readonly (string | number)[]
+
+export interface Place {
+  readonly file: string
+  readonly line: number
+  readonly column: number
+}
+
+export interface Problem {
+  readonly path: Path
+  readonly message: string
+  /** The part of the file to point at, where that is more than `path`: the very key, or item. */
+  readonly at?: Path
+  /** For what is wrong with the YAML itself, which has no path yet. */
+  readonly place?: Place
+}
+
+/** Finds where in the sources a path was written. */
+export type Locate = (path: Path) => Place | undefined
+
+/** A configuration that cannot be used. The message has one line a problem. */
+export class ConfigError extends Error {
+  readonly problems: readonly Problem[]
+
+  constructor(problems: readonly Problem[], locate: Locate = () => undefined) {
+    const lines = problems.map((problem) => describe(problem, locate))
+    super(lines.length === 1 ? (lines[0] as string) : lines.map((line) => `\n  ${line}`).join(''))
+    this.name = 'ConfigError'
+    this.problems = problems
+  }
+}
+
+/** `receivers::nop/2: has invalid keys: a (agent.yaml:3:5)` */
+function describe(problem: Problem, locate: Locate): string {
+  const path = problem.path.map((step) => String(step).trim()).join('::')
+  const text = path === '' ? problem.message : `${path}: ${problem.message}`
+  const place = problem.place ?? locate(problem.at ?? problem.path)
+  return place === undefined ? text : `${text} (${place.file}:${place.line}:${place.column})`
+}
+
+/** A component's own problems, moved from its section to the whole file. */
+export function below(path: Path, problems: readonly ConfigProblem[]): Problem[] {
+  return problems.map((p) => ({ path: [...path, ...p.path], message: p.message }))
+}

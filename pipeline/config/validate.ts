@@ -1,0 +1,101 @@
+/** What must be true between the sections: the Collector's rules and messages. */
+import type { Kind } from '../component.ts'
+import type { Components, PipelineConfig } from './config.ts'
+import { parsePipelineId } from './ids.ts'
+import type { Path, Problem } from './problems.ts'
+import type { ServiceOptions } from './service_options.ts'
+
+export interface Pipelines {
+  readonly pipelines: PipelineConfig[]
+  readonly problems: Problem[]
+}
+
+/** The pipelines with their ids read and their references checked. */
+export function checkPipelines(service: ServiceOptions, components: Components): Pipelines {
+  const path = ['service', 'pipelines']
+  const problems: Problem[] = []
+  const pipelines: PipelineConfig[] = []
+  for (const [key, body] of Object.entries(service.pipelines)) {
+    const id = parsePipelineId(key)
+    const here = [...path, key]
+    if (typeof id === 'string') problems.push({ path: here, message: id })
+    else if (pipelines.some((other) => other.id.text === id.text)) {
+      problems.push({ path: here, message: `duplicate name "${id.text}"` })
+    } else {
+      const pipeline = { id, path: here, ...body }
+      problems.push(...checkPipeline(pipeline, components))
+      pipelines.push(pipeline)
+    }
+  }
+  if (Object.keys(service.pipelines).length === 0) {
+    problems.push({ path, message: 'service must have at least one pipeline' })
+  }
+  return { pipelines, problems }
+}
+
+function checkPipeline(pipeline: PipelineConfig, components: Components): Problem[] {
+  const { path } = pipeline
+  const problems: Problem[] = []
+  if (pipeline.receivers.length === 0) {
+    problems.push({ path, message: 'must have at least one receiver' })
+  }
+  if (pipeline.exporters.length === 0) {
+    problems.push({ path, message: 'must have at least one exporter' })
+  }
+  const lists = [
+    ['receiver', pipeline.receivers, ['receiver', 'connector']],
+    ['processor', pipeline.processors, ['processor']],
+    ['exporter', pipeline.exporters, ['exporter', 'connector']],
+  ] as const
+  for (const [role, ids, kinds] of lists) {
+    problems.push(...checkReferences(ids, role, { path, kinds, components }))
+  }
+  return problems
+}
+
+interface Scope {
+  readonly path: Path
+  readonly kinds: readonly Kind[]
+  readonly components: Components
+}
+
+function checkReferences(ids: readonly string[], role: string, scope: Scope): Problem[] {
+  const problems: Problem[] = []
+  const { path } = scope
+  for (const [i, id] of ids.entries()) {
+    const here = [...path, `${role}s`, i]
+    if (!scope.kinds.some((kind) => scope.components[kind].has(id))) {
+      // The Collector names the pipeline, not the list; so does the message's path.
+      problems.push({ path, message: `references ${role} "${id}" which is not configured` })
+    } else if (ids.indexOf(id) < i) {
+      problems.push({
+        path: here.slice(0, -2),
+        message: `references ${role} "${id}" multiple times`,
+      })
+    }
+  }
+  return problems
+}
+
+/** Extensions that the service names but nobody configured, and ids that mean two things. */
+export function checkReferencesAndIds(service: ServiceOptions, components: Components): Problem[] {
+  const problems: Problem[] = []
+  for (const id of service.extensions) {
+    if (components.extension.has(id)) continue
+    const message = `references extension "${id}" which is not configured`
+    problems.push({ path: ['service', 'extensions'], message })
+  }
+  for (const [id, { path }] of components.connector) {
+    for (const kind of ['receiver', 'exporter'] as const) {
+      if (components[kind].has(id)) problems.push({ path, message: ambiguous(id, kind) })
+    }
+  }
+  return problems
+}
+
+function ambiguous(id: string, kind: string): string {
+  return (
+    `ambiguous ID: Found both "${id}" ${kind} and "${id}" connector. Change one of the ` +
+    `components' IDs to eliminate ambiguity (e.g. rename "${id}" connector to "${id}/connector")`
+  )
+}
