@@ -7,7 +7,11 @@ export const METRIC_LEVELS = ['none', 'basic', 'normal', 'detailed'] as const
 
 const ids = z.array(z.string()).default([])
 
-const pipeline = z.strictObject({ receivers: ids, processors: ids, exporters: ids })
+/** A pipeline left empty is one without receivers, and not one that was never named. */
+const pipeline = z.preprocess(
+  (value) => value ?? {},
+  z.strictObject({ receivers: ids, processors: ids, exporters: ids }),
+)
 
 /** Levels are written in either case, as the Collector takes them. */
 function level<const T extends readonly [string, ...string[]]>(levels: T, byDefault: T[number]) {

@@ -1,7 +1,7 @@
 /** What must be true between the sections: the Collector's rules and messages. */
 import type { Kind } from '../component.ts'
 import type { Components, PipelineConfig } from './config.ts'
-import { parsePipelineId } from './ids.ts'
+import { parseComponentId, parsePipelineId } from './ids.ts'
 import type { Path, Problem } from './problems.ts'
 import type { ServiceOptions } from './service_options.ts'
 
@@ -22,7 +22,13 @@ export function checkPipelines(service: ServiceOptions, components: Components):
     else if (pipelines.some((other) => other.id.text === id.text)) {
       problems.push({ path: here, message: `duplicate name "${id.text}"` })
     } else {
-      const pipeline = { id, path: here, ...body }
+      const pipeline = {
+        id,
+        path: here,
+        receivers: body.receivers.map(trimmed),
+        processors: body.processors.map(trimmed),
+        exporters: body.exporters.map(trimmed),
+      }
       problems.push(...checkPipeline(pipeline, components))
       pipelines.push(pipeline)
     }
@@ -31,6 +37,12 @@ export function checkPipelines(service: ServiceOptions, components: Components):
     problems.push({ path, message: 'service must have at least one pipeline' })
   }
   return { pipelines, problems }
+}
+
+/** References are written with the same freedom as ids: ` otlp / 2 ` is `otlp/2`. */
+function trimmed(reference: string): string {
+  const id = parseComponentId(reference)
+  return typeof id === 'string' ? reference : id.text
 }
 
 function checkPipeline(pipeline: PipelineConfig, components: Components): Problem[] {
@@ -63,15 +75,11 @@ function checkReferences(ids: readonly string[], role: string, scope: Scope): Pr
   const problems: Problem[] = []
   const { path } = scope
   for (const [i, id] of ids.entries()) {
-    const here = [...path, `${role}s`, i]
+    const at = [...path, `${role}s`, i]
     if (!scope.kinds.some((kind) => scope.components[kind].has(id))) {
-      // The Collector names the pipeline, not the list; so does the message's path.
-      problems.push({ path, message: `references ${role} "${id}" which is not configured` })
+      problems.push({ path, at, message: `references ${role} "${id}" which is not configured` })
     } else if (ids.indexOf(id) < i) {
-      problems.push({
-        path: here.slice(0, -2),
-        message: `references ${role} "${id}" multiple times`,
-      })
+      problems.push({ path, at, message: `references ${role} "${id}" multiple times` })
     }
   }
   return problems
@@ -80,10 +88,11 @@ function checkReferences(ids: readonly string[], role: string, scope: Scope): Pr
 /** Extensions that the service names but nobody configured, and ids that mean two things. */
 export function checkReferencesAndIds(service: ServiceOptions, components: Components): Problem[] {
   const problems: Problem[] = []
-  for (const id of service.extensions) {
+  for (const [i, id] of service.extensions.entries()) {
     if (components.extension.has(id)) continue
+    const path = ['service', 'extensions']
     const message = `references extension "${id}" which is not configured`
-    problems.push({ path: ['service', 'extensions'], message })
+    problems.push({ path, message, at: [...path, i] })
   }
   for (const [id, { path }] of components.connector) {
     for (const kind of ['receiver', 'exporter'] as const) {
