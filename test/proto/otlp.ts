@@ -52,3 +52,28 @@ function hexed(value: unknown): unknown {
   if (value === null || typeof value !== 'object') return value
   return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, hexed(v)]))
 }
+
+/**
+ * The same message with the fields of every level in the opposite order, as the Collector writes
+ * them (repeated fields keep theirs).
+ */
+export function descending(type: protobuf.Type, bytes: Uint8Array): Uint8Array {
+  const reader = protobuf.Reader.create(bytes)
+  const parts = new Map<number, Uint8Array[]>()
+  while (reader.pos < reader.len) {
+    const from = reader.pos
+    const tag = reader.uint32()
+    const valueAt = reader.pos
+    reader.skipType(tag & 7, 0)
+    const field = type.fieldsById[tag >>> 3]?.resolve()
+    let part = bytes.subarray(from, reader.pos)
+    if (field?.resolvedType instanceof protobuf.Type) {
+      const inner = protobuf.Reader.create(bytes.subarray(valueAt)).bytes()
+      const writer = protobuf.Writer.create().uint32(tag)
+      part = writer.bytes(descending(field.resolvedType, inner)).finish()
+    }
+    parts.set(tag >>> 3, [...(parts.get(tag >>> 3) ?? []), part])
+  }
+  const fields = [...parts.keys()].sort((a, b) => b - a)
+  return Uint8Array.from(Buffer.concat(fields.flatMap((field) => parts.get(field) ?? [])))
+}

@@ -1,12 +1,70 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { encodeAttribute } from '../../../pipeline/otlp/attributes.ts'
+import fc from 'fast-check'
+import { type AttributeValue, encodeAttribute } from '../../../pipeline/otlp/attributes.ts'
+import { countItems } from '../../../pipeline/otlp/count.ts'
 import { SPAN_KIND, STATUS_CODE, TracesWriter } from '../../../pipeline/otlp/traces_writer.ts'
+import { hex32, hex64 } from '../../../pipeline/u64.ts'
 import { decode } from '../../proto/otlp.ts'
 
 const TRACE = Uint32Array.of(0, 0, 0, 0, 0x0c0d0e0f, 0x08090a0b, 0x04050607, 0x00010203)
 const IDS = Uint32Array.of(0, 0, 0xdeadbeef, 0xfeedface)
 const TIMES = Uint32Array.of(0xffffffff, 0x7fffffff, 5, 1)
+
+const U32 = fc.integer({ min: 0, max: 2 ** 32 - 1 })
+const ATTRIBUTE_VALUE: fc.Arbitrary<AttributeValue> = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 150 }),
+  fc.maxSafeInteger(),
+  fc.double({ noInteger: true, noNaN: true }),
+  fc.boolean(),
+)
+
+// biome-ignore lint/suspicious/noExplicitAny: decoded messages are walked freely
+type Decoded = any
+
+/** By the call for the value's type, or encoded beforehand: the bytes are to be the same. */
+function append(writer: TracesWriter, key: string, value: AttributeValue): void {
+  if (key.length % 2 === 1) writer.attrEncoded(encodeAttribute(key, value))
+  else if (typeof value === 'string') writer.attrString(key, value)
+  else if (typeof value === 'boolean') writer.attrBool(key, value)
+  else if (Number.isInteger(value)) writer.attrInt(key, value)
+  else writer.attrDouble(key, value)
+}
+
+function expectedValue(value: AttributeValue): unknown {
+  if (typeof value === 'string') return { stringValue: value }
+  if (typeof value === 'boolean') return { boolValue: value }
+  return Number.isInteger(value) ? { intValue: String(value) } : { doubleValue: value }
+}
+
+function expectedSpan(span: {
+  name: string
+  kind: number
+  trace: number[]
+  ids: number[]
+  attributes: [string, AttributeValue][]
+}): unknown {
+  const { name, kind, trace, ids, attributes } = span
+  const id = (at: number) => hex64(ids[at] as number, ids[at + 1] as number)
+  const time = (at: number) => String((BigInt(ids[at + 1] ?? 0) << 32n) | BigInt(ids[at] ?? 0))
+  const parent = id(2)
+  // protobufjs leaves out what equals proto3's default.
+  return {
+    traceId: [...trace].reverse().map(hex32).join(''),
+    spanId: id(0),
+    ...(parent !== '0'.repeat(16) && { parentSpanId: parent }),
+    ...(name !== '' && { name }),
+    kind,
+    ...(time(4) !== '0' && { startTimeUnixNano: time(4) }),
+    ...(time(6) !== '0' && { endTimeUnixNano: time(6) }),
+    ...(attributes.length > 0 && {
+      attributes: attributes.map(([key, value]) => ({
+        ...(key !== '' && { key }),
+        value: expectedValue(value),
+      })),
+    }),
+  }
+}
 
 function oneSpan(writer: TracesWriter): void {
   writer.beginResource()
@@ -85,4 +143,77 @@ test('`TracesWriter` writes a span that protobufjs reads back field by field', (
       },
     ],
   })
+})
+
+test('`TracesWriter` writes any spans, under any resources and scopes, as protobufjs reads them', () => {
+  const attribute = fc.tuple(fc.string({ maxLength: 150 }), ATTRIBUTE_VALUE)
+  const span = fc.record({
+    name: fc.string({ unit: 'binary', maxLength: 100 }),
+    kind: fc.integer({ min: 1, max: 5 }),
+    trace: fc.array(U32, { minLength: 4, maxLength: 4 }),
+    ids: fc.array(U32, { minLength: 8, maxLength: 8 }),
+    attributes: fc.array(attribute, { maxLength: 30 }),
+  })
+  const request = fc.array(
+    fc.array(fc.array(span, { maxLength: 3 }), { minLength: 1, maxLength: 3 }),
+  )
+  const writer = new TracesWriter()
+  fc.assert(
+    fc.property(request, (resources) => {
+      for (const [r, scopes] of resources.entries()) {
+        writer.beginResource()
+        writer.attrInt('r', r)
+        for (const [s, spans] of scopes.entries()) {
+          writer.beginScope(`scope ${s}`, '')
+          for (const { name, kind, trace, ids, attributes } of spans) {
+            writer.beginSpan()
+            writer.traceId(Uint32Array.from(trace), 0)
+            writer.spanId(Uint32Array.from(ids), 0)
+            writer.parentSpanId(Uint32Array.from(ids), 1)
+            writer.name(name)
+            writer.kind(kind)
+            writer.start(Uint32Array.from(ids), 2)
+            writer.end(Uint32Array.from(ids), 3)
+            for (const [key, value] of attributes) append(writer, key, value)
+          }
+        }
+      }
+      const spans = resources.flat(2)
+      const batch = writer.finish()
+      assert.equal(batch.items, spans.length)
+      assert.equal(countItems('traces', batch.bytes), spans.length)
+      const decoded = decode(batch)
+      assert.deepEqual(
+        (decoded.resourceSpans ?? []).map((x: { resource: unknown }) => x.resource),
+        resources.map((_, r) => ({ attributes: [{ key: 'r', value: { intValue: String(r) } }] })),
+      )
+      assert.deepEqual(
+        (decoded.resourceSpans ?? []).flatMap((r: Decoded) =>
+          (r.scopeSpans ?? []).flatMap((s: Decoded) => s.spans ?? []),
+        ),
+        spans.map(expectedSpan),
+      )
+    }),
+    { numRuns: 200 },
+  )
+})
+
+test('`TracesWriter` is empty after `finish`, and `bytes` tells how much it holds', () => {
+  const writer = new TracesWriter()
+  oneSpan(writer)
+  assert.ok(writer.bytes > 50)
+  const first = writer.finish()
+  assert.equal(writer.bytes, 0)
+  oneSpan(writer)
+  assert.deepEqual(writer.finish(), first)
+  assert.deepEqual(writer.finish(), { signal: 'traces', bytes: new Uint8Array(0), items: 0 })
+})
+
+test('two requests one after the other are one request with the spans of both', () => {
+  const writer = new TracesWriter()
+  oneSpan(writer)
+  const one = writer.finish().bytes
+  const both = { signal: 'traces' as const, bytes: Buffer.concat([one, one]), items: 2 }
+  assert.equal(decode(both).resourceSpans.length, 2)
+  assert.equal(countItems('traces', both.bytes), 2)
 })
