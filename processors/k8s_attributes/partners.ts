@@ -1,0 +1,166 @@
+/**
+ * The two ends of each connection, learned from the rows of either end.
+ *
+ * When both ends are on this host their rows have one flow_id and different views: the client sees
+ * the ClusterIP it dialled, the server sees the address of whatever masqueraded the client. Each
+ * end's local address is true, so each row gets its peer from the other's local end.
+ *
+ * A fixed table of typed arrays: bounded, and nothing is allocated a row. When it is full the clock
+ * algorithm evicts: connections that were asked for since the hand last passed get a second round.
+ */
+import type { FlowBatch } from '../../pipeline/flows/batch.ts'
+import { ROLE } from '../../pipeline/flows/schema.ts'
+import { ADDRESS_BYTES } from './addresses.ts'
+
+const NONE = -1
+const SEEN = [1, 2] as const
+const USED = 4
+
+export class Partners {
+  readonly #max: number
+  readonly #mask: number
+  readonly #heads: Int32Array
+  readonly #next: Int32Array
+  readonly #ids: Uint32Array
+  readonly #flags: Uint8Array
+  readonly #dialledPorts: Uint16Array
+  readonly #netns: Uint32Array
+  readonly #comms: string[] = []
+  #size = 0
+  #hand = 0
+  /** Connections forgotten to make room, since the process began. */
+  evicted = 0
+
+  /** 16 bytes an end: slot's client at `addressAt(slot, 0)`, its server at `addressAt(slot, 1)`. */
+  readonly addresses: Uint8Array
+  /** 16 bytes a slot, at `dialledAt(slot)`: the address that the client, if seen, asked for. */
+  readonly dialled: Uint8Array
+
+  /** @param max connections remembered, about 100 bytes each */
+  constructor(max: number) {
+    this.#max = max
+    const buckets = 1 << (32 - Math.clz32(max * 2 - 1))
+    this.#mask = buckets - 1
+    this.#heads = new Int32Array(buckets).fill(NONE)
+    this.#next = new Int32Array(max)
+    this.#ids = new Uint32Array(2 * max)
+    this.#flags = new Uint8Array(max)
+    this.#dialledPorts = new Uint16Array(max)
+    this.#netns = new Uint32Array(2 * max)
+    this.addresses = new Uint8Array(2 * max * ADDRESS_BYTES)
+    this.dialled = new Uint8Array(max * ADDRESS_BYTES)
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** The connection's slot, or -1. It stays valid until the next `slotOf`. */
+  find(lo: number, hi: number): number {
+    let slot = this.#heads[lo & this.#mask] as number
+    while (slot !== NONE) {
+      if (this.#ids[2 * slot] === lo && this.#ids[2 * slot + 1] === hi) {
+        this.#flags[slot] = (this.#flags[slot] as number) | USED
+        return slot
+      }
+      slot = this.#next[slot] as number
+    }
+    return NONE
+  }
+
+  /** The connection's slot, which is made when there is none, out of another's if need be. */
+  slotOf(lo: number, hi: number): number {
+    const known = this.find(lo, hi)
+    if (known !== NONE) return known
+    const slot = this.#size < this.#max ? this.#size++ : this.#evict()
+    this.#ids[2 * slot] = lo
+    this.#ids[2 * slot + 1] = hi
+    this.#flags[slot] = 0
+    this.#comms[2 * slot] = ''
+    this.#comms[2 * slot + 1] = ''
+    const bucket = lo & this.#mask
+    this.#next[slot] = this.#heads[bucket] as number
+    this.#heads[bucket] = slot
+    return slot
+  }
+
+  addressAt(slot: number, role: number): number {
+    return (2 * slot + role) * ADDRESS_BYTES
+  }
+
+  dialledAt(slot: number): number {
+    return slot * ADDRESS_BYTES
+  }
+
+  dialledPort(slot: number): number {
+    return this.#dialledPorts[slot] as number
+  }
+
+  /** Whether a row of the client's (0) or the server's (1) end was seen. */
+  seen(slot: number, role: number): boolean {
+    return ((this.#flags[slot] as number) & (SEEN[role] as number)) !== 0
+  }
+
+  netns(slot: number, role: number): number {
+    return this.#netns[2 * slot + role] as number
+  }
+
+  comm(slot: number, role: number): string {
+    return this.#comms[2 * slot + role] ?? ''
+  }
+
+  /** Notes what a row tells: its own end, and on a client's row the address that was dialled. */
+  learn(batch: FlowBatch, row: number): void {
+    const { base } = batch
+    const lo = base.flow_id[2 * row] as number
+    const hi = base.flow_id[2 * row + 1] as number
+    // An id made from one end's addresses is never the other end's.
+    if ((lo === 0 && hi === 0) || base.flow_id_local[row] !== 0) return
+    const slot = this.slotOf(lo, hi)
+    const role = base.role[row] as number
+    const isClient = role === ROLE.client
+    const own = isClient ? base.src_address : base.dst_address
+    copy(own, row, this.addresses, 2 * slot + role)
+    if (isClient) {
+      copy(base.dst_address, row, this.dialled, slot)
+      this.#dialledPorts[slot] = base.dst_port[row] as number
+    }
+    this.#netns[2 * slot + role] = base.netns[row] as number
+    // An accepted socket's process becomes known later than its address.
+    const comm = batch.text(base.comm, row)
+    if (comm !== '') this.#comms[2 * slot + role] = comm
+    this.#flags[slot] = (this.#flags[slot] as number) | (SEEN[role] as number)
+  }
+
+  #evict(): number {
+    for (;;) {
+      const slot = this.#hand
+      this.#hand = (this.#hand + 1) % this.#max
+      const flags = this.#flags[slot] as number
+      if ((flags & USED) !== 0) {
+        this.#flags[slot] = flags & ~USED
+        continue
+      }
+      this.#unlink(slot)
+      this.evicted++
+      return slot
+    }
+  }
+
+  #unlink(slot: number): void {
+    const bucket = (this.#ids[2 * slot] as number) & this.#mask
+    let at = this.#heads[bucket] as number
+    if (at === slot) {
+      this.#heads[bucket] = this.#next[slot] as number
+      return
+    }
+    while (this.#next[at] !== slot) at = this.#next[at] as number
+    this.#next[at] = this.#next[slot] as number
+  }
+}
+
+function copy(from: Uint8Array, fromIndex: number, to: Uint8Array, toIndex: number): void {
+  const source = fromIndex * ADDRESS_BYTES
+  const target = toIndex * ADDRESS_BYTES
+  for (let i = 0; i < ADDRESS_BYTES; i++) to[target + i] = from[source + i] as number
+}

@@ -1,0 +1,91 @@
+/** The six resources that are mirrored, and where each goes. */
+import type { Cluster } from './cluster.ts'
+import { endpointSliceOf, namespaceOf, nodeOf, podOf, replicaSetOf, serviceOf } from './objects.ts'
+import type { Sink } from './reflector.ts'
+
+export interface Resource {
+  /** As RBAC names it. */
+  readonly name: string
+  readonly path: string
+  readonly accept: string
+  /** The RBAC rule that allows it, for the message when it is missing. */
+  readonly rule: string
+}
+
+const JSON_OBJECTS = 'application/json'
+/** Metadata alone, made by the server: of a ReplicaSet only the owner is wanted. */
+const METADATA =
+  'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,' +
+  'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json'
+
+export const RESOURCES = {
+  pods: resource({ group: '', name: 'pods', accept: JSON_OBJECTS }),
+  services: resource({ group: '', name: 'services', accept: JSON_OBJECTS }),
+  endpointslices: resource({
+    group: 'discovery.k8s.io',
+    name: 'endpointslices',
+    accept: JSON_OBJECTS,
+  }),
+  replicasets: resource({ group: 'apps', name: 'replicasets', accept: METADATA }),
+  nodes: resource({ group: '', name: 'nodes', accept: JSON_OBJECTS }),
+  namespaces: resource({ group: '', name: 'namespaces', accept: METADATA }),
+} as const
+
+export type ResourceName = keyof typeof RESOURCES
+
+function resource(of: { group: string; name: string; accept: string }): Resource {
+  const { group, name, accept } = of
+  return {
+    name,
+    path: group === '' ? `/api/v1/${name}` : `/apis/${group}/v1/${name}`,
+    accept,
+    rule: `apiGroups: ["${group}"], resources: ["${name}"], verbs: ["get", "list", "watch"]`,
+  }
+}
+
+export function sinksOf(cluster: Cluster): { readonly [N in ResourceName]: Sink } {
+  return {
+    pods: {
+      ...upserts(podOf, (o) => cluster.upsertPod(o)),
+      remove: (uid, last) => cluster.removePod(uid, podOf(last)),
+      uids: () => cluster.pods.uids(),
+    },
+    services: {
+      ...upserts(serviceOf, (o) => cluster.upsertService(o)),
+      remove: (uid) => cluster.removeService(uid),
+      uids: () => cluster.services.uids(),
+    },
+    endpointslices: {
+      ...upserts(endpointSliceOf, (o) => cluster.upsertSlice(o)),
+      remove: (uid) => cluster.removeSlice(uid),
+      uids: () => cluster.services.sliceUids(),
+    },
+    replicasets: {
+      ...upserts(replicaSetOf, (o) => cluster.upsertReplicaSet(o)),
+      remove: (uid) => cluster.removeReplicaSet(uid),
+      uids: () => cluster.uidsOf('replicasets'),
+    },
+    nodes: {
+      ...upserts(nodeOf, (o) => cluster.upsertNode(o)),
+      remove: (uid) => cluster.removeNode(uid),
+      uids: () => cluster.uidsOf('nodes'),
+    },
+    namespaces: {
+      ...upserts(namespaceOf, (o) => cluster.upsertNamespace(o)),
+      remove: (uid) => cluster.removeNamespace(uid),
+      uids: () => cluster.uidsOf('namespaces'),
+    },
+  }
+}
+
+function upserts<T>(
+  strip: (value: unknown) => T | undefined,
+  upsert: (object: T) => void,
+): Pick<Sink, 'upsert'> {
+  return {
+    upsert(value) {
+      const object = strip(value)
+      if (object !== undefined) upsert(object)
+    },
+  }
+}
