@@ -1,0 +1,155 @@
+/**
+ * flowspan, run as a user runs it: `bin/flowspan run --config FILE`, keeper and child, and ended
+ * with SIGTERM.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { stringify } from 'yaml'
+import type { LedgerEntry } from '../../pipeline/ledger.ts'
+
+const PROGRAM = join(import.meta.dirname, '../../bin/flowspan')
+const READY = 'Everything is ready'
+const READY_TIMEOUT_MS = 30_000
+const STOP_TIMEOUT_MS = 20_000
+
+/** A flow-log line: the columns of a row, by name. */
+export type Row = Readonly<Record<string, string | number | boolean>>
+
+/** One line of flowspan's log. */
+export type LogLine = Readonly<Record<string, unknown>> & { readonly msg?: string }
+
+/** The books of every component as logged at the end, by kind and id. */
+export type Balance = Readonly<Record<string, LedgerEntry>>
+
+export class Flowspan {
+  /** A directory that flowspan, without privileges, may write into. */
+  readonly directory: string
+  /** Everything it logged so far; what is no JSON as `{ text }`. */
+  readonly log: LogLine[] = []
+  readonly #child: ChildProcess
+  readonly #exited: Promise<number | null>
+
+  /**
+   * Starts it and waits until it captures. `config` gets the directory, for paths of its files.
+   * Throws with the whole log when it ends before it is ready.
+   */
+  static async start(config: (directory: string) => object): Promise<Flowspan> {
+    const flowspan = new Flowspan(config)
+    await flowspan.waitForLog((line) => line.msg?.includes(READY) === true, {
+      timeoutMs: READY_TIMEOUT_MS,
+    })
+    return flowspan
+  }
+
+  private constructor(config: (directory: string) => object) {
+    this.directory = mkdtempSync(join(tmpdir(), 'flowspan-e2e-'))
+    chmodSync(this.directory, 0o777)
+    const file = join(this.directory, 'config.yaml')
+    writeFileSync(file, stringify(config(this.directory)))
+    this.#child = spawn(PROGRAM, ['run', '--config', file], { stdio: ['ignore', 'pipe', 'pipe'] })
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      createInterface({ input: stream as NodeJS.ReadableStream }).on('line', (line) => {
+        this.log.push(parse(line))
+      })
+    }
+    this.#exited = once(this.#child, 'close').then(([code]) => code as number | null)
+    process.on('exit', this.#kill)
+  }
+
+  get pid(): number {
+    return this.#child.pid as number
+  }
+
+  /** The unprivileged process: the keeper's only child. */
+  get childPid(): number {
+    const path = `/proc/${this.pid}/task/${this.pid}/children`
+    const pid = Number(readFileSync(path, 'utf8').trim().split(' ')[0])
+    if (!pid) throw new Error('The keeper has no child')
+    return pid
+  }
+
+  /** Resolves with the first line that fits, logged before or after the call. */
+  async waitForLog(
+    fits: (line: LogLine) => boolean,
+    { timeoutMs = 10_000, after = 0 } = {},
+  ): Promise<LogLine> {
+    const deadline = performance.now() + timeoutMs
+    for (;;) {
+      const found = this.log.slice(after).find(fits)
+      if (found) return found
+      if (this.#ended() || performance.now() > deadline) {
+        const why = this.#ended() ? 'ended' : `is silent after ${timeoutMs} ms`
+        await this.kill()
+        throw new Error(`flowspan ${why}:\n${this.text()}`)
+      }
+      await sleep(20)
+    }
+  }
+
+  /** Drains and ends it; gives the books of all components. Throws unless it exits with 0. */
+  async stop(): Promise<Balance> {
+    this.#child.kill('SIGTERM')
+    const code = await Promise.race([this.#exited, sleep(STOP_TIMEOUT_MS, 'late', { ref: false })])
+    if (code !== 0) {
+      await this.kill()
+      throw new Error(`flowspan ended with ${code}:\n${this.text()}`)
+    }
+    process.off('exit', this.#kill)
+    return this.balance()
+  }
+
+  /** Ends it at once, for when a test has failed. Safe twice, and after `stop`. */
+  async kill(): Promise<void> {
+    this.#kill()
+    await this.#exited
+    process.off('exit', this.#kill)
+  }
+
+  /** Removes its directory; after `stop` or `kill`. */
+  clean(): void {
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+
+  /** The books in the last line of the log. */
+  balance(): Balance {
+    const line = this.log.findLast((candidate) => candidate.components !== undefined)
+    if (!line) throw new Error(`flowspan logged no balance:\n${this.text()}`)
+    return line.components as Balance
+  }
+
+  /** Rows that the file exporter with this path has written so far. */
+  rows(name: string): Row[] {
+    return this.lines(name).map((line) => JSON.parse(line) as Row)
+  }
+
+  lines(name: string): string[] {
+    const path = join(this.directory, name)
+    return existsSync(path) ? readFileSync(path, 'utf8').split('\n').filter(Boolean) : []
+  }
+
+  text(): string {
+    return this.log.map((line) => line.text ?? JSON.stringify(line)).join('\n')
+  }
+
+  #ended(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null
+  }
+
+  readonly #kill = (): void => {
+    // The child ends by itself when its keeper is gone.
+    if (!this.#ended()) this.#child.kill('SIGKILL')
+  }
+}
+
+function parse(line: string): LogLine {
+  try {
+    return JSON.parse(line) as LogLine
+  } catch {
+    return { text: line }
+  }
+}
