@@ -1,0 +1,109 @@
+/**
+ * Rows that wait for their trace id: each a reference to its batch and its index there, in lists
+ * that a span's slot begins.
+ *
+ * A batch stays alive as long as one of its rows waits. So that a few stragglers do not keep large
+ * batches, a batch of which less than a quarter waits is exchanged for a copy of those rows
+ * (`compact`): rows kept are at most four times the rows held, and a row is copied a third of a
+ * time more on average.
+ */
+import { type Columns, FlowBatch } from '../../pipeline/flows/batch.ts'
+import { NONE } from './span_table.ts'
+
+const KEPT_PER_HELD_MAX = 4
+
+/** Who gave a batch, and gets its rows back. */
+export interface PinOwner {
+  /** `pin` has rows in `ready` where it had none. */
+  wake(pin: Pin): void
+}
+
+/** One batch that stitch has taken, and what became of its rows. */
+export class Pin {
+  batch: FlowBatch
+  stitch: Columns<'stitch'>
+  readonly owner: PinOwner
+  /** Rows that wait. */
+  held = 0
+  /** Rows whose ids are written, to be sent on. */
+  ready: number[] = []
+  /** The node of each row that waits, else NONE; made with the first. */
+  nodes: Int32Array | undefined
+
+  constructor(batch: FlowBatch, owner: PinOwner) {
+    this.batch = batch
+    this.stitch = batch.add('stitch')
+    this.owner = owner
+  }
+
+  makeReady(row: number): void {
+    if (this.ready.push(row) === 1) this.owner.wake(this)
+  }
+}
+
+export class HeldRows {
+  readonly #pins: (Pin | undefined)[] = []
+  readonly #rows: number[] = []
+  readonly #next: number[] = []
+  #free = NONE
+  #size = 0
+
+  /** Rows held, of all batches. */
+  get size(): number {
+    return this.#size
+  }
+
+  /** Holds a row; gives its node, which `first`, another node or NONE, follows. */
+  hold(pin: Pin, row: number, first: number): number {
+    let node = this.#free
+    if (node === NONE) node = this.#pins.length
+    else this.#free = this.#next[node] as number
+    this.#pins[node] = pin
+    this.#rows[node] = row
+    this.#next[node] = first
+    pin.nodes ??= new Int32Array(pin.batch.rows).fill(NONE)
+    pin.nodes[row] = node
+    pin.held++
+    this.#size++
+    return node
+  }
+
+  pin(node: number): Pin {
+    return this.#pins[node] as Pin
+  }
+
+  row(node: number): number {
+    return this.#rows[node] as number
+  }
+
+  /** Lets go of a row. Gives the node that followed. */
+  release(node: number): number {
+    const pin = this.pin(node)
+    const next = this.#next[node] as number
+    if (pin.nodes !== undefined) pin.nodes[this.row(node)] = NONE
+    pin.held--
+    this.#size--
+    this.#pins[node] = undefined
+    this.#next[node] = this.#free
+    this.#free = node
+    return next
+  }
+
+  /** Exchanges a sparse batch for a copy of the rows that wait. Ready rows must have been sent. */
+  compact(pin: Pin): void {
+    if (pin.held === 0 || pin.held * KEPT_PER_HELD_MAX > pin.batch.capacity) return
+    const rows: number[] = []
+    const nodes: number[] = []
+    pin.nodes?.forEach((node, row) => {
+      if (node === NONE) return
+      this.#rows[node] = rows.length
+      rows.push(row)
+      nodes.push(node)
+    })
+    const copy = new FlowBatch(rows.length)
+    copy.appendRows(pin.batch, rows)
+    pin.batch = copy
+    pin.stitch = copy.add('stitch')
+    pin.nodes = Int32Array.from(nodes)
+  }
+}

@@ -1,0 +1,234 @@
+/**
+ * What the stitch processors of one id remember together: spans and flows, bounded in number and
+ * time, and the rows that wait. How waits end is in waiting.ts, what a row says in evidence.ts.
+ */
+import type { Columns } from '../../pipeline/flows/batch.ts'
+import { type RequestKey, spanId, traceId } from '../../pipeline/flows/ids.ts'
+import { KIND, ROLE, STATE } from '../../pipeline/flows/schema.ts'
+import type { StitchConfig } from './config.ts'
+import { EDGE, hasTraceparent, newEvidence, readEvidence } from './evidence.ts'
+import { HeldRows, type Pin } from './held_rows.ts'
+import { KnownFlows } from './known_flows.ts'
+import * as table from './span_table.ts'
+import { ARRIVING, EXPECTED, NONE, SETTLED, SlotList, SpanTable } from './span_table.ts'
+import { WaitingSpans } from './waiting.ts'
+
+export type Note = (name: 'evicted' | 'released_early' | 'chain_broken', count: number) => void
+
+export class Memory {
+  readonly #config: StitchConfig
+  readonly #note: Note
+  readonly #spans = new SpanTable()
+  readonly #waiting: WaitingSpans
+  readonly #rows = new HeldRows()
+  readonly #flows: KnownFlows
+  /** Settled spans in order of their last row: of which only an open row was seen, and all else. */
+  readonly #open = new SlotList(this.#spans)
+  readonly #closed = new SlotList(this.#spans)
+  readonly #evidence = newEvidence()
+  readonly #key: RequestKey = { flowLo: 0, flowHi: 0, offset: 0 }
+  readonly #id = new Uint32Array(2)
+  #now = 0
+
+  constructor(config: StitchConfig, note: Note) {
+    this.#config = config
+    this.#note = note
+    this.#flows = new KnownFlows(config.entries_max)
+    this.#waiting = new WaitingSpans(this.#spans, {
+      windowMs: config.window,
+      windowTotalMs: config.window_total,
+      settled: (slot) => this.#settled(slot),
+      broken: () => note('chain_broken', 1),
+    })
+  }
+
+  /** Spans remembered, and such as are only waited for. */
+  get entries(): number {
+    return this.#spans.size
+  }
+
+  /** Rows that wait. */
+  get heldRows(): number {
+    return this.#rows.size
+  }
+
+  /** Lets go of what a sparse batch keeps alive. Its ready rows must have been sent. */
+  compact(pin: Pin): void {
+    this.#rows.compact(pin)
+  }
+
+  /** Takes a row, which is ready at once or waits. Times are milliseconds of one clock. */
+  take(pin: Pin, row: number, now: number): void {
+    this.#now = now
+    const { base } = pin.batch
+    if (base.kind[row] !== KIND.exchange) {
+      if (base.role[row] === ROLE.client) this.#clientConnection(base, row)
+      pin.makeReady(row)
+      return
+    }
+    const spans = this.#spans
+    const slot = this.#slotOf(base, row)
+    if (spans.state[slot] === EXPECTED) this.#firstRow(slot, base, row)
+    else if (base.state[row] === STATE.closed) this.#lastRow(slot)
+    if (spans.state[slot] === SETTLED) {
+      this.#write(slot, pin, row)
+      return
+    }
+    spans.rows[slot] = this.#rows.hold(pin, row, spans.rows[slot] as number)
+    if (this.#rows.size > this.#config.rows_max) this.#releaseEarly()
+  }
+
+  /** Ends the waits whose time has come, and forgets what has been remembered for long enough. */
+  tick(now: number): void {
+    this.#now = now
+    const { window, retention } = this.#config
+    const { time } = this.#spans
+    for (let top = this.#waiting.first; top !== NONE; top = this.#waiting.first) {
+      if ((time[top] as number) + window > now) break
+      this.#waiting.giveUp(top)
+    }
+    for (let slot = this.#closed.head; slot !== NONE; slot = this.#closed.head) {
+      if ((time[slot] as number) + retention > now) break
+      this.#forget(slot)
+    }
+    this.#flows.expire(now)
+  }
+
+  /** Ends all waits. */
+  settleAll(): void {
+    while (this.#waiting.first !== NONE) this.#waiting.giveUp(this.#waiting.first)
+  }
+
+  #clientConnection(base: Columns<'base'>, row: number): void {
+    const lo = base.flow_id[row * 2] as number
+    const hi = base.flow_id[row * 2 + 1] as number
+    if (base.state[row] !== STATE.closed) this.#flows.seen(lo, hi)
+    else this.#flows.closed(lo, hi, this.#now + this.#config.retention)
+  }
+
+  /** The slot of the row's span, a new one (EXPECTED) when the span was not heard of. */
+  #slotOf(base: Columns<'base'>, row: number): number {
+    const key = this.#key
+    key.flowLo = base.flow_id[row * 2] as number
+    key.flowHi = base.flow_id[row * 2 + 1] as number
+    key.offset = base.request_offset[row] as number
+    spanId(this.#id, 0, key, base.role[row] as number)
+    return this.#find(this.#id, true)
+  }
+
+  #find(id: Uint32Array, make: boolean): number {
+    const known = this.#spans.find(id[0] as number, id[1] as number)
+    if (known !== NONE || !make) return known
+    while (this.#spans.size >= this.#config.entries_max && this.#makeRoom());
+    return this.#spans.insert(id[0] as number, id[1] as number)
+  }
+
+  /** Notes what the row says, and looks for the parent. `#key` is the row's. */
+  #firstRow(slot: number, base: Columns<'base'>, row: number): void {
+    const spans = this.#spans
+    const { flowLo, flowHi } = this.#key
+    spans.state[slot] = ARRIVING
+    spans.time[slot] = this.#now
+    spans.oldest[slot] = this.#now
+    spans.open[slot] = base.state[row] === STATE.closed ? 0 : 1
+    // What it is if it turns out to be a root, which costs less than to keep flow and offset.
+    traceId(spans.ids, spans.word(slot, table.TRACE_ID), this.#key)
+    if (hasTraceparent(base, row)) {
+      const { wire_trace_id: trace, wire_span_id: span } = base
+      spans.ids.set(trace.subarray(row * 4, row * 4 + 4), spans.word(slot, table.WIRE_TRACE_ID))
+      spans.ids.set(span.subarray(row * 2, row * 2 + 2), spans.word(slot, table.WIRE_SPAN_ID))
+    }
+    if (base.role[row] === ROLE.client) this.#flows.seen(flowLo, flowHi)
+    const { wait, confidence_min: confidenceMin } = this.#config
+    const evidence = this.#evidence
+    const clientKnown = wait === 'always' || this.#flows.has(flowLo, flowHi)
+    readEvidence(evidence, base, { row, confidenceMin, clientKnown })
+    spans.edge[slot] = evidence.edge
+    spans.method[slot] = evidence.method
+    spans.confidence[slot] = evidence.confidence
+    const none = evidence.edge === EDGE.none
+    this.#waiting.arrive(slot, none ? NONE : this.#find(evidence.span, evidence.expect))
+  }
+
+  /** Another row of a span that is known: the closed one of an open exchange, or a copy. */
+  #lastRow(slot: number): void {
+    const spans = this.#spans
+    const settled = spans.state[slot] === SETTLED
+    if (settled) this.#listOf(slot).remove(slot)
+    spans.open[slot] = 0
+    if (settled) this.#remember(slot)
+  }
+
+  #settled(slot: number): void {
+    this.#remember(slot)
+    const held = this.#rows
+    let node = this.#spans.rows[slot] as number
+    this.#spans.rows[slot] = NONE
+    while (node !== NONE) {
+      this.#write(slot, held.pin(node), held.row(node))
+      node = held.release(node)
+    }
+  }
+
+  #remember(slot: number): void {
+    this.#spans.time[slot] = this.#now
+    this.#listOf(slot).push(slot)
+  }
+
+  #forget(slot: number): void {
+    this.#listOf(slot).remove(slot)
+    this.#spans.remove(slot)
+  }
+
+  #listOf(slot: number): SlotList {
+    return this.#spans.open[slot] === 1 ? this.#open : this.#closed
+  }
+
+  /** Writes a settled span's ids into a row, which is ready then. */
+  #write(slot: number, pin: Pin, row: number): void {
+    const { stitch } = pin
+    const spans = this.#spans
+    const { ids } = spans
+    const at = spans.word(slot, 0)
+    for (let i = 0; i < 4; i++) {
+      stitch.trace_id[row * 4 + i] = ids[at + table.TRACE_ID + i] as number
+      stitch.candidate_trace_id[row * 4 + i] = ids[at + table.CANDIDATE_TRACE_ID + i] as number
+    }
+    for (let i = 0; i < 2; i++) {
+      stitch.span_id[row * 2 + i] = ids[at + table.SPAN_ID + i] as number
+      stitch.parent_span_id[row * 2 + i] = ids[at + table.PARENT_ID + i] as number
+      stitch.candidate_span_id[row * 2 + i] = ids[at + table.CANDIDATE_SPAN_ID + i] as number
+    }
+    stitch.link_method[row] = spans.method[slot] as number
+    stitch.link_confidence[row] = spans.confidence[slot] as number
+    pin.makeReady(row)
+  }
+
+  /** Too many rows wait: those that wait for longest are let go with what is known. */
+  #releaseEarly(): void {
+    const before = this.#rows.size
+    while (this.#rows.size > this.#config.rows_max && this.#waiting.first !== NONE) {
+      this.#waiting.giveUp(this.#waiting.first)
+    }
+    this.#note('released_early', before - this.#rows.size)
+  }
+
+  /**
+   * Forgets the settled span whose last row is the oldest; without one, settles the first top so
+   * that it can be forgotten next. False when there is nothing to forget.
+   */
+  #makeRoom(): boolean {
+    const { time } = this.#spans
+    const open = this.#open.head
+    const closed = this.#closed.head
+    if (open === NONE && closed === NONE) {
+      if (this.#waiting.first === NONE) return false
+      this.#waiting.giveUp(this.#waiting.first)
+      return true
+    }
+    const openIsOlder = open !== NONE && (time[open] as number) < (time[closed] ?? Infinity)
+    this.#forget(openIsOlder ? open : closed)
+    this.#note('evicted', 1)
+    return true
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * The exchanges that stitch remembers: one slot for each span, in columns, found by span id.
+ *
+ * A span id is a hash of flow, offset and role (pipeline/flows/ids.ts), so it serves as key and as
+ * hash in one, and the full 64 bits are compared. Slots are reused; columns double as they fill.
+ *
+ * A slot's way:
+ *
+ *     FREE ──▶ EXPECTED ──▶ (its row arrives) ──▶ TOP ──▶ SETTLED ──▶ FREE
+ *                                        └─▶ INNER ──────┘
+ */
+export const NONE = -1
+
+/** Nothing is known. */
+export const FREE = 0
+/** Rows wait for it; its own row was not seen. */
+export const EXPECTED = 1
+/** Its row is being looked at: in no list, safe from eviction. */
+export const ARRIVING = 2
+/** Waits for an EXPECTED parent: the top of a tree of waiting spans. */
+export const TOP = 3
+/** Waits for a parent whose row was seen and waits itself. */
+export const INNER = 4
+/** Trace and parent are final. */
+export const SETTLED = 5
+
+/** Where a slot's ids stand among its words: u32, low half first. */
+export const SPAN_ID = 0
+export const TRACE_ID = 2
+export const PARENT_ID = 6
+export const WIRE_TRACE_ID = 8
+export const WIRE_SPAN_ID = 12
+export const CANDIDATE_TRACE_ID = 14
+export const CANDIDATE_SPAN_ID = 18
+const WORDS = 20
+
+const CAPACITY_FIRST = 1024
+
+export class SpanTable {
+  /** WORDS words a slot; see `word`. */
+  ids = new Uint32Array(0)
+  state = new Uint8Array(0)
+  /** What the slot waits for its parent for: an EDGE of resolver.ts. */
+  edge = new Uint8Array(0)
+  /** A LINK_METHOD, and its confidence: of the parent once settled, until then of the edge. */
+  method = new Uint8Array(0)
+  confidence = new Float64Array(0)
+  /** 1 while only an open row was seen. */
+  open = new Uint8Array(0)
+  /** When the row arrived; once settled, when the last row of the span did. Milliseconds. */
+  time = new Float64Array(0)
+  /** Of a TOP: when the first of the tree waiting below it arrived. Milliseconds. */
+  oldest = new Float64Array(0)
+  /** The slot waited for, and the ring-less list of those that wait for this one. */
+  parent = new Int32Array(0)
+  waiter = new Int32Array(0)
+  waiterNext = new Int32Array(0)
+  waiterPrevious = new Int32Array(0)
+  /** First of the rows held for this span: a node of HeldRows. */
+  rows = new Int32Array(0)
+  /** Neighbours in the SlotList that the slot is in. */
+  next = new Int32Array(0)
+  previous = new Int32Array(0)
+
+  #buckets = new Int32Array(0)
+  #chain = new Int32Array(0)
+  #free = NONE
+  #size = 0
+
+  /** Slots in use. */
+  get size(): number {
+    return this.#size
+  }
+
+  /** Index in `ids` of a slot's word. */
+  word(slot: number, field: number): number {
+    return slot * WORDS + field
+  }
+
+  /** The slot of the span with this id, or NONE. */
+  find(lo: number, hi: number): number {
+    if (this.#size === 0) return NONE
+    let slot = this.#buckets[lo & (this.#buckets.length - 1)] as number
+    while (slot !== NONE) {
+      const at = slot * WORDS + SPAN_ID
+      if (this.ids[at] === lo && this.ids[at + 1] === hi) return slot
+      slot = this.#chain[slot] as number
+    }
+    return NONE
+  }
+
+  /** A slot for an id that has none, EXPECTED and otherwise blank. May replace every array. */
+  insert(lo: number, hi: number): number {
+    if (this.#free === NONE) this.#grow()
+    const slot = this.#free
+    this.#free = this.#chain[slot] as number
+    this.#size++
+    const at = slot * WORDS
+    this.ids.fill(0, at, at + WORDS)
+    this.ids[at + SPAN_ID] = lo
+    this.ids[at + SPAN_ID + 1] = hi
+    this.state[slot] = EXPECTED
+    this.parent[slot] = NONE
+    this.waiter[slot] = NONE
+    this.rows[slot] = NONE
+    this.#enter(slot, lo)
+    return slot
+  }
+
+  /** Forgets a slot, which must be in no list, hold no rows and have no waiters. */
+  remove(slot: number): void {
+    const bucket = (this.ids[slot * WORDS + SPAN_ID] as number) & (this.#buckets.length - 1)
+    let at = this.#buckets[bucket] as number
+    if (at === slot) {
+      this.#buckets[bucket] = this.#chain[slot] as number
+    } else {
+      while (this.#chain[at] !== slot) at = this.#chain[at] as number
+      this.#chain[at] = this.#chain[slot] as number
+    }
+    this.state[slot] = FREE
+    this.#chain[slot] = this.#free
+    this.#free = slot
+    this.#size--
+  }
+
+  /** Puts `slot` among those that wait for `parent`. */
+  link(slot: number, parent: number): void {
+    const first = this.waiter[parent] as number
+    this.parent[slot] = parent
+    this.waiterPrevious[slot] = NONE
+    this.waiterNext[slot] = first
+    if (first !== NONE) this.waiterPrevious[first] = slot
+    this.waiter[parent] = slot
+  }
+
+  /** Takes `slot` from those that wait for its parent, if it has one. Gives that parent or NONE. */
+  unlink(slot: number): number {
+    const parent = this.parent[slot] as number
+    if (parent === NONE) return NONE
+    const previous = this.waiterPrevious[slot] as number
+    const next = this.waiterNext[slot] as number
+    if (previous === NONE) this.waiter[parent] = next
+    else this.waiterNext[previous] = next
+    if (next !== NONE) this.waiterPrevious[next] = previous
+    this.parent[slot] = NONE
+    return parent
+  }
+
+  #enter(slot: number, lo: number): void {
+    const bucket = lo & (this.#buckets.length - 1)
+    this.#chain[slot] = this.#buckets[bucket] as number
+    this.#buckets[bucket] = slot
+  }
+
+  #grow(): void {
+    const before = this.state.length
+    const capacity = Math.max(CAPACITY_FIRST, before * 2)
+    this.ids = grown(this.ids, new Uint32Array(capacity * WORDS))
+    this.state = grown(this.state, new Uint8Array(capacity))
+    this.edge = grown(this.edge, new Uint8Array(capacity))
+    this.method = grown(this.method, new Uint8Array(capacity))
+    this.open = grown(this.open, new Uint8Array(capacity))
+    this.confidence = grown(this.confidence, new Float64Array(capacity))
+    this.time = grown(this.time, new Float64Array(capacity))
+    this.oldest = grown(this.oldest, new Float64Array(capacity))
+    this.parent = grown(this.parent, new Int32Array(capacity))
+    this.waiter = grown(this.waiter, new Int32Array(capacity))
+    this.waiterNext = grown(this.waiterNext, new Int32Array(capacity))
+    this.waiterPrevious = grown(this.waiterPrevious, new Int32Array(capacity))
+    this.rows = grown(this.rows, new Int32Array(capacity))
+    this.next = grown(this.next, new Int32Array(capacity))
+    this.previous = grown(this.previous, new Int32Array(capacity))
+    this.#chain = grown(this.#chain, new Int32Array(capacity))
+    this.#buckets = new Int32Array(capacity).fill(NONE)
+    // Only called when no slot is free, so all slots before are in use.
+    for (let slot = 0; slot < before; slot++) this.#enter(slot, this.ids[slot * WORDS] as number)
+    for (let slot = capacity - 1; slot >= before; slot--) {
+      this.#chain[slot] = this.#free
+      this.#free = slot
+    }
+  }
+}
+
+function grown<A extends Uint8Array | Uint32Array | Int32Array | Float64Array>(from: A, to: A): A {
+  to.set(from)
+  return to
+}
+
+/** Slots in order of entry, through the table's `next` and `previous`; a slot is in one at most. */
+export class SlotList {
+  head = NONE
+  #tail = NONE
+  readonly #table: SpanTable
+
+  constructor(table: SpanTable) {
+    this.#table = table
+  }
+
+  push(slot: number): void {
+    const { next, previous } = this.#table
+    next[slot] = NONE
+    previous[slot] = this.#tail
+    if (this.#tail === NONE) this.head = slot
+    else next[this.#tail] = slot
+    this.#tail = slot
+  }
+
+  remove(slot: number): void {
+    const { next, previous } = this.#table
+    const after = next[slot] as number
+    const before = previous[slot] as number
+    if (before === NONE) this.head = after
+    else next[before] = after
+    if (after === NONE) this.#tail = before
+    else previous[after] = before
+  }
+}

@@ -1,0 +1,148 @@
+import type { Consumer, Processor, Settings } from '../../pipeline/component.ts'
+import { FlowBatch } from '../../pipeline/flows/batch.ts'
+import { OK, type Outcome, retryable } from '../../pipeline/outcome.ts'
+import type { StitchConfig } from './config.ts'
+import { Pin, type PinOwner } from './held_rows.ts'
+import type { Memory } from './memory.ts'
+import { Outbox } from './outbox.ts'
+import { acquireMemory, releaseMemory } from './shared.ts'
+
+const TICK_MS = 100
+const FULL_RETRY_MS = 200
+/** Rows in a batch that is gathered from released rows. */
+const GATHERED_ROWS_MAX = 4096
+
+/** Milliseconds of a clock that is never set back. */
+export type Clock = () => number
+
+/**
+ * Adds the group `stitch` to flow rows: span, parent, trace. Exchange rows may be held and leave
+ * in another batch than they came in; whoever settles a row's parent, of all processors with the
+ * same id, the row leaves by the one that took it.
+ */
+export class Stitch implements Processor<'flows'>, PinOwner {
+  readonly mutates = true
+  readonly #settings: Settings
+  readonly #config: StitchConfig
+  readonly #outbox: Outbox
+  readonly #clock: Clock
+  /** Batches with rows to send. */
+  #awake: Pin[] = []
+  #memory: Memory | undefined
+  /** Rows taken and not yet given to the outbox. */
+  #taken = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(
+    settings: Settings,
+    config: StitchConfig,
+    { next, clock = () => performance.now() }: { next: Consumer<'flows'>; clock?: Clock },
+  ) {
+    this.#settings = settings
+    this.#config = config
+    this.#clock = clock
+    this.#outbox = new Outbox(next, settings.ledger)
+  }
+
+  start(): void {
+    const { id, ledger } = this.#settings
+    this.#memory = acquireMemory(id, this.#config, (name, count) => ledger.note(name, count))
+    this.#timer = setInterval(() => this.tick(), TICK_MS)
+  }
+
+  consume(batch: FlowBatch): Outcome {
+    const memory = this.#memory
+    if (memory === undefined) return retryable('stitch does not run', FULL_RETRY_MS)
+    if (this.#outbox.rows >= this.#config.rows_max) {
+      return retryable('stitch is full, for what follows it refuses rows', FULL_RETRY_MS)
+    }
+    const now = this.#clock()
+    const pin = new Pin(batch, this)
+    this.#taken += batch.rows
+    for (let row = 0; row < batch.rows; row++) memory.take(pin, row, now)
+    this.#flush()
+    return OK
+  }
+
+  /** Looks at the clock; a timer's, and also sends what the rows of other pipelines settled. */
+  tick(): void {
+    this.#memory?.tick(this.#clock())
+    this.#flush()
+  }
+
+  held(): number {
+    return this.#taken + this.#outbox.rows
+  }
+
+  wake(pin: Pin): void {
+    this.#awake.push(pin)
+  }
+
+  async shutdown(): Promise<void> {
+    clearInterval(this.#timer)
+    const memory = this.#memory
+    this.#memory = undefined
+    if (memory !== undefined) {
+      memory.settleAll()
+      this.#flush()
+      releaseMemory(this.#settings.id)
+    }
+    await this.#outbox.close()
+  }
+
+  /** Sends all ready rows: a batch as it is when all its rows are, else rows gathered anew. */
+  #flush(): void {
+    if (this.#awake.length === 0) return
+    const pins = this.#awake
+    this.#awake = []
+    const gathered = new Gathering(
+      pins.reduce((sum, pin) => sum + pin.ready.length, 0),
+      this.#outbox,
+    )
+    for (const pin of pins) {
+      const { ready, batch } = pin
+      pin.ready = []
+      this.#taken -= ready.length
+      if (ready.length === batch.rows) gathered.pass(batch)
+      else gathered.add(batch, ready)
+      this.#memory?.compact(pin)
+    }
+    gathered.end()
+  }
+}
+
+/** Rows of several batches on their way into few. */
+class Gathering {
+  readonly #outbox: Outbox
+  /** Rows still to come. */
+  #left: number
+  #batch: FlowBatch | undefined
+
+  constructor(rows: number, outbox: Outbox) {
+    this.#left = rows
+    this.#outbox = outbox
+  }
+
+  /** A batch goes as it is. */
+  pass(batch: FlowBatch): void {
+    this.#left -= batch.rows
+    this.#outbox.send(batch)
+  }
+
+  add(source: FlowBatch, rows: readonly number[]): void {
+    for (let from = 0; from < rows.length; ) {
+      this.#batch ??= new FlowBatch(Math.min(this.#left, GATHERED_ROWS_MAX))
+      const room = this.#batch.capacity - this.#batch.rows
+      const part = from === 0 && rows.length <= room ? rows : rows.slice(from, from + room)
+      this.#batch.appendRows(source, part)
+      from += part.length
+      this.#left -= part.length
+      if (this.#batch.full) this.end()
+    }
+  }
+
+  end(): void {
+    if (this.#batch !== undefined) this.#outbox.send(this.#batch)
+    this.#batch = undefined
+  }
+}
