@@ -244,15 +244,7 @@ test('no row waits for longer than window_total, however often its parents wait'
     if (left()) break
   }
   assert.equal(s.now - arrived, 6000, 'another window would end at 9000')
-  const names = [
-    'client 10',
-    'server 9',
-    'client 9',
-    'server 8',
-    'client 8',
-    'server 7',
-    'client 7',
-  ]
+  const names = ['client 10', 'server 9', 'client 9', 'server 8', 'client 8', 'server 7']
   const rows = names.map((name) => s.row(name))
   assert.deepEqual(
     rows.map((row) => row.parent),
