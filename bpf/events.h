@@ -136,8 +136,8 @@ enum counter {
 	COUNTER_MAX = 16,
 };
 
-/* The most that may be asked for by knobs.capture_max. */
-#define CAPTURE_MAX 16384
+/* The most that may be asked for by knobs.capture_max and capture_small. */
+enum capture_limit { CAPTURE_MAX = 8192 };
 
 /* What the loader sets before the programs are verified. */
 struct knobs {

@@ -15,6 +15,7 @@ enum direction direction;
 enum conn_flag conn_flag;
 enum payload_flag payload_flag;
 enum counter counter;
+enum capture_limit capture_limit;
 struct conn_record conn_record;
 struct payload_record payload_record;
 struct knobs knobs;

@@ -56,6 +56,10 @@ export const COUNTER = {
   COUNTER_MAX: 16,
 } as const
 
+export const CAPTURE_LIMIT = {
+  CAPTURE_MAX: 8192,
+} as const
+
 export const ConnRecord = {
   size: 176,
   type: 0, // __u8

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A connection's state: filled at its begin, reported when it opens and closes.
+ */
+#ifndef FLOWSPAN_CONNECTION_BPF_H
+#define FLOWSPAN_CONNECTION_BPF_H
+
+#include "core_fixes.bpf.h"
+#include "flow_id.h"
+#include "maps.bpf.h"
+
+static __always_inline bool is_own(__u32 pid)
+{
+	return bpf_map_lookup_elem(&own, &pid) != NULL;
+}
+
+/* CPU number and count: unique while the map lives, without a shared cache line. */
+static __always_inline __u64 next_conn_id(void)
+{
+	__u32 zero = 0;
+	__u64 *last = bpf_map_lookup_elem(&conn_ids, &zero);
+
+	if (!last)
+		return 0;
+	return (__u64)(bpf_get_smp_processor_id() + 1) << 48 | ++*last;
+}
+
+/*
+ * Takes the current process as the connection's. Only where the process itself calls the kernel:
+ * in softirq `current` is whoever was interrupted. The name is the first thread's, which names the
+ * program; other threads are often named after their work.
+ */
+static __always_inline void take_process(struct conn *conn, __u64 pid_tgid)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+
+	if (task->flags & PF_KTHREAD)
+		return;
+	conn->pid = pid_tgid >> 32;
+	bpf_probe_read_kernel(conn->comm, COMM_LEN, task->group_leader->comm);
+}
+
+static __always_inline void map_ipv4(__u8 *to, __u32 address)
+{
+	__builtin_memset(to, 0, 10);
+	to[10] = 0xff;
+	to[11] = 0xff;
+	__builtin_memcpy(to + 12, &address, 4);
+}
+
+static __always_inline void take_addresses(struct conn *conn, const struct tcp_sock *tp)
+{
+	const struct inet_sock *inet = &tp->inet_conn.icsk_inet;
+	const struct sock_common *common = &inet->sk.__sk_common;
+
+	/* not skc_num: that is 0 again when a failed connect is closed */
+	conn->local_port = bpf_ntohs(inet->inet_sport);
+	conn->remote_port = bpf_ntohs(common->skc_dport);
+	if (common->skc_family == AF_INET) {
+		map_ipv4(conn->local_addr, common->skc_rcv_saddr);
+		map_ipv4(conn->remote_addr, common->skc_daddr);
+	} else {
+		bpf_probe_read_kernel(conn->local_addr, 16, &common->skc_v6_rcv_saddr);
+		bpf_probe_read_kernel(conn->remote_addr, 16, &common->skc_v6_daddr);
+	}
+}
+
+static __always_inline void take_place(struct conn *conn, const struct sock *sk)
+{
+	conn->netns = sk->__sk_common.skc_net.net->ns.inum;
+	conn->cgroup_id = get_cgroup_id(sk);
+}
+
+/* A FIN takes a sequence number, and bytes_received counts it. */
+static __always_inline __u64 bytes_received(const struct tcp_sock *tp)
+{
+	unsigned long flags = tp->inet_conn.icsk_inet.sk.__sk_common.skc_flags;
+	__u64 fin = flags >> bpf_core_enum_value(enum sock_flags, SOCK_DONE) & 1;
+
+	return tp->bytes_received - fin;
+}
+
+static __always_inline void report_connection(const struct conn *conn, const struct tcp_sock *tp,
+					      enum conn_state state, enum close_reason reason)
+{
+	struct conn_record *record;
+
+	count(COUNTER_CONN_EVENTS);
+	record = bpf_ringbuf_reserve(&connections, sizeof(*record), 0);
+	if (!record) {
+		count(COUNTER_CONN_LOST_RING);
+		return;
+	}
+	__builtin_memset(record, 0, sizeof(*record));
+	record->type = RECORD_CONNECTION;
+	record->state = state;
+	record->role = conn->role;
+	record->close_reason = reason;
+	record->flags = conn->flags;
+	record->conn_id = conn->conn_id;
+	record->flow_id = conn->flow_id;
+	record->start_ns = conn->start_ns;
+	record->established_ns = conn->established_ns;
+	record->end_ns = state == CONN_CLOSED ? bpf_ktime_get_ns() : 0;
+	record->cgroup_id = conn->cgroup_id;
+	/* bytes_sent counts a byte as often as it was sent */
+	record->bytes_sent = tp->bytes_sent - tp->bytes_retrans;
+	record->bytes_received = bytes_received(tp);
+	record->netns = conn->netns;
+	record->pid = conn->pid;
+	record->tid = conn->tid;
+	record->isn_client = conn->isn_client;
+	record->isn_server = conn->isn_server;
+	record->segs_out = tp->segs_out;
+	record->segs_in = tp->segs_in;
+	record->retrans = tp->total_retrans - conn->syn_retries;
+	record->syn_retries = conn->syn_retries;
+	record->lost = tp->lost;
+	/* fixed point in the kernel: eighths and quarters */
+	record->srtt_us = tp->srtt_us >> 3;
+	record->rttvar_us = tp->mdev_us >> 2;
+	record->min_rtt_us = tp->rtt_min.s[0].v;
+	record->local_port = conn->local_port;
+	record->remote_port = conn->remote_port;
+	__builtin_memcpy(record->local_addr, conn->local_addr, 16);
+	__builtin_memcpy(record->remote_addr, conn->remote_addr, 16);
+	__builtin_memcpy(record->comm, conn->comm, COMM_LEN);
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+#endif

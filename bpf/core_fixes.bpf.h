@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Where kernels differ from each other. Each function names the commit that made the difference.
+ */
+#ifndef FLOWSPAN_CORE_FIXES_BPF_H
+#define FLOWSPAN_CORE_FIXES_BPF_H
+
+#include "kernel_types.h"
+
+/*
+ * 8520e224f547 ("bpf, cgroups: Fix cgroup v2 fallback on v1/v2 mixed mode"), v5.15: a socket's
+ * cgroup became a pointer of its own; before, it shared its word with the v1 class id.
+ */
+static __always_inline __u64 get_cgroup_id(const struct sock *sk)
+{
+	if (!bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
+		return 0;
+	return BPF_CORE_READ(sk, sk_cgrp_data.cgroup, kn, id);
+}
+
+/*
+ * Since 6.4 bpf_dynptr_from_skb() is a kfunc, since 6.12 tracing programs may call it. Before,
+ * nothing reads the paged part of a buffer here, and the program does not load.
+ */
+extern int bpf_dynptr_from_skb(struct __sk_buff *skb, __u64 flags,
+			       struct bpf_dynptr *ptr__uninit) __ksym __weak;
+
+#endif

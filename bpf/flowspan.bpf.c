@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * flowspan's kernel programs: one object, one probe an included file. README.md says what fires
+ * when; events.h is what user space gets.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "events.h"
+
+/* Alone in .rodata: the loader writes it there before the programs are verified. */
+const volatile struct knobs knobs = {
+	.capture_small = 1024,
+	.capture_max = 4096,
+};
+
+#include "inet_sock_set_state.bpf.h"
+#include "skb_copy_datagram_iovec.bpf.h"
+#include "tcp_sendmsg_locked.bpf.h"
+
+/* Tracing helpers are for GPL-compatible programs alone. */
+char LICENSE[] SEC("license") = "GPL";

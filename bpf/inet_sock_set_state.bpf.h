@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Follows TCP sockets of all network namespaces from state to state.
+ *
+ *     client  CLOSE ─▶ SYN_SENT ─▶ ESTABLISHED ─▶ … ─▶ CLOSE
+ *             begin     opened                        closed
+ *     server  SYN_RECV ─▶ ESTABLISHED ─▶ … ─▶ CLOSE
+ *             (nothing)    opened             closed
+ *
+ * The tracepoint fires before the socket's state changes. Only transitions that the owner's system
+ * call makes run in its process: CLOSE→SYN_SENT, CLOSE→LISTEN, ESTABLISHED→FIN_WAIT1,
+ * CLOSE_WAIT→LAST_ACK, and an abortive close.
+ */
+#ifndef FLOWSPAN_INET_SOCK_SET_STATE_BPF_H
+#define FLOWSPAN_INET_SOCK_SET_STATE_BPF_H
+
+#include "close_reason.bpf.h"
+#include "connection.bpf.h"
+
+static __always_inline void begin_client(struct sock *sk)
+{
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	struct conn *conn = bpf_sk_storage_get(&conns, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!conn) {
+		count(COUNTER_CONN_LOST_STORAGE);
+		return;
+	}
+	/* a socket may connect again after a failure */
+	__builtin_memset(conn, 0, sizeof(*conn));
+	conn->conn_id = next_conn_id();
+	conn->role = ROLE_CLIENT;
+	conn->start_ns = bpf_ktime_get_ns();
+	conn->tid = (__u32)pid_tgid;
+	conn->own = is_own(pid_tgid >> 32);
+	take_process(conn, pid_tgid);
+	take_place(conn, sk);
+}
+
+/*
+ * The first round-trip sample of an accepted socket is its SYN-ACK's, unless that was sent again
+ * or a SYN cookie forgot it: then nobody knows when the SYN came.
+ */
+static __always_inline void begin_server(struct conn *conn, struct sock *sk,
+					 const struct tcp_sock *tp)
+{
+	__u64 round_trip_ns = (tp->srtt_us >> 3) * 1000ULL;
+
+	conn->conn_id = next_conn_id();
+	conn->role = ROLE_SERVER;
+	if (round_trip_ns && !tp->total_retrans)
+		conn->start_ns = bpf_ktime_get_ns() - round_trip_ns;
+	take_place(conn, sk);
+}
+
+/* bytes_acked counts the client's SYN and not the server's SYN-ACK; a received SYN is never counted. */
+static __always_inline void take_isns(struct conn *conn, const struct tcp_sock *tp)
+{
+	__u32 sent = tp->snd_una - (__u32)tp->bytes_acked - conn->role;
+	__u32 received = tp->rcv_nxt - (__u32)tp->bytes_received - 1;
+
+	conn->isn_client = conn->role == ROLE_CLIENT ? sent : received;
+	conn->isn_server = conn->role == ROLE_CLIENT ? received : sent;
+	conn->flow_id = flow_id_of_isns(conn->isn_client, conn->isn_server);
+}
+
+/* The client's end opens before the server's, so a flow of ours is known by then. */
+static __always_inline bool is_own_flow(struct conn *conn, struct sock *sk)
+{
+	__u8 yes = 1;
+
+	if (conn->role == ROLE_CLIENT) {
+		if (conn->own)
+			bpf_map_update_elem(&own_flows, &conn->flow_id, &yes, BPF_ANY);
+		return conn->own;
+	}
+	return bpf_sk_storage_get(&own_listeners, sk, 0, 0) ||
+	       bpf_map_lookup_elem(&own_flows, &conn->flow_id);
+}
+
+static __always_inline void opened(struct sock *sk, const struct tcp_sock *tp, int oldstate)
+{
+	__u64 create = oldstate == BPF_TCP_SYN_RECV ? BPF_SK_STORAGE_GET_F_CREATE : 0;
+	struct conn *conn = bpf_sk_storage_get(&conns, sk, 0, create);
+
+	if (!conn) {
+		if (create)
+			count(COUNTER_CONN_LOST_STORAGE);
+		return;
+	}
+	/* two clients that connect to each other pass through SYN_RECV too, with a conn_id */
+	if (!conn->conn_id)
+		begin_server(conn, sk, tp);
+	conn->established_ns = bpf_ktime_get_ns();
+	conn->syn_retries = tp->total_retrans;
+	conn->streams[DIRECTION_RECEIVED].capture_until = knobs.capture_max;
+	conn->streams[DIRECTION_SENT].capture_until = knobs.capture_max;
+	take_addresses(conn, tp);
+	take_isns(conn, tp);
+	conn->own = is_own_flow(conn, sk);
+	if (conn->own)
+		count(COUNTER_CONN_OWN);
+	else
+		report_connection(conn, tp, CONN_OPEN, CLOSE_NONE);
+}
+
+static __always_inline void closed(struct sock *sk, const struct tcp_sock *tp, int oldstate)
+{
+	struct conn *conn = bpf_sk_storage_get(&conns, sk, 0, 0);
+
+	if (!conn)
+		return;
+	if (!conn->established_ns) {
+		take_addresses(conn, tp);
+		conn->syn_retries = tp->total_retrans;
+		conn->flags |= CONN_ID_LOCAL;
+		conn->flow_id = flow_id_of_addresses(
+			conn->local_addr, conn->remote_addr,
+			(__u32)conn->local_port << 16 | conn->remote_port, conn->start_ns);
+		if (conn->own)
+			count(COUNTER_CONN_OWN);
+	}
+	if (!conn->own)
+		report_connection(conn, tp, CONN_CLOSED, close_reason(tp, oldstate));
+}
+
+/* The closer stands in for a reader or writer that was never seen. */
+static __always_inline void closing(struct sock *sk)
+{
+	struct conn *conn = bpf_sk_storage_get(&conns, sk, 0, 0);
+
+	if (conn && !conn->pid)
+		take_process(conn, bpf_get_current_pid_tgid());
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(set_state, struct sock *sk, int oldstate, int newstate)
+{
+	/* NULL for all but TCP: an MPTCP socket repeats the states of its first subflow */
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	bool aborting;
+
+	if (!tp)
+		return 0;
+	if (newstate == BPF_TCP_SYN_SENT) {
+		begin_client(sk);
+	} else if (newstate == BPF_TCP_ESTABLISHED) {
+		opened(sk, tp, oldstate);
+	} else if (newstate == BPF_TCP_FIN_WAIT1 || newstate == BPF_TCP_LAST_ACK) {
+		closing(sk);
+	} else if (newstate == BPF_TCP_LISTEN) {
+		if (is_own(bpf_get_current_pid_tgid() >> 32))
+			bpf_sk_storage_get(&own_listeners, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	} else if (newstate == BPF_TCP_CLOSE) {
+		aborting = oldstate == BPF_TCP_ESTABLISHED || oldstate == BPF_TCP_CLOSE_WAIT;
+		if (aborting && !sk->sk_err)
+			closing(sk);
+		closed(sk, tp, oldstate);
+	}
+	return 0;
+}
+
+#endif

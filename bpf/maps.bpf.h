@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * All maps, and what is kept of a connection between its events.
+ */
+#ifndef FLOWSPAN_MAPS_BPF_H
+#define FLOWSPAN_MAPS_BPF_H
+
+#include "events.h"
+
+/* What a connection speaks, as far as payload is concerned. */
+enum verdict { VERDICT_UNDECIDED = 0, VERDICT_HTTP = 1, VERDICT_NEVER = 2 };
+
+/* One direction of a connection. Positions are bytes from the stream's begin. */
+struct stream {
+	/* all before has been reported */
+	__u64 reported;
+	/* bytes before this may belong to a message's head */
+	__u64 capture_until;
+};
+
+struct conn {
+	__u64 conn_id;
+	__u64 flow_id;
+	__u64 start_ns;
+	/* 0 until ESTABLISHED */
+	__u64 established_ns;
+	__u64 cgroup_id;
+	__u32 netns;
+	__u32 pid;
+	__u32 tid;
+	__u32 isn_client;
+	__u32 isn_server;
+	__u32 syn_retries;
+	__u16 local_port;
+	__u16 remote_port;
+	__u8 role;
+	__u8 flags;
+	/* flowspan's own: nothing is reported */
+	__u8 own;
+	__u8 verdict;
+	/* pieces seen while undecided */
+	__u32 pieces;
+	__u32 pad;
+	__u8 local_addr[16];
+	__u8 remote_addr[16];
+	char comm[COMM_LEN];
+	/* by enum direction */
+	struct stream streams[2];
+};
+
+/* Sizes of both rings are the loader's. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} connections SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} payload SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, COUNTER_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct conn);
+} conns SEC(".maps");
+
+/* Last connection number given out on each CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} conn_ids SEC(".maps");
+
+/* Processes of flowspan, written by the keeper. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__type(key, __u32);
+	__type(value, __u8);
+} own SEC(".maps");
+
+/* Flows that flowspan opened: the other end may be on this host. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, __u8);
+} own_flows SEC(".maps");
+
+/* Marks flowspan's listening sockets; the kernel copies the mark to what they accept. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, __u8);
+} own_listeners SEC(".maps");
+
+static __always_inline void count(__u32 counter)
+{
+	__u64 *value = bpf_map_lookup_elem(&counters, &counter);
+
+	if (value)
+		__sync_fetch_and_add(value, 1);
+}
+
+#endif

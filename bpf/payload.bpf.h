@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Which bytes of a stream are copied to user space, and their record.
+ *
+ * A piece is what one read took out of one buffer, or one write announced. Short pieces come whole,
+ * of a long one the beginning when it may hold a message's head, else only its length. A connection
+ * that does not speak HTTP/1 is found out by its first bytes and from then on costs one check.
+ */
+#ifndef FLOWSPAN_PAYLOAD_BPF_H
+#define FLOWSPAN_PAYLOAD_BPF_H
+
+#include "connection.bpf.h"
+
+/* Pieces that may match nothing before a connection is given up. */
+#define UNDECIDED_PIECES_MAX 8
+/* What classify() looks at, and the length of a record's tail. */
+#define EDGE_BYTES 8
+
+struct piece {
+	__u64 offset;
+	__u32 len;
+	/* bytes of `len` now in scratch */
+	__u32 captured;
+	__u8 direction;
+	__u8 flags;
+	__u8 pad[6];
+};
+
+/*
+ * A record under way. Twice the most that is captured: the verifier knows of `at + length` only
+ * that each is below CAPTURE_MAX. (A per-CPU value has at most 32 KiB.)
+ */
+struct scratch {
+	struct payload_record record;
+	__u8 bytes[2 * CAPTURE_MAX];
+};
+
+/* By enum direction: both hooks run in process context, and neither within the other. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+#define WORD(a, b, c, d) \
+	((__u32)(a) | (__u32)(b) << 8 | (__u32)(c) << 16 | (__u32)(d) << 24)
+
+/* Does an HTTP/1 message begin with these 8 bytes: a method of RFC 9110 or 5789, or a version? */
+static __always_inline bool is_http_start(__u64 head)
+{
+	__u32 next = head >> 32;
+
+	switch ((__u32)head) {
+	case WORD('G', 'E', 'T', ' '):
+	case WORD('P', 'U', 'T', ' '):
+		return true;
+	case WORD('P', 'O', 'S', 'T'):
+	case WORD('H', 'E', 'A', 'D'):
+		return (next & 0xff) == ' ';
+	case WORD('P', 'A', 'T', 'C'):
+		return (next & 0xffff) == WORD('H', ' ', 0, 0);
+	case WORD('T', 'R', 'A', 'C'):
+		return (next & 0xffff) == WORD('E', ' ', 0, 0);
+	case WORD('D', 'E', 'L', 'E'):
+		return (next & 0xffffff) == WORD('T', 'E', ' ', 0);
+	case WORD('O', 'P', 'T', 'I'):
+		return next == WORD('O', 'N', 'S', ' ');
+	case WORD('C', 'O', 'N', 'N'):
+		return next == WORD('E', 'C', 'T', ' ');
+	case WORD('H', 'T', 'T', 'P'):
+		return (next & 0xffffff) == WORD('/', '1', '.', 0);
+	default:
+		return false;
+	}
+}
+
+/* A TLS handshake record of any version, or the preface of HTTP/2 (RFC 9113 §3.4). */
+static __always_inline bool is_other_protocol(__u64 head)
+{
+	return (head & 0xffff) == WORD(0x16, 0x03, 0, 0) ||
+	       (__u32)head == WORD('P', 'R', 'I', ' ');
+}
+
+/* How many bytes of the piece to copy, its first 8 being `head`. -1: none, and no record either. */
+static __always_inline int wanted(struct conn *conn, const struct piece *piece, __u64 head)
+{
+	struct stream *stream = &conn->streams[piece->direction & 1];
+	__u64 room;
+
+	if (is_http_start(head)) {
+		conn->verdict = VERDICT_HTTP;
+		stream->capture_until = piece->offset + knobs.capture_max;
+	} else if (conn->verdict == VERDICT_UNDECIDED) {
+		if (is_other_protocol(head) || ++conn->pieces > UNDECIDED_PIECES_MAX) {
+			conn->verdict = VERDICT_NEVER;
+			return -1;
+		}
+	}
+	if (piece->len <= knobs.capture_small)
+		return piece->len;
+	if (piece->offset >= stream->capture_until)
+		return 0;
+	room = stream->capture_until - piece->offset;
+	return room < piece->len ? room : piece->len;
+}
+
+/* Bytes to copy before wanted() can be asked: all of a short piece, so that it is copied once. */
+static __always_inline __u32 first_look(const struct piece *piece)
+{
+	return piece->len <= knobs.capture_small ? piece->len : EDGE_BYTES;
+}
+
+/* The first 8 bytes of the scratch; bytes that the piece does not have are 0. */
+static __always_inline __u64 head_of(const struct scratch *scratch, __u32 captured)
+{
+	__u64 head = *(const __u64 *)scratch->bytes;
+
+	return captured >= EDGE_BYTES ? head : head & ~(~0ULL << captured * 8);
+}
+
+/* A piece of less than 8 bytes as its tail: right-aligned, that is, in the high bytes. */
+static __always_inline __u64 short_tail(__u64 head, __u32 len)
+{
+	return head << (EDGE_BYTES - len) * 8;
+}
+
+/*
+ * Cuts from the piece's begin what has been reported; returns how many bytes that is. A piece that
+ * has been reported whole stays as it is, marked.
+ */
+static __always_inline __u32 trim(struct stream *stream, struct piece *piece)
+{
+	__u64 end = piece->offset + piece->len;
+	__u32 known = 0;
+
+	if (end <= stream->reported) {
+		piece->flags |= PAYLOAD_AGAIN;
+		return 0;
+	}
+	if (piece->offset < stream->reported)
+		known = stream->reported - piece->offset;
+	piece->offset += known;
+	piece->len -= known;
+	stream->reported = end;
+	return known;
+}
+
+/* May bytes of this connection be of interest? Takes the first that reads or writes as its owner. */
+static __always_inline bool follows(struct conn *conn)
+{
+	if (!conn->established_ns || conn->own || conn->verdict == VERDICT_NEVER)
+		return false;
+	if (!conn->pid) {
+		take_process(conn, bpf_get_current_pid_tgid());
+		/* it was reported as open, so its end will be: only the payload is left out */
+		if (is_own(conn->pid)) {
+			conn->verdict = VERDICT_NEVER;
+			return false;
+		}
+	}
+	return true;
+}
+
+static __always_inline void report_payload(const struct conn *conn, const struct tcp_sock *tp,
+					   struct scratch *scratch, const struct piece *piece)
+{
+	struct payload_record *record = &scratch->record;
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	__u32 captured = piece->captured;
+
+	record->type = RECORD_PAYLOAD;
+	record->direction = piece->direction;
+	record->role = conn->role;
+	record->flags = piece->flags;
+	record->len = piece->len;
+	record->captured = captured;
+	record->pid = pid_tgid >> 32;
+	record->tid = (__u32)pid_tgid;
+	record->srtt_us = tp->srtt_us >> 3;
+	record->min_rtt_us = tp->rtt_min.s[0].v;
+	record->retrans = tp->total_retrans - conn->syn_retries;
+	record->conn_id = conn->conn_id;
+	record->offset = piece->offset;
+	record->time_ns = bpf_ktime_get_ns();
+	if (piece->flags & PAYLOAD_AGAIN)
+		__builtin_memset(record->tail, 0, EDGE_BYTES);
+	__builtin_memcpy(record->comm, conn->comm, COMM_LEN);
+	count(COUNTER_PAYLOAD_EVENTS);
+	if (piece->flags & PAYLOAD_FAULT)
+		count(COUNTER_PAYLOAD_FAULT);
+	if (captured > CAPTURE_MAX)
+		captured = CAPTURE_MAX;
+	if (bpf_ringbuf_output(&payload, scratch, sizeof(*record) + captured, BPF_RB_NO_WAKEUP))
+		count(COUNTER_PAYLOAD_LOST_RING);
+}
+
+#endif

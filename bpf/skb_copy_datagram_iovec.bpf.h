@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a process reads from a TCP socket: fires for each buffer that a read copies from, in stream
+ * order, after TCP has put the segments in order, in the thread that reads.
+ *
+ *     skb     seq ──────── copied_seq ──────────── end_seq     (sequence numbers)
+ *                          │◀── len ──▶│
+ *     stream  bytes_received − (rcv_nxt − copied_seq) = the piece's offset, 64 bits
+ *
+ * MSG_PEEK fires too. In the first buffer it looks like a read: its bytes are reported then, and the
+ * read that takes them is reported without bytes. Beyond that buffer copied_seq tells.
+ * splice(), TCP_ZEROCOPY_RECEIVE and MSG_TRUNC pass by: user space sees a gap in the offsets.
+ */
+#ifndef FLOWSPAN_SKB_COPY_DATAGRAM_IOVEC_BPF_H
+#define FLOWSPAN_SKB_COPY_DATAGRAM_IOVEC_BPF_H
+
+#include "payload.bpf.h"
+
+/* Copies the buffer's bytes from `at` to the scratch. */
+static __always_inline bool read_buffer(struct scratch *scratch, const struct bpf_dynptr *buffer,
+					__u32 at, __u32 len)
+{
+	if (len == 0 || len > CAPTURE_MAX)
+		return false;
+	return bpf_dynptr_read(scratch->bytes, len, buffer, at, 0) == 0;
+}
+
+/* `at`: where the piece begins in the buffer. */
+static __always_inline void take_received(struct conn *conn, const struct tcp_sock *tp,
+					  const struct sk_buff *skb, struct piece *piece, __u32 at)
+{
+	__u32 key = DIRECTION_RECEIVED;
+	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &key);
+	struct bpf_dynptr buffer;
+	__u64 head;
+	int want;
+
+	if (!scratch || bpf_dynptr_from_skb((struct __sk_buff *)skb, 0, &buffer))
+		return;
+	if (piece->flags & PAYLOAD_AGAIN) {
+		report_payload(conn, tp, scratch, piece);
+		return;
+	}
+	piece->captured = first_look(piece);
+	if (!read_buffer(scratch, &buffer, at, piece->captured)) {
+		piece->captured = 0;
+		piece->flags |= PAYLOAD_FAULT;
+	}
+	head = head_of(scratch, piece->captured);
+	want = wanted(conn, piece, head);
+	if (want < 0)
+		return;
+	if ((__u32)want > piece->captured && !read_buffer(scratch, &buffer, at, want))
+		want = 0;
+	piece->captured = want;
+	if (piece->len < EDGE_BYTES)
+		*(__u64 *)scratch->record.tail = short_tail(head, piece->len);
+	else
+		bpf_dynptr_read(scratch->record.tail, EDGE_BYTES, &buffer,
+				at + piece->len - EDGE_BYTES, 0);
+	report_payload(conn, tp, scratch, piece);
+}
+
+/*
+ * Linux 6.18 takes skb->sk for an RCU-protected pointer, which bpf_sk_storage_get() and
+ * bpf_skc_to_tcp_sock() refuse ("R1 type=rcu_ptr_ expected=…, ptr_, trusted_ptr_"). By way of its
+ * struct socket it is an ordinary one. It is the same socket, and alive: its reader holds its lock.
+ */
+static __always_inline struct sock *socket_of(const struct sk_buff *skb)
+{
+	struct sock *sk = skb->sk;
+
+	return sk && sk->sk_socket ? sk->sk_socket->sk : NULL;
+}
+
+SEC("tp_btf/skb_copy_datagram_iovec")
+int BPF_PROG(received, const struct sk_buff *skb, int len)
+{
+	struct piece piece = { .direction = DIRECTION_RECEIVED };
+	const struct tcp_sock *tp;
+	struct tcp_skb_cb cb;
+	struct sock *sk = socket_of(skb);
+	struct conn *conn;
+	__u32 copied;
+	__u32 at;
+
+	if (!sk || len <= 0)
+		return 0;
+	/* NULL for UDP, unix and netlink sockets, which share the tracepoint */
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return 0;
+	conn = bpf_sk_storage_get(&conns, sk, 0, 0);
+	if (!conn || !follows(conn))
+		return 0;
+	bpf_probe_read_kernel(&cb, sizeof(cb), &skb->cb);
+	copied = tp->copied_seq;
+	if ((__s32)(copied - cb.seq) < 0 || (__s32)(cb.end_seq - copied) <= 0)
+		return 0;
+	piece.offset = tp->bytes_received - (__u32)(tp->rcv_nxt - copied);
+	piece.len = len;
+	at = copied - cb.seq + trim(&conn->streams[DIRECTION_RECEIVED], &piece);
+	take_received(conn, tp, skb, &piece, at);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a process writes to a TCP socket: fires for each segment that a message is cut into, before
+ * its bytes are copied, in the thread that writes.
+ *
+ *     message  │ sent by now │◀───── msg_iter.count ─────▶│
+ *     stream                 │ write_seq: bytes_acked + (write_seq − snd_una), 64 bits
+ *
+ * The first firing announces the whole message; the others announce the same end and are passed by.
+ * A message that ends early (EAGAIN, a signal) was announced too far: the stream goes on with the
+ * same bytes in the next message, of which only what goes beyond is reported.
+ */
+#ifndef FLOWSPAN_TCP_SENDMSG_LOCKED_BPF_H
+#define FLOWSPAN_TCP_SENDMSG_LOCKED_BPF_H
+
+#include "user_memory.bpf.h"
+
+/* `skip`: where the piece begins in what is left of the message. */
+static __always_inline void take_sent(struct conn *conn, const struct tcp_sock *tp,
+				      const struct iov_iter *from, struct piece *piece, __u64 skip)
+{
+	__u32 key = DIRECTION_SENT;
+	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &key);
+	struct span span = { .from = from->iov_offset + skip, .len = 0 };
+	__u64 head;
+	int want;
+
+	if (!scratch)
+		return;
+	span.len = first_look(piece);
+	piece->captured = read_user(scratch, from, &span);
+	if (piece->captured < span.len && is_user(from))
+		piece->flags |= PAYLOAD_FAULT;
+	head = head_of(scratch, piece->captured);
+	want = wanted(conn, piece, head);
+	if (want < 0)
+		return;
+	if (want > EDGE_BYTES && piece->len > span.len) {
+		span.len = want;
+		piece->captured = read_user(scratch, from, &span);
+	} else if (want == 0) {
+		piece->captured = 0;
+	}
+	if (piece->len < EDGE_BYTES)
+		*(__u64 *)scratch->record.tail = short_tail(head, piece->len);
+	else
+		read_user_tail(scratch, from);
+	report_payload(conn, tp, scratch, piece);
+}
+
+SEC("tp_btf/tcp_sendmsg_locked")
+int BPF_PROG(sent, struct sock *sk, const struct msghdr *msg)
+{
+	struct piece piece = { .direction = DIRECTION_SENT };
+	const struct tcp_sock *tp;
+	struct conn *conn;
+	__u32 skip;
+
+	conn = bpf_sk_storage_get(&conns, sk, 0, 0);
+	if (!conn || !follows(conn))
+		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return 0;
+	/* the client's SYN is in bytes_acked, the server's SYN-ACK is not */
+	piece.offset = tp->bytes_acked - (conn->role == ROLE_CLIENT) +
+		       (__u32)(tp->write_seq - tp->snd_una);
+	piece.len = msg->msg_iter.count;
+	skip = trim(&conn->streams[DIRECTION_SENT], &piece);
+	if (!(piece.flags & PAYLOAD_AGAIN))
+		take_sent(conn, tp, &msg->msg_iter, &piece, skip);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,195 @@
+/**
+ * The part of libbpf's API (libbpf.h, 1.0 and later) that the keeper needs, called through FFI.
+ *
+ * libbpf explains failures by printing: what it prints during a call is kept and becomes part of
+ * the error, the verifier's complaint included.
+ */
+import koffi from 'koffi'
+import { errnoName } from './memory.ts'
+
+/** libbpf.h: enum libbpf_print_level, LIBBPF_DEBUG; everything below it is kept. */
+const PRINT_DEBUG = 2
+/** Of what libbpf printed, at most so much is kept: a verifier log's end tells why. */
+const PRINTED_BYTES_MAX = 1 << 20
+/** linux/bpf.h: struct bpf_prog_info up to recursion_misses, and offsets in it. */
+const PROG_INFO = { size: 232, run_time_ns: 192, run_cnt: 200, recursion_misses: 208 } as const
+
+type Pointer = unknown
+
+/** The kernel or libbpf refused; `printed` is what libbpf had to say of it. */
+export class BpfError extends Error {
+  readonly printed: string
+
+  constructor(message: string, printed: string) {
+    super(message)
+    this.name = 'BpfError'
+    this.printed = printed
+  }
+}
+
+export interface ProgramStats {
+  readonly runs: number
+  readonly runNs: number
+  /** Runs that were skipped, because the program was already running on that CPU. */
+  readonly recursionMisses: number
+}
+
+type Libbpf = ReturnType<typeof bind>
+
+/** Loads the library. Throws when it is not installed. */
+function bind() {
+  let lib: ReturnType<typeof koffi.load>
+  try {
+    lib = koffi.load('libbpf.so.1')
+  } catch {
+    throw new Error('Cannot load libbpf.so.1: install it (apt-get install libbpf1)')
+  }
+  koffi.proto('int PrintFn(int level, const char *format, void *arguments)')
+  return {
+    setPrint: lib.func('void *libbpf_set_print(PrintFn *fn)'),
+    open: lib.func('void *bpf_object__open_file(const char *path, const void *opts)'),
+    load: lib.func('int bpf_object__load(void *object)'),
+    close: lib.func('void bpf_object__close(void *object)'),
+    findMap: lib.func('void *bpf_object__find_map_by_name(void *object, const char *name)'),
+    findProgram: lib.func('void *bpf_object__find_program_by_name(void *object, const char *name)'),
+    setAutoload: lib.func('int bpf_program__set_autoload(void *program, bool autoload)'),
+    attach: lib.func('void *bpf_program__attach(void *program)'),
+    programFd: lib.func('int bpf_program__fd(void *program)'),
+    destroyLink: lib.func('int bpf_link__destroy(void *link)'),
+    mapFd: lib.func('int bpf_map__fd(void *map)'),
+    setMaxEntries: lib.func('int bpf_map__set_max_entries(void *map, uint32_t count)'),
+    setInitialValue: lib.func('int bpf_map__set_initial_value(void *map, void *data, size_t size)'),
+    updateElem: lib.func('int bpf_map_update_elem(int fd, void *key, void *value, uint64_t flags)'),
+    deleteElem: lib.func('int bpf_map_delete_elem(int fd, void *key)'),
+    info: lib.func('int bpf_obj_get_info_by_fd(int fd, void *info, _Inout_ uint32_t *length)'),
+  }
+}
+
+let library: Libbpf | undefined
+
+/** A compiled object: opened, then configured, then loaded, then attached program by program. */
+export class BpfObject {
+  readonly #lib: Libbpf
+  #object: Pointer
+  readonly #links: Pointer[] = []
+
+  /** Reads the file; nothing is in the kernel yet. */
+  constructor(path: string) {
+    library ??= bind()
+    this.#lib = library
+    const { result, printed } = this.#listen(() => this.#lib.open(path, null))
+    if (result === null) throw new BpfError(`Cannot open ${path}: ${lastErrno()}`, printed)
+    this.#object = result
+  }
+
+  /** For a map whose size is a setting; before `load`. */
+  setMaxEntries(map: string, count: number): void {
+    const error = this.#lib.setMaxEntries(this.#map(map), count)
+    if (error !== 0) throw new Error(`Cannot set the size of map ${map}: ${errnoName(-error)}`)
+  }
+
+  /** Writes a data section, such as `.rodata`, whole; before `load`. */
+  setInitialValue(map: string, bytes: Uint8Array): void {
+    const error = this.#lib.setInitialValue(this.#map(map), bytes, bytes.byteLength)
+    if (error !== 0) throw new Error(`Cannot set ${map}: ${errnoName(-error)}`)
+  }
+
+  /** Leaves a program out; before `load`. */
+  skip(program: string): void {
+    this.#lib.setAutoload(this.#program(program), false)
+  }
+
+  /** Makes the maps, has the programs verified. */
+  load(): void {
+    const { result, printed } = this.#listen(() => this.#lib.load(this.#object))
+    if (result !== 0) throw new BpfError(`Cannot load programs: ${errnoName(-result)}`, printed)
+  }
+
+  /** The program runs from now on, until `close`. */
+  attach(program: string): void {
+    const { result, printed } = this.#listen(() => this.#lib.attach(this.#program(program)))
+    if (result === null) throw new BpfError(`Cannot attach ${program}: ${lastErrno()}`, printed)
+    this.#links.push(result)
+  }
+
+  /** The map's file descriptor; valid until `close`. */
+  mapFd(map: string): number {
+    return this.#lib.mapFd(this.#map(map))
+  }
+
+  updateElem(map: string, key: Uint8Array, value: Uint8Array): void {
+    const error = this.#lib.updateElem(this.mapFd(map), key, value, 0n)
+    if (error !== 0) throw new Error(`Cannot write to map ${map}: ${errnoName(-error)}`)
+  }
+
+  /** Deletes a key, if it is there. */
+  deleteElem(map: string, key: Uint8Array): void {
+    this.#lib.deleteElem(this.mapFd(map), key)
+  }
+
+  /** `runs` and `runNs` count while kernel.bpf_stats_enabled is 1. */
+  stats(program: string): ProgramStats {
+    const info = new Uint8Array(PROG_INFO.size)
+    const fd = this.#lib.programFd(this.#program(program))
+    const error = this.#lib.info(fd, info, [PROG_INFO.size])
+    if (error !== 0) throw new Error(`Cannot read program ${program}: ${errnoName(-error)}`)
+    const view = new DataView(info.buffer)
+    return {
+      runs: Number(view.getBigUint64(PROG_INFO.run_cnt, true)),
+      runNs: Number(view.getBigUint64(PROG_INFO.run_time_ns, true)),
+      recursionMisses: Number(view.getBigUint64(PROG_INFO.recursion_misses, true)),
+    }
+  }
+
+  /** Detaches and unloads everything. Safe twice. */
+  close(): void {
+    if (this.#object === null) return
+    for (const link of this.#links.splice(0)) this.#lib.destroyLink(link)
+    this.#lib.close(this.#object)
+    this.#object = null
+  }
+
+  #map(name: string): Pointer {
+    const map = this.#lib.findMap(this.#object, name)
+    if (map === null) throw new Error(`No map is named ${name}`)
+    return map
+  }
+
+  #program(name: string): Pointer {
+    const program = this.#lib.findProgram(this.#object, name)
+    if (program === null) throw new Error(`No program is named ${name}`)
+    return program
+  }
+
+  /** Calls `act`, keeping what libbpf prints meanwhile. */
+  #listen<T>(act: () => T): { result: T; printed: string } {
+    const printed: string[] = []
+    const callback = koffi.register((level: number, format: string, values: Pointer) => {
+      if (level < PRINT_DEBUG) printed.push(formatted(format, values))
+      return 0
+    }, 'PrintFn *')
+    this.#lib.setPrint(callback)
+    try {
+      return { result: act(), printed: printed.join('') }
+    } finally {
+      this.#lib.setPrint(null)
+      koffi.unregister(callback)
+    }
+  }
+}
+
+const libc = koffi.load('libc.so.6')
+/** A va_list passed on by address, as both the x86-64 and the AArch64 calling conventions do. */
+const vsnprintf = libc.func(
+  'int vsnprintf(_Out_ uint8_t *to, size_t size, const char *format, void *arguments)',
+)
+
+function formatted(format: string, values: Pointer): string {
+  const bytes = new Uint8Array(PRINTED_BYTES_MAX)
+  const length: number = vsnprintf(bytes, bytes.length, format, values)
+  return new TextDecoder().decode(bytes.subarray(0, Math.min(length, bytes.length - 1)))
+}
+
+function lastErrno(): string {
+  return errnoName(koffi.errno())
+}
