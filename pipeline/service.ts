@@ -76,10 +76,15 @@ export class Service {
         throw new Error(`cannot start pipelines: ${error.message}`, { cause: error })
       })
     } catch (error) {
-      await this.#end(FAILED_START_MS)
+      await this.discard()
       throw error
     }
     this.#logger.info('Everything is ready. Begin running and processing data.')
+  }
+
+  /** Lets go of what was created and never started. */
+  async discard(): Promise<void> {
+    await this.#end(FAILED_START_MS)
   }
 
   /**
