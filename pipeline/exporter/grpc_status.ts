@@ -1,0 +1,81 @@
+/**
+ * What a gRPC status means for the batch (opentelemetry-proto docs/specification.md, "OTLP/gRPC
+ * Response", and "OTLP/gRPC Throttling"): some codes may be tried again, the others never.
+ */
+import { status as CODE, type ServiceError } from '@grpc/grpc-js'
+import { LEN, VARINT } from '../otlp/wire.ts'
+import { FieldReader, WireSource } from '../otlp/wire_reader.ts'
+import { type Outcome, permanent, retryable } from '../outcome.ts'
+
+const RETRYABLE: ReadonlySet<number> = new Set([
+  CODE.CANCELLED,
+  CODE.DEADLINE_EXCEEDED,
+  CODE.ABORTED,
+  CODE.OUT_OF_RANGE,
+  CODE.UNAVAILABLE,
+  CODE.DATA_LOSS,
+])
+
+const DETAILS_KEY = 'grpc-status-details-bin'
+const RETRY_INFO = 'type.googleapis.com/google.rpc.RetryInfo'
+
+export function outcomeOfError(error: ServiceError): Outcome {
+  const reason = `${CODE[error.code] ?? error.code}: ${error.details}`
+  const afterMs = retryDelayMs(error)
+  if (RETRYABLE.has(error.code)) return retryable(reason, afterMs)
+  // Only with RetryInfo does the server say that its exhaustion will pass.
+  if (error.code === CODE.RESOURCE_EXHAUSTED && afterMs !== undefined) {
+    return retryable(reason, afterMs)
+  }
+  return permanent(reason)
+}
+
+function retryDelayMs(error: ServiceError): number | undefined {
+  const [details] = error.metadata?.get(DETAILS_KEY) ?? []
+  return details instanceof Buffer ? readRetryDelayMs(details) : undefined
+}
+
+/**
+ * The delay in a `google.rpc.Status`, in milliseconds; undefined when there is none.
+ *
+ *     message Status    { int32 code = 1;  string message = 2;  repeated Any details = 3; }
+ *     message Any       { string type_url = 1;  bytes value = 2; }
+ *     message RetryInfo { Duration retry_delay = 1; }
+ *     message Duration  { int64 seconds = 1;  int32 nanos = 2; }
+ */
+export function readRetryDelayMs(bytes: Uint8Array): number | undefined {
+  const source = new WireSource(bytes)
+  const status = new FieldReader(source)
+  const any = new FieldReader(source)
+  let delay: number | undefined
+  status.reset(0, bytes.length)
+  while (status.nextMessage(3)) {
+    any.reset(status.start, status.end)
+    let type = ''
+    let from = 0
+    let to = 0
+    while (any.next()) {
+      if (any.wireType !== LEN) continue
+      if (any.field === 1) type = source.text(any.start, any.end)
+      if (any.field === 2) [from, to] = [any.start, any.end]
+    }
+    if (type === RETRY_INFO) delay = durationMs(source, { from, to })
+  }
+  return source.fault === undefined ? delay : undefined
+}
+
+function durationMs(source: WireSource, info: { from: number; to: number }): number {
+  const retryInfo = new FieldReader(source)
+  const duration = new FieldReader(source)
+  let ms = 0
+  retryInfo.reset(info.from, info.to)
+  while (retryInfo.nextMessage(1)) {
+    duration.reset(retryInfo.start, retryInfo.end)
+    while (duration.next()) {
+      if (duration.wireType !== VARINT) continue
+      if (duration.field === 1) ms += duration.signed * 1000
+      if (duration.field === 2) ms += duration.signed / 1e6
+    }
+  }
+  return Math.max(ms, 0)
+}

@@ -1,0 +1,38 @@
+/**
+ * Reads `Export{Trace,Metrics,Logs}ServiceResponse`:
+ *
+ *     message ExportTraceServiceResponse { ExportTracePartialSuccess partial_success = 1; }
+ *     message ExportTracePartialSuccess  { int64 rejected_spans = 1;  string error_message = 2; }
+ *
+ * The three differ in the name of the first field only.
+ */
+import { LEN, VARINT } from '../otlp/wire.ts'
+import { FieldReader, type Malformed, WireSource } from '../otlp/wire_reader.ts'
+
+export interface PartialSuccess {
+  readonly kind: 'partial'
+  /** Items that the server took but did not accept: sending them again is pointless. */
+  readonly rejected: number
+  readonly message: string
+}
+
+/** Undefined for a full success, which an empty `partial_success` (the Collector's) is too. */
+export function readResponse(bytes: Uint8Array): PartialSuccess | Malformed | undefined {
+  const source = new WireSource(bytes)
+  const response = new FieldReader(source)
+  const partial = new FieldReader(source)
+  let rejected = 0
+  let message = ''
+  response.reset(0, bytes.length)
+  while (response.nextMessage(1)) {
+    partial.reset(response.start, response.end)
+    while (partial.next()) {
+      if (partial.field === 1 && partial.wireType === VARINT) rejected = partial.signed
+      if (partial.field === 2 && partial.wireType === LEN) {
+        message = source.text(partial.start, partial.end)
+      }
+    }
+  }
+  if (source.fault !== undefined) return source.fault
+  return rejected === 0 && message === '' ? undefined : { kind: 'partial', rejected, message }
+}
