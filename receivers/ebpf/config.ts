@@ -3,8 +3,8 @@ import { z } from 'zod'
 import type { ConfigProblem } from '../../pipeline/component.ts'
 import { duration } from '../../pipeline/config/duration.ts'
 
-/** The longest head of a piece that bpf/requests.bpf.c can copy in one go. */
-export const CAPTURE_MAX_BYTES = 4096
+/** The longest head of a piece that the kernel can copy (bpf/events.h, CAPTURE_MAX). */
+export const CAPTURE_MAX_BYTES = 16_384
 /** Rings are mapped in pages, and their size must be a power of two of them. */
 const RING_BYTES_MIN = 4096
 const RING_BYTES_MAX = 1 << 30
@@ -19,7 +19,7 @@ export const schema = z.strictObject({
       rows: z.number().int().min(1).max(65_536).default(1000).describe('rows in a batch, at most'),
       latency: duration('200ms').describe('how long a row waits for its batch to fill, at most'),
     })
-    .prefault({}),
+    .prefault({ latency: undefined }),
   requests: z
     .strictObject({
       enabled: z.boolean().default(true).describe('read requests, not only connections'),
@@ -33,14 +33,14 @@ export const schema = z.strictObject({
         .int()
         .min(16)
         .max(CAPTURE_MAX_BYTES)
-        .default(512)
+        .default(1024)
         .describe('pieces of a stream up to this length are copied whole'),
       capture_max_bytes: z
         .number()
         .int()
         .min(64)
         .max(CAPTURE_MAX_BYTES)
-        .default(2048)
+        .default(4096)
         .describe('bytes copied of a longer piece that may hold the head of a message'),
       pipelined_max: z
         .number()
@@ -56,7 +56,7 @@ export const schema = z.strictObject({
         .default(65_536)
         .describe('requests of all connections that wait for their response'),
     })
-    .prefault({}),
+    .prefault({ open_row_after: undefined }),
   connections_max: z
     .number()
     .int()

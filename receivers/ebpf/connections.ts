@@ -1,0 +1,148 @@
+/**
+ * The connections whose requests are followed: what an exchange's row takes from its connection,
+ * and the state of both directions' parsers.
+ *
+ * Bounded. When it is full, the connection that has been quiet longest, as far as a second chance
+ * tells, makes room: `touched` costs a store for each piece where moving it in a list would cost a
+ * deletion and an insertion.
+ */
+import { ROLE } from '../../pipeline/flows/schema.ts'
+import { toNumber } from '../../pipeline/u64.ts'
+import { CONN_FLAG, ConnRecord } from './events.gen.ts'
+import type { Pairing } from './exchanges.ts'
+
+/** Looks that one insertion may spend on finding who makes room. */
+const CHANCES_MAX = 64
+
+export class Connection {
+  readonly id: number
+  readonly role: number
+  readonly flowLo: number
+  readonly flowHi: number
+  readonly idLocal: boolean
+  /** 16 bytes of the client's end, 16 of the server's. */
+  readonly addresses: Uint8Array
+  readonly srcPort: number
+  readonly dstPort: number
+  readonly netns: number
+  readonly cgroupLo: number
+  readonly cgroupHi: number
+  /** When connect() was called and by which thread; 0: not known, or an accepted socket. */
+  readonly startNs: number
+  readonly connectTid: number
+  readonly connectUs: number
+  /** 0 and '' until an accepted socket is first read or written. */
+  pid: number
+  comm: string
+  srttUs = 0
+  minRttUs = 0
+  retransmits = 0
+  /** Made at the first piece. */
+  pairing: Pairing | undefined
+  touched = true
+
+  constructor(view: DataView, at: number) {
+    const u32 = (field: number) => view.getUint32(at + field, true)
+    this.id = connId(view, at + ConnRecord.conn_id)
+    this.role = view.getUint8(at + ConnRecord.role)
+    this.flowLo = u32(ConnRecord.flow_id)
+    this.flowHi = u32(ConnRecord.flow_id + 4)
+    this.idLocal = (view.getUint8(at + ConnRecord.flags) & CONN_FLAG.CONN_ID_LOCAL) !== 0
+    this.addresses = addressesOf(view, at, this.role)
+    const localPort = view.getUint16(at + ConnRecord.local_port, true)
+    const remotePort = view.getUint16(at + ConnRecord.remote_port, true)
+    this.srcPort = this.role === ROLE.client ? localPort : remotePort
+    this.dstPort = this.role === ROLE.client ? remotePort : localPort
+    this.netns = u32(ConnRecord.netns)
+    this.cgroupLo = u32(ConnRecord.cgroup_id)
+    this.cgroupHi = u32(ConnRecord.cgroup_id + 4)
+    this.startNs = u64(view, at + ConnRecord.start_ns)
+    this.connectTid = this.role === ROLE.client ? u32(ConnRecord.tid) : 0
+    this.connectUs = connectUs(this.startNs, u64(view, at + ConnRecord.established_ns))
+    this.pid = u32(ConnRecord.pid)
+    this.comm = commOf(view, at + ConnRecord.comm)
+  }
+}
+
+export class ConnectionTable {
+  readonly #connections = new Map<number, Connection>()
+  readonly #max: number
+
+  constructor(max: number) {
+    this.#max = max
+  }
+
+  get size(): number {
+    return this.#connections.size
+  }
+
+  get(id: number): Connection | undefined {
+    return this.#connections.get(id)
+  }
+
+  values(): IterableIterator<Connection> {
+    return this.#connections.values()
+  }
+
+  /** Adds a connection; returns the one that made room for it, if one had to. */
+  add(connection: Connection): Connection | undefined {
+    const full = this.#connections.size >= this.#max && !this.#connections.has(connection.id)
+    const evicted = full ? this.#evict() : undefined
+    this.#connections.set(connection.id, connection)
+    return evicted
+  }
+
+  delete(connection: Connection): void {
+    if (this.#connections.get(connection.id) === connection) this.#connections.delete(connection.id)
+  }
+
+  #evict(): Connection | undefined {
+    for (let chance = 1; ; chance++) {
+      const oldest = this.#connections.values().next().value
+      if (oldest === undefined) return undefined
+      this.#connections.delete(oldest.id)
+      if (!oldest.touched || chance === CHANCES_MAX) return oldest
+      oldest.touched = false
+      this.#connections.set(oldest.id, oldest)
+    }
+  }
+}
+
+/**
+ * conn_id as a number below 2^53: the kernel has the CPU in its upper 16 bits and a count in the
+ * lower 48. 40 bits of count and 13 of CPU are enough for a CPU that opens a connection every
+ * microsecond for twelve days, and for 8191 CPUs.
+ */
+export function connId(view: DataView, at: number): number {
+  const high = view.getUint32(at + 4, true)
+  return (high >>> 16) * 2 ** 40 + (high & 0xff) * 2 ** 32 + view.getUint32(at, true)
+}
+
+/** A u64 as a double: exact below 2^53. */
+export function u64(view: DataView, at: number): number {
+  return toNumber(view.getUint32(at, true), view.getUint32(at + 4, true))
+}
+
+/** The addresses of a conn_record: the client's, then the server's. */
+export function addressesOf(view: DataView, at: number, role: number): Uint8Array {
+  const addresses = new Uint8Array(32)
+  const local = new Uint8Array(view.buffer, view.byteOffset + at + ConnRecord.local_addr, 16)
+  const remote = new Uint8Array(view.buffer, view.byteOffset + at + ConnRecord.remote_addr, 16)
+  addresses.set(role === ROLE.client ? local : remote, 0)
+  addresses.set(role === ROLE.client ? remote : local, 16)
+  return addresses
+}
+
+/** A task's name: up to 15 bytes and a NUL. */
+export function commOf(view: DataView, at: number): string {
+  const bytes = new Uint8Array(view.buffer, view.byteOffset + at, 16)
+  const nul = bytes.indexOf(0)
+  return utf8.decode(nul < 0 ? bytes : bytes.subarray(0, nul))
+}
+
+/** Microseconds from SYN to ESTABLISHED; NaN when either is not known. */
+export function connectUs(startNs: number, establishedNs: number): number {
+  return startNs === 0 || establishedNs === 0 ? Number.NaN : (establishedNs - startNs) / 1000
+}
+
+const utf8 = new TextDecoder()

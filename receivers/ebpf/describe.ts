@@ -1,0 +1,20 @@
+/** Says in a line or two what is captured and how to see something of it. */
+import type { KernelInfo } from './capabilities.ts'
+
+export function describeCapture({ capabilities }: KernelInfo): string[] {
+  const hooks = (wanted: (signal: string) => boolean) =>
+    capabilities.filter(({ signal, ok }) => ok && wanted(signal)).map(({ hook }) => hook)
+  const connections = hooks((signal) => signal === 'connections')
+  const payload = hooks((signal) => signal !== 'connections')
+  const lines = [`Capturing TCP connections of this host, by ${connections.join(', ')}`]
+  if (payload.length > 0) {
+    lines.push(`Capturing plaintext HTTP/1 requests, by ${payload.join(', ')}`)
+    lines.push('To see something, make a request to any server here, as curl http://127.0.0.1/')
+  } else {
+    lines.push('To see something, connect to anything, as curl http://127.0.0.1/')
+  }
+  for (const { signal, ok, why, hook } of capabilities) {
+    if (!ok) lines.push(`Not capturing ${signal} (${hook}): ${why ?? 'for no known reason'}`)
+  }
+  return lines
+}

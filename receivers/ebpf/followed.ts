@@ -1,0 +1,233 @@
+/**
+ * What is followed of the host's connections: turns records into connection rows, pieces of
+ * streams into exchanges, and decides how long a connection is remembered.
+ */
+import type { Ledger } from '../../pipeline/ledger.ts'
+import { Causes } from './causes.ts'
+import type { EbpfConfig } from './config.ts'
+import { Connection, ConnectionTable, commOf, connId, u64 } from './connections.ts'
+import { CONN_STATE, ConnRecord, DIRECTION, PAYLOAD_FLAG, PayloadRecord } from './events.gen.ts'
+import { type Exchange, type ExchangeContext, Pairing } from './exchanges.ts'
+import { Piece } from './http1/piece.ts'
+import { Http1Shared } from './http1/shared.ts'
+import { OpenExchanges } from './open_exchanges.ts'
+import type { OnRecord } from './ring.ts'
+import type { RowWriter } from './rows.ts'
+
+const NS_PER_MS = 1e6
+/**
+ * A program may read what had arrived after TCP has closed the connection, so one with an exchange
+ * open and bytes unread stays this long.
+ */
+const CLOSED_LINGER_NS = 500 * NS_PER_MS
+/** A message whose end cannot be told is over when nothing has come for so long. */
+const UNFRAMED_SILENCE_NS = 1000 * NS_PER_MS
+
+/** A connection that TCP has closed. */
+interface Closed {
+  readonly connection: Connection
+  readonly endNs: number
+  /** All that was sent and received; what lies beyond the streams' positions was not seen. */
+  readonly bytesSent: number
+  readonly bytesReceived: number
+  /** Position in the payload ring: records of this connection's life stand before it. */
+  readonly payloadBehind: number
+}
+
+export interface FollowedSettings {
+  readonly ledger: Ledger
+  readonly rows: RowWriter
+  lossEpoch(): number
+}
+
+export class Followed {
+  /** Where the payload ring ended when connection records were last drained. */
+  payloadBehind = 0
+  readonly connectionRecord: OnRecord
+  readonly payloadRecord: OnRecord
+  readonly #ledger: Ledger
+  readonly #rows: RowWriter
+  readonly #openAfterNs: number
+  readonly #exchangesMax: number
+  readonly #table: ConnectionTable
+  readonly #open = new OpenExchanges()
+  readonly #causes = new Causes()
+  readonly #http1 = new Http1Shared()
+  readonly #context: ExchangeContext
+  readonly #piece = new Piece()
+  #closed: Closed[] = []
+  #noted = new Map<string, number>()
+
+  constructor(config: EbpfConfig, settings: FollowedSettings) {
+    this.#ledger = settings.ledger
+    this.#rows = settings.rows
+    this.#openAfterNs = config.requests.open_row_after * NS_PER_MS
+    this.#exchangesMax = config.requests.exchanges_max
+    this.#table = new ConnectionTable(config.connections_max)
+    this.#context = {
+      http1: this.#http1,
+      causes: this.#causes,
+      open: this.#open,
+      query: config.requests.query,
+      pipelinedMax: config.requests.pipelined_max,
+      lossEpoch: settings.lossEpoch,
+      ended: (exchange) => this.#exchangeRow(exchange),
+      orphanResponse: () => this.#ledger.note('responses_without_request', 1),
+    }
+    this.connectionRecord = (view, at) => this.#connection(view, at)
+    this.payloadRecord = (view, at, length) => this.#payload(view, at, length)
+  }
+
+  #connection(view: DataView, at: number): void {
+    const known = this.#table.get(connId(view, at + ConnRecord.conn_id))
+    this.#rows.connection(view, at, known)
+    if (view.getUint8(at + ConnRecord.state) === CONN_STATE.CONN_OPEN) {
+      const evicted = this.#table.add(new Connection(view, at))
+      if (evicted === undefined) return
+      this.#ledger.note('connections_evicted', 1)
+      evicted.pairing?.finish(0)
+    } else if (known !== undefined) {
+      this.#closed.push({
+        connection: known,
+        endNs: u64(view, at + ConnRecord.end_ns),
+        bytesSent: u64(view, at + ConnRecord.bytes_sent),
+        bytesReceived: u64(view, at + ConnRecord.bytes_received),
+        payloadBehind: this.payloadBehind,
+      })
+    }
+  }
+
+  #payload(view: DataView, at: number, length: number): void {
+    const connection = this.#table.get(connId(view, at + PayloadRecord.conn_id))
+    if (connection === undefined) {
+      this.#ledger.lost('connection_unknown', 1)
+      return
+    }
+    this.#ledger.used('payload', 1)
+    const piece = this.#piece
+    const flags = fillPiece(piece, view, { at, length })
+    connection.touched = true
+    connection.srttUs = piece.srttUs
+    connection.minRttUs = piece.minRttUs
+    connection.retransmits = piece.retransmits
+    if (connection.pid === 0) {
+      connection.pid = piece.pid
+      connection.comm = commOf(view, at + PayloadRecord.comm)
+    }
+    connection.pairing ??= new Pairing(connection, this.#context)
+    if ((flags & PAYLOAD_FLAG.PAYLOAD_AGAIN) !== 0) connection.pairing.taken(piece.tid)
+    else connection.pairing.feed(piece)
+    if (this.#open.size > this.#exchangesMax) this.#abandonOldest()
+  }
+
+  /** Forgets closed connections all of whose payload stands before `payloadPosition`. */
+  forgetClosed(payloadPosition: number): void {
+    if (this.#closed.length === 0) return
+    const nowNs = monotonicNs()
+    this.#closed = this.#closed.filter((closed) => {
+      const waits = payloadPosition < closed.payloadBehind
+      const lingers = mayStillRead(closed) && nowNs - closed.endNs < CLOSED_LINGER_NS
+      if (waits || lingers) return true
+      this.#table.delete(closed.connection)
+      closed.connection.pairing?.finish(closed.endNs)
+      return false
+    })
+  }
+
+  /** Announces exchanges that last, and ends those whose end nothing else will tell. */
+  sweep(): void {
+    const nowNs = monotonicNs()
+    const silentNs = nowNs - UNFRAMED_SILENCE_NS
+    this.#open.visit(silentNs, ({ connection: { pairing } }) => {
+      if (pairing !== undefined && pairing.responses.lastNs < silentNs) {
+        pairing.responses.endUnframed()
+      }
+    })
+    this.#open.announce(nowNs - this.#openAfterNs, (exchange) => this.#exchangeRow(exchange))
+    this.#noteCounts()
+  }
+
+  /** The end: exchanges that go on without us are told of as open. */
+  stop(): void {
+    for (const { connection, endNs } of this.#closed) connection.pairing?.finish(endNs)
+    this.#closed = []
+    const unfinished = this.#open.size
+    if (unfinished > 0) this.#ledger.note('exchanges_unfinished', unfinished)
+    this.#open.announce(Number.POSITIVE_INFINITY, (exchange) => this.#exchangeRow(exchange))
+    this.#noteCounts()
+  }
+
+  /** An exchange row is new in the books: its pieces were used up. */
+  #exchangeRow(exchange: Exchange): void {
+    this.#ledger.in++
+    this.#rows.exchange(exchange)
+  }
+
+  #abandonOldest(): void {
+    const oldest = this.#open.oldest
+    if (oldest === undefined) return
+    this.#ledger.note('exchanges_abandoned', 1)
+    oldest.connection.pairing?.abandon(oldest)
+  }
+
+  #noteCounts(): void {
+    const http1 = this.#http1
+    this.#noteUpTo('stream_gaps', http1.gaps)
+    this.#noteUpTo('stream_gap_bytes', http1.gapBytes)
+    this.#noteUpTo('stream_repeated_bytes', http1.repeatedBytes)
+    this.#noteUpTo('http_heads_cut', http1.headsCut)
+    this.#noteUpTo('http_heads_invalid', http1.headsInvalid)
+    this.#noteUpTo('http_desynchronised', http1.desynchronised)
+    this.#noteUpTo('causes_crowded', this.#causes.crowded)
+    this.#noteUpTo('processes_forgotten', this.#causes.forgotten)
+  }
+
+  #noteUpTo(name: string, total: number): void {
+    const noted = this.#noted.get(name) ?? 0
+    if (total === noted) return
+    this.#ledger.note(name, total - noted)
+    this.#noted.set(name, total)
+  }
+}
+
+/** An exchange is open, and bytes that TCP has were not read or seen. */
+function mayStillRead({ connection, bytesSent, bytesReceived }: Closed): boolean {
+  const { pairing } = connection
+  if (pairing === undefined || pairing.waiting === 0) return false
+  const client = connection.role === 0
+  const sent = client ? pairing.requests : pairing.responses
+  const received = client ? pairing.responses : pairing.requests
+  return sent.position < bytesSent || received.position < bytesReceived
+}
+
+/** Fills `piece` from a payload_record; returns its flags. */
+function fillPiece(
+  piece: Piece,
+  view: DataView,
+  record: { readonly at: number; readonly length: number },
+): number {
+  const { at } = record
+  if (piece.bytes.buffer !== view.buffer || piece.bytes.byteOffset !== view.byteOffset) {
+    piece.bytes = Buffer.from(view.buffer as ArrayBuffer, view.byteOffset, view.byteLength)
+  }
+  piece.sent = view.getUint8(at + PayloadRecord.direction) === DIRECTION.DIRECTION_SENT
+  piece.offset = u64(view, at + PayloadRecord.offset)
+  piece.length = view.getUint32(at + PayloadRecord.len, true)
+  const captured = view.getUint32(at + PayloadRecord.captured, true)
+  piece.captured = Math.min(captured, record.length - PayloadRecord.size)
+  piece.at = at + PayloadRecord.size
+  piece.tailEnd = at + PayloadRecord.tail + 8
+  piece.timeNs = u64(view, at + PayloadRecord.time_ns)
+  piece.pid = view.getUint32(at + PayloadRecord.pid, true)
+  piece.tid = view.getUint32(at + PayloadRecord.tid, true)
+  piece.srttUs = view.getUint32(at + PayloadRecord.srtt_us, true)
+  piece.minRttUs = view.getUint32(at + PayloadRecord.min_rtt_us, true)
+  piece.retransmits = view.getUint32(at + PayloadRecord.retrans, true)
+  return view.getUint8(at + PayloadRecord.flags)
+}
+
+/** CLOCK_MONOTONIC, as the records have it. */
+function monotonicNs(): number {
+  const [seconds, nanoseconds] = process.hrtime()
+  return seconds * 1e9 + nanoseconds
+}

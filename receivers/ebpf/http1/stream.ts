@@ -1,0 +1,328 @@
+/**
+ * One direction of a connection, cut into HTTP/1.x messages.
+ *
+ * The kernel gives pieces in stream order, each with its offset, its length, and as many of its
+ * first bytes as were worth a copy:
+ *
+ *     offset            captured                        length
+ *     │◀── known ──────▶│◀── only their number known ──▶│   and the last 8 bytes (tail)
+ *
+ * A body is followed by its framing, so its bytes need not be seen. Where framing needs bytes that
+ * were not seen, the message goes on to a place that can be told without: the tail of a chunked
+ * body, a piece that begins like the next message, the end of the connection. Nothing is guessed
+ * inside a piece.
+ *
+ *        ┌─────────────────────── end of body ───────────────────────┐
+ *        ▼                                                           │
+ *     START ── first byte ──▶ HEAD ── blank line ──▶ LENGTH, CHUNKED, UNTIL_CLOSE
+ *        │                     │                                     │ chunks not seen
+ *        │ not HTTP, not seen  │ end not seen                        ▼
+ *        └──────▶ LOST         └───────▶ UNFRAMED            CHUNKED_LOST
+ *                   └── a piece that begins like a message ──┴────────┴──▶ START
+ *
+ * STOPPED is for good: a tunnel, an upgrade, another protocol.
+ */
+import { Chunks, endsChunked } from './chunks.ts'
+import { BODY, type Body } from './framing.ts'
+import { beginsMessage, Head, headEnd, readHead } from './head.ts'
+import { HEAD_BYTES_MAX, HeadBuffer } from './head_buffer.ts'
+import type { Piece } from './piece.ts'
+import type { Http1Shared } from './shared.ts'
+
+const START = 0
+const HEAD = 1
+const LENGTH = 2
+const CHUNKED = 3
+const UNTIL_CLOSE = 4
+const UNFRAMED = 5
+const CHUNKED_LOST = 6
+const LOST = 7
+const STOPPED = 8
+
+/** `PRI * HTTP/2.0` and a TLS handshake record: what follows is never HTTP/1. */
+const HTTP2_PREFACE = Buffer.from('PRI * HTTP/2')
+const TLS_HANDSHAKE = 0x16
+const TLS_MAJOR = 3
+
+/** Is told what the stream finds. `stream.position` is behind the byte that told it. */
+export interface MessageSink {
+  /** A head is complete, or cut (`stream.cut`). Answers how the body is framed. */
+  head(stream: Http1Stream, head: Head): Body
+  /** The message whose head was told has ended. */
+  end(stream: Http1Stream): void
+}
+
+/** Heads are read one after the other, so one object will do. */
+const scratch = new Head()
+
+export class Http1Stream {
+  readonly isRequest: boolean
+  /** Offset of the next byte that has not been looked at. */
+  position = 0
+  /** Of the message that has begun: its first byte, and who wrote or read that, and when. */
+  startOffset = 0
+  startNs = 0
+  startPid = 0
+  startTid = 0
+  startRetransmits = 0
+  /** When the last piece came. */
+  lastNs = 0
+  /** Of the message that has begun: its head was not seen whole; bytes of it were not seen. */
+  cut = false
+  desynchronised = false
+  /** Framing was lost before this message: it may answer another request than the next. */
+  resynchronised = false
+  readonly #sink: MessageSink
+  readonly #shared: Http1Shared
+  #state = START
+  #left = 0
+  #chunks: Chunks | undefined
+  /** Heads were read in this direction. */
+  #spoken = false
+  readonly #buffer: HeadBuffer
+
+  constructor(request: boolean, sink: MessageSink, shared: Http1Shared) {
+    this.isRequest = request
+    this.#sink = sink
+    this.#shared = shared
+    this.#buffer = new HeadBuffer(shared)
+  }
+
+  /** The end of the open message can only be told by what comes after it. */
+  get unframed(): boolean {
+    return this.#state === UNFRAMED || this.#state === CHUNKED_LOST
+  }
+
+  get stopped(): boolean {
+    return this.#state === STOPPED
+  }
+
+  feed(piece: Piece): void {
+    const end = piece.offset + piece.length
+    if (end <= this.position || this.#state === STOPPED) {
+      if (this.#state !== STOPPED) this.#shared.repeatedBytes += piece.length
+      return
+    }
+    if (piece.offset > this.position) this.#gap(piece.offset - this.position)
+    const repeated = this.position - piece.offset
+    this.#shared.repeatedBytes += repeated
+    const from = piece.at + repeated
+    const to = piece.at + Math.min(piece.captured, piece.length)
+    if (this.#state >= UNFRAMED && repeated === 0 && from < to) this.#resynchronise(piece, from, to)
+    this.lastNs = piece.timeNs
+    if (from < to) this.#known(piece, from, to)
+    this.#unknown(end - this.position)
+    if (this.#state === CHUNKED_LOST && endsChunked(piece)) this.#end()
+  }
+
+  /** What the other direction, or time, tells: an unframed message is over. */
+  endUnframed(): void {
+    if (!this.unframed) return
+    this.#end()
+    this.#state = LOST
+  }
+
+  /** The connection has ended. */
+  finish(): void {
+    const state = this.#state
+    this.#release()
+    if (state === LENGTH || state === CHUNKED || state === CHUNKED_LOST) this.desynchronised = true
+    if (state >= LENGTH && state <= CHUNKED_LOST) this.#sink.end(this)
+    this.#state = STOPPED
+  }
+
+  /** No more messages in this direction. */
+  stop(): void {
+    this.#release()
+    this.#state = STOPPED
+  }
+
+  #known(piece: Piece, from: number, to: number): void {
+    let at = from
+    while (at < to) {
+      const before = at
+      switch (this.#state) {
+        case START:
+          at = this.#start(piece, at, to)
+          break
+        case HEAD:
+          at = this.#head(piece.bytes, at, to)
+          continue // it has moved the position, for the sink to see
+        case LENGTH:
+          at += Math.min(this.#left, to - at)
+          break
+        case CHUNKED:
+          at = (this.#chunks as Chunks).take(piece.bytes, at, to)
+          break
+        default:
+          at = to
+      }
+      this.position += at - before
+      this.#afterBody(at - before)
+    }
+  }
+
+  #unknown(count: number): void {
+    let left = count
+    while (left > 0) {
+      if (this.#state === HEAD) this.#cutHead()
+      if (this.#state === START) this.#lose()
+      let step = left
+      if (this.#state === LENGTH) step = Math.min(this.#left, left)
+      else if (this.#state === CHUNKED && !this.#chunks?.skip(left)) this.#loseChunks()
+      this.position += step
+      this.#afterBody(step)
+      left -= step
+    }
+  }
+
+  #afterBody(count: number): void {
+    if (this.#state === LENGTH) {
+      this.#left -= count
+      if (this.#left === 0) this.#end()
+    } else if (this.#state === CHUNKED) {
+      if (this.#chunks?.done) this.#end()
+      else if (this.#chunks?.failed) this.#loseChunks()
+    }
+  }
+
+  #start(piece: Piece, from: number, to: number): number {
+    const { bytes } = piece
+    let at = from
+    // RFC 9112 §2.2: empty lines before a request line are ignored.
+    while (at < to && (bytes[at] === 13 || bytes[at] === 10)) at++
+    if (at === to) return at
+    if (!beginsMessage(bytes, at, to, this.isRequest)) {
+      this.#lose()
+      if (isOtherProtocol(bytes, at, to)) this.#state = STOPPED
+      return at
+    }
+    this.startOffset = this.position + at - from
+    this.startNs = piece.timeNs
+    this.startPid = piece.pid
+    this.startTid = piece.tid
+    this.startRetransmits = piece.retransmits
+    this.cut = false
+    this.desynchronised = false
+    this.#state = HEAD
+    return at
+  }
+
+  /** Returns the index behind what it took, and has moved the position as far. */
+  #head(bytes: Buffer, from: number, to: number): number {
+    const buffer = this.#buffer
+    const before = buffer.length
+    if (before === 0) {
+      const end = headEnd(bytes, from, to)
+      if (end >= 0) {
+        this.position += end - from
+        this.#readHead(bytes, from, end)
+        return end
+      }
+    }
+    const count = buffer.keep(bytes, from, to)
+    const end = headEnd(buffer.bytes, Math.max(0, before - 3), buffer.length)
+    if (end >= 0) {
+      this.position += end - before
+      this.#readHead(buffer.bytes, 0, end)
+      return from + end - before
+    }
+    this.position += count
+    if (count < to - from || buffer.length === HEAD_BYTES_MAX) this.#cutHead()
+    return from + count
+  }
+
+  /** The end of the head is not seen: what is there of it must do. */
+  #cutHead(): void {
+    this.cut = true
+    this.#shared.headsCut++
+    this.#readHead(this.#buffer.bytes, 0, this.#buffer.length)
+  }
+
+  #readHead(bytes: Buffer, at: number, to: number): void {
+    const range = { at, to, request: this.isRequest, cut: this.cut }
+    const valid = readHead(scratch, bytes, range)
+    this.#buffer.release()
+    if (!valid) {
+      this.#shared.headsInvalid++
+      this.#lose()
+      return
+    }
+    this.#spoken = true
+    this.#left = scratch.contentLength
+    this.#state = UNFRAMED // until its framing is known the message is open
+    const body = this.#sink.head(this, scratch)
+    this.resynchronised = false
+    // A cut head may have had more to say on framing.
+    if (!this.stopped) this.#enter(this.cut && body !== BODY.tunnel ? BODY.unknown : body)
+  }
+
+  #enter(body: Body): void {
+    switch (body) {
+      case BODY.none:
+        this.#end()
+        break
+      case BODY.length:
+        this.#state = LENGTH
+        if (this.#left === 0) this.#end()
+        break
+      case BODY.chunked:
+        this.#chunks = new Chunks()
+        this.#state = CHUNKED
+        break
+      case BODY.untilClose:
+        this.#state = UNTIL_CLOSE
+        break
+      case BODY.tunnel:
+        this.#end()
+        this.#state = STOPPED
+        break
+      case BODY.unknown:
+        this.#state = UNFRAMED
+        break
+    }
+  }
+
+  #end(): void {
+    this.#chunks = undefined
+    this.#state = START
+    this.#sink.end(this)
+  }
+
+  /** A piece begins like a message: if one is still open it has ended before. */
+  #resynchronise(piece: Piece, from: number, to: number): void {
+    if (!beginsMessage(piece.bytes, from, to, this.isRequest)) return
+    if (this.unframed) this.#end()
+    if (!this.stopped) this.#state = START
+  }
+
+  #gap(count: number): void {
+    this.#shared.gaps++
+    this.#shared.gapBytes += count
+    this.desynchronised = true
+    this.#unknown(count)
+  }
+
+  #lose(): void {
+    this.#release()
+    if (this.#spoken) this.#shared.desynchronised++
+    this.#state = LOST
+    this.resynchronised = true
+  }
+
+  #loseChunks(): void {
+    this.#chunks = undefined
+    this.#state = CHUNKED_LOST
+  }
+
+  #release(): void {
+    this.#buffer.release()
+    this.#chunks = undefined
+  }
+}
+
+function isOtherProtocol(bytes: Buffer, at: number, to: number): boolean {
+  if (bytes[at] === TLS_HANDSHAKE) return at + 1 < to && bytes[at + 1] === TLS_MAJOR
+  const end = at + HTTP2_PREFACE.length
+  return end <= to && HTTP2_PREFACE.equals(bytes.subarray(at, end))
+}

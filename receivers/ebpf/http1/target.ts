@@ -1,0 +1,50 @@
+/**
+ * What a row tells of a request target: path and query, and never a credential by default.
+ *
+ * RFC 9112 §3.2: origin-form `/path?query`, absolute-form `http://host/path` (to a proxy),
+ * authority-form `host:port` (CONNECT), asterisk-form `*`.
+ */
+
+export type QueryPolicy = 'redact' | 'drop' | 'keep'
+
+const REDACTED = 'REDACTED'
+const ABSOLUTE = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i
+
+/**
+ * Path and query of `target`. With `redact`, names in the query stay and values go; a part without
+ * `=` may be a value, and goes too. A fragment has no business in a target, and goes.
+ */
+export function pathOf(target: string, policy: QueryPolicy): string {
+  const path = target.charCodeAt(0) === 47 ? target : withoutAuthority(target)
+  const query = path.indexOf('?')
+  if (query < 0) return withoutFragment(path)
+  if (policy === 'drop') return path.slice(0, query)
+  if (policy === 'keep') return withoutFragment(path)
+  const parts = withoutFragment(path.slice(query + 1)).split('&')
+  return `${path.slice(0, query)}?${parts.map(redacted).join('&')}`
+}
+
+/** The authority of an absolute-form target, without user and password; '' for other forms. */
+export function authorityOf(target: string): string {
+  if (target.charCodeAt(0) === 47) return ''
+  const authority = ABSOLUTE.exec(target)?.[1] ?? ''
+  return authority.slice(authority.lastIndexOf('@') + 1)
+}
+
+function withoutAuthority(target: string): string {
+  const prefix = ABSOLUTE.exec(target)?.[0]
+  if (prefix === undefined) return target
+  const path = target.slice(prefix.length)
+  return path.startsWith('/') ? path : `/${path}`
+}
+
+function withoutFragment(text: string): string {
+  const hash = text.indexOf('#')
+  return hash < 0 ? text : text.slice(0, hash)
+}
+
+function redacted(part: string): string {
+  const equals = part.indexOf('=')
+  if (equals < 0) return part === '' ? '' : REDACTED
+  return `${part.slice(0, equals + 1)}${REDACTED}`
+}

@@ -1,0 +1,26 @@
+import { receiver } from '../../pipeline/component.ts'
+import { type EbpfConfig, schema, validate } from './config.ts'
+import { openKernel } from './keeper.ts'
+import { EbpfReceiver } from './receiver.ts'
+
+/** Reads TCP connections and HTTP/1 requests from the kernel. */
+export const ebpf = receiver<EbpfConfig>({
+  type: 'ebpf',
+  stability: 'development',
+  schema,
+  validate,
+  open: (config, settings) =>
+    openKernel(
+      {
+        requests: config.requests.enabled,
+        connRingBytes: config.conn_ring_bytes,
+        payloadRingBytes: config.payload_ring_bytes,
+        captureSmallBytes: config.requests.capture_small_bytes,
+        captureMaxBytes: config.requests.capture_max_bytes,
+      },
+      settings,
+    ),
+  create: {
+    flows: (settings, config, next) => new EbpfReceiver(settings, config, next),
+  },
+})

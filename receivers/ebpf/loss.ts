@@ -1,0 +1,62 @@
+/**
+ * What the kernel could not hand over, from its counters (bpf/events.h, enum counter) into the
+ * ledger: each loss is something that came in and is lost.
+ */
+import type { Ledger } from '../../pipeline/ledger.ts'
+import type { Counters } from './counters.ts'
+import { COUNTER } from './events.gen.ts'
+
+/** Reasons as the ledger names them. */
+const LOSSES = [
+  [COUNTER.COUNTER_CONN_LOST_RING, 'connection_ring_full'],
+  [COUNTER.COUNTER_CONN_LOST_STORAGE, 'socket_storage_full'],
+  [COUNTER.COUNTER_CONN_MISSED, 'connection_program_busy'],
+  [COUNTER.COUNTER_PAYLOAD_LOST_RING, 'payload_ring_full'],
+  [COUNTER.COUNTER_PAYLOAD_MISSED, 'payload_program_busy'],
+] as const
+
+/** Counts outside the balance, as the ledger notes them. */
+const NOTES = [
+  [COUNTER.COUNTER_CONN_EVENTS, 'kernel_connection_events'],
+  [COUNTER.COUNTER_PAYLOAD_EVENTS, 'kernel_payload_events'],
+  [COUNTER.COUNTER_CONN_OWN, 'own_connections'],
+  [COUNTER.COUNTER_PAYLOAD_FAULT, 'payload_faults'],
+] as const
+
+export class KernelLosses {
+  /** Grows with each reading that found a loss: rows that span one are marked lossy. */
+  epoch = 0
+  readonly #counters: Counters
+  readonly #ledger: Ledger
+  readonly #seen: number[]
+
+  /** Counts from now on: what was lost before belongs to the process that read the rings then. */
+  constructor(counters: Counters, ledger: Ledger) {
+    this.#counters = counters
+    this.#ledger = ledger
+    this.#seen = Array.from({ length: COUNTER.COUNTER_MAX }, (_, index) => counters.read(index))
+  }
+
+  /** Reads the counters; all of them are read before the records they belong with are drained. */
+  update(): void {
+    let lost = 0
+    for (const [index, reason] of LOSSES) {
+      const count = this.#since(index)
+      this.#ledger.in += count
+      this.#ledger.lost(reason, count)
+      lost += count
+    }
+    if (lost > 0) this.epoch++
+    for (const [index, name] of NOTES) {
+      const count = this.#since(index)
+      if (count > 0) this.#ledger.note(name, count)
+    }
+  }
+
+  #since(index: number): number {
+    const value = this.#counters.read(index)
+    const count = value - (this.#seen[index] as number)
+    this.#seen[index] = value
+    return count
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * The unprivileged half: reads the rings that it inherited, makes rows, hands them on.
+ *
+ *     connection ring ─▶ rows of connections, table ──┐
+ *     payload ring ────▶ streams ─▶ exchanges, causes ┴▶ RowWriter ─▶ Handover ─▶ next
+ *
+ * A look at the rings, in this order, so that a connection is known before its bytes and forgotten
+ * after them, although the two come by different rings:
+ *   1. note the payload ring's end; 2. read counters and clocks; 3. drain the connection ring;
+ *   4. drain the payload ring up to 1; 5. forget connections whose record of 3 is older than 4.
+ */
+import type { Component, Consumer, Host, Settings } from '../../pipeline/component.ts'
+import type { KernelInfo } from './capabilities.ts'
+import { WallClock } from './clock.ts'
+import type { EbpfConfig } from './config.ts'
+import { openCounters } from './counters.ts'
+import { describeCapture } from './describe.ts'
+import { Followed } from './followed.ts'
+import { Handover } from './handover.ts'
+import { KernelLosses } from './loss.ts'
+import { openRing, type Ring } from './ring.ts'
+import { RowWriter } from './rows.ts'
+
+/** Records of payload that one look handles, so that others get their turn. */
+const PAYLOAD_RECORDS_MAX = 16_384
+/** How often exchanges are looked over for those that last. */
+const SWEEP_INTERVAL_MS = 250
+
+interface Kernel {
+  readonly connections: Ring
+  readonly payload: Ring
+  readonly losses: KernelLosses
+  close(): void
+}
+
+export class EbpfReceiver implements Component {
+  readonly #settings: Settings
+  readonly #config: EbpfConfig
+  readonly #clock = new WallClock()
+  readonly #handover: Handover
+  readonly #rows: RowWriter
+  readonly #followed: Followed
+  #kernel: Kernel | undefined
+  #timer: NodeJS.Timeout | undefined
+  #waitMs = 0
+  #sweptMs = 0
+
+  constructor(settings: Settings, config: EbpfConfig, next: Consumer<'flows'>) {
+    this.#settings = settings
+    this.#config = config
+    const { ledger } = settings
+    this.#handover = new Handover(next, { ledger, rowsMax: config.backlog_rows_max })
+    const lossEpoch = () => this.#kernel?.losses.epoch ?? 0
+    this.#rows = new RowWriter({
+      rowsMax: config.batch.rows,
+      clock: this.#clock,
+      lossEpoch,
+      full: (batch) => this.#handover.push(batch),
+    })
+    this.#followed = new Followed(config, { ledger, rows: this.#rows, lossEpoch })
+  }
+
+  start(_host: Host): void {
+    const { inherited, id, logger, ledger } = this.#settings
+    if (inherited === undefined) {
+      throw new Error(`Cannot start ${id} without its privileged half: run flowspan as root`)
+    }
+    const info = inherited.info as KernelInfo
+    this.#kernel = openKernelMaps(inherited.fds, info, ledger)
+    this.#waitMs = this.#config.interval
+    for (const line of describeCapture(info)) logger.info(line)
+    this.#schedule()
+  }
+
+  async shutdown(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const kernel = this.#kernel
+    if (kernel === undefined) return
+    this.#drainAll(kernel)
+    this.#kernel = undefined
+    kernel.close()
+    this.#followed.stop()
+    this.#flushRows()
+    await this.#handover.flush()
+  }
+
+  held(): number {
+    return this.#rows.rows + this.#handover.rows
+  }
+
+  #schedule(): void {
+    this.#timer = setTimeout(() => this.#look(), this.#waitMs)
+  }
+
+  #look(): void {
+    const kernel = this.#kernel
+    if (kernel === undefined) return
+    const nowMs = performance.now()
+    this.#handover.pump()
+    let records = 0
+    // What the pipeline does not take stays in the rings: they are the larger buffer.
+    if (!this.#handover.full) records = this.#drain(kernel)
+    if (nowMs - this.#sweptMs >= SWEEP_INTERVAL_MS) {
+      this.#sweptMs = nowMs
+      this.#followed.sweep()
+    }
+    if (this.#rows.ageMs(nowMs) >= this.#config.batch.latency) this.#flushRows()
+    this.#waitMs = this.#nextWaitMs(records)
+    this.#schedule()
+  }
+
+  #drain(kernel: Kernel): number {
+    const { connections, payload, losses } = kernel
+    const until = payload.snapshot()
+    const connectionsUntil = connections.snapshot()
+    losses.update()
+    this.#updateClock()
+    const opened = connections.drain(this.#followed.connectionRecord, { until: connectionsUntil })
+    this.#followed.payloadBehind = payload.snapshot()
+    // A record still being written holds up those behind it, and may be of a new connection.
+    const known = connections.position() >= connectionsUntil
+    const limit = PAYLOAD_RECORDS_MAX
+    const pieces = known ? payload.drain(this.#followed.payloadRecord, { until, limit }) : 0
+    this.#followed.forgetClosed(payload.position())
+    this.#settings.ledger.in += opened + pieces
+    return opened + pieces
+  }
+
+  /** Until both rings are where they were when this began. */
+  #drainAll(kernel: Kernel): void {
+    const { connections, payload } = kernel
+    const connectionsUntil = connections.snapshot()
+    const payloadUntil = payload.snapshot()
+    const done = () =>
+      connections.position() >= connectionsUntil && payload.position() >= payloadUntil
+    while (!done() && this.#drain(kernel) > 0);
+  }
+
+  #updateClock(): void {
+    const stepMs = this.#clock.update()
+    if (stepMs === 0) return
+    this.#settings.ledger.note('wall_clock_steps', 1)
+    this.#settings.logger.warn({ step_ms: stepMs }, 'The wall clock was stepped')
+  }
+
+  #flushRows(): void {
+    const batch = this.#rows.take()
+    if (batch !== undefined) this.#handover.push(batch)
+  }
+
+  /** At once after a full look, at the interval with traffic, ever later without. */
+  #nextWaitMs(records: number): number {
+    if (records >= PAYLOAD_RECORDS_MAX) return 0
+    if (records > 0) return this.#config.interval
+    return Math.min(this.#waitMs * 1.5 + 1, this.#config.interval_max)
+  }
+}
+
+function openKernelMaps(
+  fds: readonly number[],
+  info: KernelInfo,
+  ledger: Settings['ledger'],
+): Kernel {
+  const [connectionsFd, payloadFd, countersFd] = fds as [number, number, number]
+  const connections = openRing(connectionsFd, info.connRingBytes)
+  const payload = openRing(payloadFd, info.payloadRingBytes)
+  const counters = openCounters(countersFd)
+  return {
+    connections,
+    payload,
+    losses: new KernelLosses(counters, ledger),
+    close() {
+      connections.close()
+      payload.close()
+      counters.close()
+    },
+  }
+}
