@@ -47,7 +47,17 @@ function plain(value: unknown): string {
   if (typeof value === 'object' && value !== null) {
     // An error's stack is for JSON; a person gets what happened.
     const { message } = value as { message?: unknown }
-    return typeof message === 'string' ? JSON.stringify(message) : JSON.stringify(value)
+    return typeof message === 'string' ? JSON.stringify(message) : compact(value)
   }
   return typeof value === 'string' && /[\s="]/.test(value) ? JSON.stringify(value) : String(value)
+}
+
+/** `{receiver/ebpf:{in:7,out:7},exporter/otlp:{in:7,used:{sent:7}}}`: without what is 0 or empty. */
+function compact(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(compact).join(',')}]`
+  if (typeof value !== 'object' || value === null) return String(value)
+  const entries = Object.entries(value)
+    .map(([key, item]) => [key, compact(item)] as const)
+    .filter(([, text]) => text !== '0' && text !== '{}')
+  return `{${entries.map(([key, text]) => `${key}:${text}`).join(',')}}`
 }

@@ -36,30 +36,28 @@ export function sum(counts: Readonly<Record<string, number>>): number {
   return Object.values(counts).reduce((total, count) => total + count, 0)
 }
 
-/** `receiver/ebpf/flows`, `processor/stitch/flows/2` for the pipeline `flows/2`. */
-export function bookName({ kind, id, signal, pipeline }: Book): string {
-  return `${kind}/${id}/${pipeline ?? signal}`
-}
-
 export interface Balance {
   readonly lost: number
   readonly held: number
   readonly unaccounted: number
-  readonly components: Readonly<Record<string, object>>
+  readonly components: Readonly<Record<string, Entry>>
 }
 
-/** All books in one object, without what is 0. */
+type Entry = LedgerEntry & Partial<Pick<Book, 'notes' | 'unaccounted'>>
+
+/** All books in one object; `notes` and `unaccounted` only where there is something to say. */
 export function balanceOf(books: readonly Book[]): Balance {
-  const components: Record<string, object> = {}
+  const components: Record<string, Entry> = {}
   for (const book of books) {
-    components[bookName(book)] = {
-      in: book.in,
-      ...(book.out > 0 && { out: book.out }),
-      ...(sum(book.used) > 0 && { used: book.used }),
-      ...(sum(book.lost) > 0 && { lost: book.lost }),
-      ...(book.held > 0 && { held: book.held }),
-      ...(Object.keys(book.notes).length > 0 && { notes: book.notes }),
-      ...(book.unaccounted !== 0 && { unaccounted: book.unaccounted }),
+    const { in: taken, out, used, lost, held, notes, unaccounted } = book
+    components[bookName(book, books)] = {
+      in: taken,
+      out,
+      used,
+      lost,
+      held,
+      ...(Object.keys(notes).length > 0 && { notes }),
+      ...(unaccounted !== 0 && { unaccounted }),
     }
   }
   return {
@@ -68,4 +66,11 @@ export function balanceOf(books: readonly Book[]): Balance {
     unaccounted: books.reduce((total, book) => total + Math.abs(book.unaccounted), 0),
     components,
   }
+}
+
+/** `exporter/otlp`; with its signal or pipeline, `exporter/otlp/traces`, when there are several. */
+function bookName({ kind, id, signal, pipeline }: Book, books: readonly Book[]): string {
+  const name = `${kind}/${id}`
+  const alike = books.filter((book) => book.kind === kind && book.id === id)
+  return alike.length === 1 ? name : `${name}/${pipeline ?? signal}`
 }
