@@ -53,9 +53,9 @@ export async function openKernel(
   settings: PrivilegedSettings,
 ): Promise<Privileged> {
   checkHost()
-  const { object, capabilities } = loadWhatWorks(config)
-  settings.logger.debug({ capabilities }, 'Kernel programs attached')
-  return keep(object, { config, capabilities })
+  const loaded = loadKernel(config)
+  settings.logger.debug({ capabilities: loaded.capabilities }, 'Kernel programs attached')
+  return keepKernel(loaded, config)
 }
 
 /** Says what is missing before libbpf fails in a less helpful way. */
@@ -75,13 +75,13 @@ function checkHost(): void {
   throw new Error('Cannot load kernel programs: run as root, or with CAP_BPF and CAP_PERFMON')
 }
 
-interface Loaded {
+export interface Loaded {
   readonly object: BpfObject
   readonly capabilities: readonly Capability[]
 }
 
 /** With payload where wanted and possible, else with connections alone. */
-function loadWhatWorks(config: KernelConfig): Loaded {
+export function loadKernel(config: KernelConfig): Loaded {
   if (!config.requests) return loadConnections(config, 'turned off by the configuration')
   try {
     const object = load(config, [])
@@ -131,10 +131,8 @@ function knobs(config: KernelConfig): Uint8Array {
   return bytes
 }
 
-function keep(
-  object: BpfObject,
-  { config, capabilities }: { config: KernelConfig; capabilities: readonly Capability[] },
-): Privileged {
+/** Takes over what was loaded, as long as children come and go. */
+export function keepKernel({ object, capabilities }: Loaded, config: KernelConfig): Privileged {
   const info: KernelInfo = {
     connRingBytes: config.connRingBytes,
     payloadRingBytes: config.payloadRingBytes,

@@ -105,7 +105,7 @@ export class BpfObject {
     if (result !== 0) throw new BpfError(`Cannot load programs: ${errnoName(-result)}`, printed)
   }
 
-  /** The program runs from now on, until `close`. */
+  /** The program runs from now on, until `detach`. */
   attach(program: string): void {
     const { result, printed } = this.#listen(() => this.#lib.attach(this.#program(program)))
     if (result === null) throw new BpfError(`Cannot attach ${program}: ${lastErrno()}`, printed)
@@ -141,10 +141,15 @@ export class BpfObject {
     }
   }
 
+  /** Stops all programs; they stay loaded and can be attached again. */
+  detach(): void {
+    for (const link of this.#links.splice(0)) this.#lib.destroyLink(link)
+  }
+
   /** Detaches and unloads everything. Safe twice. */
   close(): void {
     if (this.#object === null) return
-    for (const link of this.#links.splice(0)) this.#lib.destroyLink(link)
+    this.detach()
     this.#lib.close(this.#object)
     this.#object = null
   }
