@@ -1,0 +1,4 @@
+/** Builds every backend that is not in the cache and prints where each is. */
+import { backendNames, ensureBackend } from '../kit/backends.ts'
+
+for (const name of backendNames) console.log(`${name} ${await ensureBackend(name)}`)
