@@ -144,7 +144,7 @@ export const BASE_COLUMNS = {
 } as const
 
 /** What Kubernetes knows of one end; the group holds it twice, for `src_` and for `dst_`. */
-const END_COLUMNS = {
+export const END_COLUMNS = {
   service_name: column('string', 'all', 'service.name of this end'),
   k8s_namespace: column('string', 'all', 'k8s.namespace.name'),
   k8s_pod: column('string', 'all', 'k8s.pod.name'),

@@ -1,0 +1,55 @@
+/**
+ * The OTLP resource of a row's local end: who made the spans and metrics.
+ * Names are the OpenTelemetry semantic conventions' (k8s, service, process, cloud).
+ */
+import { type AttributeValue, encodeAttribute } from '../otlp/attributes.ts'
+import { LEN, tag, WireWriter } from '../otlp/wire.ts'
+import type { EndNames } from './ends.ts'
+
+const UNKNOWN_SERVICE = 'unknown_service'
+/** `repeated KeyValue attributes = 1` of Resource. */
+const RESOURCE_ATTRIBUTES = tag(1, LEN)
+
+/** Attributes of one end in order, absent ones left out. `prefix` stands before every key. */
+export function k8sAttributes(names: EndNames, prefix = ''): [key: string, value: string][] {
+  const kind = names.k8s_workload_kind.toLowerCase()
+  const pairs: [string, string][] = [
+    ['k8s.namespace.name', names.k8s_namespace],
+    ['k8s.pod.name', names.k8s_pod],
+    [`k8s.${kind}.name`, kind === '' ? '' : names.k8s_workload],
+    ['k8s.replicaset.name', kind === 'replicaset' ? '' : names.k8s_replicaset],
+    ['k8s.node.name', names.k8s_node],
+    ['cloud.availability_zone', names.zone],
+  ]
+  return pairs.filter(([, value]) => value !== '').map(([key, value]) => [prefix + key, value])
+}
+
+export function resourceAttributes(names: EndNames): [key: string, value: string][] {
+  const pairs: [string, string][] = [
+    ['service.name', names.service_name || names.comm || UNKNOWN_SERVICE],
+    ['service.namespace', names.k8s_namespace],
+    ...k8sAttributes(names),
+    ['k8s.pod.uid', names.k8s_pod_uid],
+    ['process.executable.name', names.comm],
+  ]
+  return pairs.filter(([, value]) => value !== '')
+}
+
+/** The fields of a Resource message, to be written where one is open (`SignalWriter.raw`). */
+export function encodeResource(names: EndNames): Uint8Array {
+  return encodeFields(RESOURCE_ATTRIBUTES, resourceAttributes(names))
+}
+
+/** Attributes as fields of the message whose attributes have the tag given. */
+export function encodeFields(
+  attributes: number,
+  pairs: readonly (readonly [key: string, value: AttributeValue])[],
+): Uint8Array {
+  const wire = new WireWriter(1024)
+  for (const [key, value] of pairs) {
+    const start = wire.open(attributes, 1)
+    wire.raw(encodeAttribute(key, value))
+    wire.close(start, 1)
+  }
+  return wire.take()
+}
