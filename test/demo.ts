@@ -43,7 +43,7 @@ async function main(): Promise<void> {
   }
   step(1, 'starts three pods (network namespaces with addresses of their own) behind ClusterIPs')
   say('client ─▶ frontend (nginx) ─▶ api (Node) ─▶ storage (Python)')
-  const shop = await Shop.start({ apiConnections: 'close' })
+  const shop = await Shop.start()
   try {
     await show(shop)
   } finally {

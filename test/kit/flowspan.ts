@@ -4,13 +4,12 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { stringify } from 'yaml'
-import type { LedgerEntry } from '../../pipeline/ledger.ts'
+import { removeDirectory, temporaryDirectory } from './processes.ts'
 
 const PROGRAM = join(import.meta.dirname, '../../bin/flowspan')
 const READY = 'Everything is ready'
@@ -23,8 +22,31 @@ export type Row = Readonly<Record<string, string | number | boolean>>
 /** One line of flowspan's log. */
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg?: string }
 
-/** The books of every component as logged at the end, by kind and id. */
-export type Balance = Readonly<Record<string, LedgerEntry>>
+/** The books of all components, as the last line of a run has them; what is 0 is left out. */
+export interface Balance {
+  readonly lost: number
+  readonly held: number
+  readonly unaccounted: number
+  /** By kind, id and signal: `receiver/ebpf/flows`. */
+  readonly components: Readonly<Record<string, Book>>
+}
+
+export interface Book {
+  readonly in: number
+  readonly out?: number
+  readonly used?: Readonly<Record<string, number>>
+  readonly lost?: Readonly<Record<string, number>>
+  readonly held?: number
+  readonly notes?: Readonly<Record<string, number>>
+}
+
+/** A configuration as a user writes it; its log is made JSON, its own metrics are off. */
+export interface FlowspanConfig {
+  readonly service: { readonly pipelines: object; readonly telemetry?: object }
+  readonly [section: string]: object
+}
+
+const TELEMETRY = { logs: { encoding: 'json' }, metrics: { level: 'none' } }
 
 export class Flowspan {
   /** A directory that flowspan, without privileges, may write into. */
@@ -38,7 +60,7 @@ export class Flowspan {
    * Starts it and waits until it captures. `config` gets the directory, for paths of its files.
    * Throws with the whole log when it ends before it is ready.
    */
-  static async start(config: (directory: string) => object): Promise<Flowspan> {
+  static async start(config: (directory: string) => FlowspanConfig): Promise<Flowspan> {
     const flowspan = new Flowspan(config)
     await flowspan.waitForLog((line) => line.msg?.includes(READY) === true, {
       timeoutMs: READY_TIMEOUT_MS,
@@ -46,12 +68,15 @@ export class Flowspan {
     return flowspan
   }
 
-  private constructor(config: (directory: string) => object) {
-    this.directory = mkdtempSync(join(tmpdir(), 'flowspan-e2e-'))
+  private constructor(config: (directory: string) => FlowspanConfig) {
+    this.directory = temporaryDirectory('flowspan')
     chmodSync(this.directory, 0o777)
     const file = join(this.directory, 'config.yaml')
-    writeFileSync(file, stringify(config(this.directory)))
-    this.#child = spawn(PROGRAM, ['run', '--config', file], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const { service, ...sections } = config(this.directory)
+    const full = { ...sections, service: { telemetry: TELEMETRY, ...service } }
+    writeFileSync(file, stringify(full, { aliasDuplicateObjects: false }))
+    const command = ['--pdeathsig', 'TERM', '--', PROGRAM, 'run', '--config', file]
+    this.#child = spawn('setpriv', command, { stdio: ['ignore', 'pipe', 'pipe'] })
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       createInterface({ input: stream as NodeJS.ReadableStream }).on('line', (line) => {
         this.log.push(parse(line))
@@ -112,14 +137,14 @@ export class Flowspan {
 
   /** Removes its directory; after `stop` or `kill`. */
   clean(): void {
-    rmSync(this.directory, { recursive: true, force: true })
+    removeDirectory(this.directory)
   }
 
-  /** The books in the last line of the log. */
+  /** The books that the child logged when it ended. */
   balance(): Balance {
-    const line = this.log.findLast((candidate) => candidate.components !== undefined)
+    const line = this.log.findLast((candidate) => candidate['components'] !== undefined)
     if (!line) throw new Error(`flowspan logged no balance:\n${this.text()}`)
-    return line.components as Balance
+    return line as unknown as Balance
   }
 
   /** Rows that the file exporter with this path has written so far. */

@@ -5,11 +5,11 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { Network, type Pod } from './netns.ts'
-import { PodServer, runInPod } from './pod_process.ts'
+import { runInPod, serveInPod } from './pod_process.ts'
+import { missingForShop, skipUnless } from './requirements.ts'
 import { Shop } from './shop.ts'
 
-const root = process.getuid?.() === 0
-const skip = root ? false : 'network namespaces need root'
+const options = { skip: skipUnless(missingForShop()), timeout: 30_000 }
 const storage = join(import.meta.dirname, 'apps/storage.py')
 
 function network(t: TestContext): Network {
@@ -19,8 +19,8 @@ function network(t: TestContext): Network {
 }
 
 async function serve(t: TestContext, pod: Pod, args: readonly string[]): Promise<void> {
-  const server = await PodServer.start(pod, 9000, ['/usr/bin/python3', ...args])
-  t.after(() => server.stop())
+  const server = await serveInPod(pod, { port: 9000, command: ['/usr/bin/python3', ...args] })
+  t.after(async () => void (await server.stop()))
 }
 
 async function get(from: Pod, url: string): Promise<string> {
@@ -28,7 +28,7 @@ async function get(from: Pod, url: string): Promise<string> {
   return (await runInPod(from, curl)).stdout
 }
 
-test('a pod reaches another by its addresses and by its ClusterIPs', { skip }, async (t) => {
+test('a pod reaches another by its addresses and by its ClusterIPs', options, async (t) => {
   const net = network(t)
   const client = net.pod('client')
   const pod = net.pod('server')
@@ -40,7 +40,7 @@ test('a pod reaches another by its addresses and by its ClusterIPs', { skip }, a
   assert.equal(await get(client, `http://[${service.ipv6}]/items/1`), '200')
 })
 
-test('traffic of a ClusterIP comes from the node', { skip }, async (t) => {
+test('traffic of a ClusterIP comes from the node', options, async (t) => {
   const net = network(t)
   const client = net.pod('client')
   const pod = net.pod('server')
@@ -59,12 +59,10 @@ while True:
   assert.equal(await curl(`http://${pod.ipv4}:9000`), `::ffff:${client.ipv4}`)
 })
 
-test('what a killed process leaves behind ends, and is removed by the next', {
-  skip,
-}, async (t) => {
+test('what a killed process leaves behind ends, and is removed by the next', options, async (t) => {
   const script = `
     import { Shop } from ${JSON.stringify(join(import.meta.dirname, 'shop.ts'))}
-    const shop = await Shop.start({ apiConnections: 'close' })
+    const shop = await Shop.start()
     console.log(shop.network.node.netns)
     setInterval(() => {}, 1000)`
   const args = ['--input-type=module-typescript', '-e', script]
@@ -82,8 +80,8 @@ test('what a killed process leaves behind ends, and is removed by the next', {
   )
 })
 
-test('the shop answers over both families, and says what is wrong', { skip }, async () => {
-  const shop = await Shop.start({ apiConnections: 'keep-alive' })
+test('the shop answers over both families, and says what is wrong', options, async () => {
+  const shop = await Shop.start()
   try {
     for (const family of ['ipv4', 'ipv6'] as const) {
       assert.equal(await get(shop.client, shop.url(family, '/orders/7')), '200')

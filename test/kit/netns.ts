@@ -106,9 +106,9 @@ export class Network {
     return { ipv4, ipv6, port }
   }
 
-  /** Removes every namespace of this network. Safe twice. */
+  /** Removes every namespace of this network, and what still runs in them. Safe twice. */
   close(): void {
-    for (const name of this.#names) spawnSync('ip', ['netns', 'del', name])
+    for (const name of this.#names) remove(name)
     this.#names = []
     process.off('exit', this.#onExit)
   }
@@ -143,18 +143,21 @@ const BASE_RULES = [
 ]
 
 /** The command line that runs a program inside a pod and ends it when this process ends. */
-export function inPod(pod: Pod, command: readonly string[]): string[] {
+export function inPod(pod: Pod, command: readonly string[]): [string, ...string[]] {
   // The death signal reaches the program itself; nginx passes it on to its workers.
   return ['ip', 'netns', 'exec', pod.netns, 'setpriv', '--pdeathsig', 'TERM', '--', ...command]
 }
 
 /** Removes namespaces whose owner no longer lives, with the processes in them. */
 function sweep(): void {
-  for (const name of leftovers()) {
-    const pids = spawnSync('ip', ['netns', 'pids', name], { encoding: 'utf8' }).stdout
-    for (const pid of pids.split('\n').filter(Boolean)) kill(Number(pid))
-    spawnSync('ip', ['netns', 'del', name])
-  }
+  for (const name of leftovers()) remove(name)
+}
+
+/** Removes a namespace and ends what runs in it. */
+function remove(name: string): void {
+  const pids = spawnSync('ip', ['netns', 'pids', name], { encoding: 'utf8' }).stdout
+  for (const pid of pids.split('\n').filter(Boolean)) kill(Number(pid))
+  spawnSync('ip', ['netns', 'del', name])
 }
 
 function leftovers(): string[] {

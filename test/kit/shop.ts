@@ -6,12 +6,12 @@
  * Each is a pod; each arrow goes to a ClusterIP, through DNAT and masquerade. A request stays in
  * the address family that the client chose.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { nginxConfig } from './apps/nginx.ts'
 import { type ClusterIp, Network, type Pod } from './netns.ts'
-import { PodServer } from './pod_process.ts'
+import { serveInPod } from './pod_process.ts'
+import { type Program, removeDirectory, temporaryDirectory } from './processes.ts'
 
 export const SHOP = ['frontend', 'api', 'storage'] as const
 export type ShopName = (typeof SHOP)[number]
@@ -23,11 +23,6 @@ export const TARGET_PORTS: Readonly<Record<ShopName, number>> = {
   storage: 9000,
 }
 
-export interface ShopOptions {
-  /** Whether the api keeps its connection to storage, or makes one for each request. */
-  readonly apiConnections: 'keep-alive' | 'close'
-}
-
 const apps = join(import.meta.dirname, 'apps')
 
 export class Shop {
@@ -36,13 +31,13 @@ export class Shop {
   readonly client: Pod = this.network.pod('client')
   readonly pods: Readonly<Record<ShopName, Pod>>
   readonly services: Readonly<Record<ShopName, ClusterIp>>
-  readonly #directory = mkdtempSync(join(tmpdir(), 'flowspan-shop-'))
-  readonly #servers: PodServer[] = []
+  readonly #directory = temporaryDirectory('shop')
+  readonly #servers: Program[] = []
 
-  static async start(options: ShopOptions): Promise<Shop> {
+  static async start(): Promise<Shop> {
     const shop = new Shop()
     try {
-      await shop.#startServers(options)
+      await shop.#startServers()
       return shop
     } catch (error) {
       await shop.close()
@@ -67,28 +62,22 @@ export class Shop {
   async close(): Promise<void> {
     await Promise.all(this.#servers.map((server) => server.stop()))
     this.network.close()
-    rmSync(this.#directory, { recursive: true, force: true })
+    removeDirectory(this.#directory)
   }
 
-  async #startServers({ apiConnections }: ShopOptions): Promise<void> {
+  async #startServers(): Promise<void> {
     const { api, storage } = this.services
     const config = join(this.#directory, 'nginx.conf')
     writeFileSync(config, nginxConfig(this.#directory, TARGET_PORTS.frontend, api))
     const port = (name: ShopName) => String(TARGET_PORTS[name])
     const commands: Record<ShopName, string[]> = {
       frontend: ['nginx', '-p', this.#directory, '-c', config, '-e', 'stderr'],
-      api: [
-        process.execPath,
-        join(apps, 'api.ts'),
-        port('api'),
-        storage.ipv4,
-        storage.ipv6,
-        apiConnections,
-      ],
+      api: [process.execPath, join(apps, 'api.ts'), port('api'), storage.ipv4, storage.ipv6],
       storage: ['/usr/bin/python3', join(apps, 'storage.py'), port('storage')],
     }
     const starts = SHOP.map(async (name) => {
-      this.#servers.push(await PodServer.start(this.pods[name], TARGET_PORTS[name], commands[name]))
+      const server = { port: TARGET_PORTS[name], command: commands[name] }
+      this.#servers.push(await serveInPod(this.pods[name], server))
     })
     const failed = (await Promise.allSettled(starts)).find((s) => s.status === 'rejected')
     if (failed) throw failed.reason
