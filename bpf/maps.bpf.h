@@ -16,6 +16,8 @@ struct stream {
 	__u64 reported;
 	/* bytes before this may belong to a message's head */
 	__u64 capture_until;
+	/* the stream's first 8 bytes, as far as seen, while the verdict is open */
+	__u64 first;
 };
 
 struct conn {

@@ -10,10 +10,11 @@
 #define FLOWSPAN_PAYLOAD_BPF_H
 
 #include "connection.bpf.h"
+#include "http_start.bpf.h"
 
 /* Pieces that may match nothing before a connection is given up. */
 #define UNDECIDED_PIECES_MAX 8
-/* What classify() looks at, and the length of a record's tail. */
+/* What is_http_start() looks at, and the length of a record's tail. */
 #define EDGE_BYTES 8
 
 struct piece {
@@ -43,43 +44,27 @@ struct {
 	__type(value, struct scratch);
 } scratches SEC(".maps");
 
-#define WORD(a, b, c, d) \
-	((__u32)(a) | (__u32)(b) << 8 | (__u32)(c) << 16 | (__u32)(d) << 24)
-
-/* Does an HTTP/1 message begin with these 8 bytes: a method of RFC 9110 or 5789, or a version? */
-static __always_inline bool is_http_start(__u64 head)
+/*
+ * Decides what a connection speaks by a piece that begins with `head`. A stream's first 8 bytes are
+ * put together, for a reader may take them one by one.
+ */
+static __always_inline bool is_message_start(struct conn *conn, const struct piece *piece,
+					     __u64 head)
 {
-	__u32 next = head >> 32;
+	struct stream *stream = &conn->streams[piece->direction & 1];
 
-	switch ((__u32)head) {
-	case WORD('G', 'E', 'T', ' '):
-	case WORD('P', 'U', 'T', ' '):
-		return true;
-	case WORD('P', 'O', 'S', 'T'):
-	case WORD('H', 'E', 'A', 'D'):
-		return (next & 0xff) == ' ';
-	case WORD('P', 'A', 'T', 'C'):
-		return (next & 0xffff) == WORD('H', ' ', 0, 0);
-	case WORD('T', 'R', 'A', 'C'):
-		return (next & 0xffff) == WORD('E', ' ', 0, 0);
-	case WORD('D', 'E', 'L', 'E'):
-		return (next & 0xffffff) == WORD('T', 'E', ' ', 0);
-	case WORD('O', 'P', 'T', 'I'):
-		return next == WORD('O', 'N', 'S', ' ');
-	case WORD('C', 'O', 'N', 'N'):
-		return next == WORD('E', 'C', 'T', ' ');
-	case WORD('H', 'T', 'T', 'P'):
-		return (next & 0xffffff) == WORD('/', '1', '.', 0);
-	default:
-		return false;
+	if (conn->verdict == VERDICT_UNDECIDED && piece->offset < EDGE_BYTES) {
+		stream->first |= head << piece->offset * 8;
+		head = stream->first;
 	}
-}
-
-/* A TLS handshake record of any version, or the preface of HTTP/2 (RFC 9113 §3.4). */
-static __always_inline bool is_other_protocol(__u64 head)
-{
-	return (head & 0xffff) == WORD(0x16, 0x03, 0, 0) ||
-	       (__u32)head == WORD('P', 'R', 'I', ' ');
+	if (is_http_start(head)) {
+		conn->verdict = VERDICT_HTTP;
+		return true;
+	}
+	if (conn->verdict == VERDICT_UNDECIDED &&
+	    (is_other_protocol(head) || ++conn->pieces > UNDECIDED_PIECES_MAX))
+		conn->verdict = VERDICT_NEVER;
+	return false;
 }
 
 /* How many bytes of the piece to copy, its first 8 being `head`. -1: none, and no record either. */
@@ -88,15 +73,10 @@ static __always_inline int wanted(struct conn *conn, const struct piece *piece, 
 	struct stream *stream = &conn->streams[piece->direction & 1];
 	__u64 room;
 
-	if (is_http_start(head)) {
-		conn->verdict = VERDICT_HTTP;
+	if (is_message_start(conn, piece, head))
 		stream->capture_until = piece->offset + knobs.capture_max;
-	} else if (conn->verdict == VERDICT_UNDECIDED) {
-		if (is_other_protocol(head) || ++conn->pieces > UNDECIDED_PIECES_MAX) {
-			conn->verdict = VERDICT_NEVER;
-			return -1;
-		}
-	}
+	if (conn->verdict == VERDICT_NEVER)
+		return -1;
 	if (piece->len <= knobs.capture_small)
 		return piece->len;
 	if (piece->offset >= stream->capture_until)

@@ -1,0 +1,218 @@
+/**
+ * The kernel programs, opened for a test: real programs on real sockets make records, and these are
+ * decoded into objects that assertions can read.
+ */
+import { execFile, spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { inspect, promisify } from 'node:util'
+import pino from 'pino'
+import type { Privileged } from '../../pipeline/component.ts'
+import type { KernelInfo } from '../../receivers/ebpf/capabilities.ts'
+import { type Counters, openCounters } from '../../receivers/ebpf/counters.ts'
+import { CAPTURE_LIMIT, ConnRecord, PayloadRecord } from '../../receivers/ebpf/events.gen.ts'
+import { type KernelConfig, openKernel } from '../../receivers/ebpf/keeper.ts'
+import { openRing, type Ring } from '../../receivers/ebpf/ring.ts'
+import { waitFor } from '../kit/processes.ts'
+import { skipUnless } from '../kit/requirements.ts'
+
+/** Everything up to 8 KiB comes whole, so that streams can be put together again. */
+export const CONFIG: KernelConfig = {
+  requests: true,
+  connRingBytes: 1 << 20,
+  payloadRingBytes: 1 << 24,
+  captureSmallBytes: CAPTURE_LIMIT.CAPTURE_MAX,
+  captureMaxBytes: CAPTURE_LIMIT.CAPTURE_MAX,
+}
+
+export const settings = { id: 'ebpf', logger: pino({ level: 'silent' }) }
+
+/** For `test({ skip })`. */
+export const SKIP = skipUnless(
+  process.getuid?.() === 0 ? undefined : 'Cannot load kernel programs as this is not root',
+)
+
+export interface Connection {
+  readonly state: number
+  readonly role: number
+  readonly close_reason: number
+  readonly flags: number
+  readonly conn_id: bigint
+  readonly flow_id: bigint
+  readonly start_ns: bigint
+  readonly established_ns: bigint
+  readonly end_ns: bigint
+  readonly cgroup_id: bigint
+  readonly bytes_sent: number
+  readonly bytes_received: number
+  readonly netns: number
+  readonly pid: number
+  readonly tid: number
+  readonly isn_client: number
+  readonly isn_server: number
+  readonly segs_out: number
+  readonly segs_in: number
+  readonly retrans: number
+  readonly syn_retries: number
+  readonly srtt_us: number
+  readonly rttvar_us: number
+  readonly min_rtt_us: number
+  readonly local_port: number
+  readonly remote_port: number
+  readonly local_addr: string
+  readonly remote_addr: string
+  readonly comm: string
+}
+
+export interface Piece {
+  readonly direction: number
+  readonly role: number
+  readonly flags: number
+  readonly len: number
+  readonly pid: number
+  readonly tid: number
+  readonly conn_id: bigint
+  readonly offset: number
+  readonly bytes: Buffer
+  readonly tail: Buffer
+  readonly comm: string
+}
+
+export class Kernel {
+  readonly privileged: Privileged
+  readonly info: KernelInfo
+  readonly counters: Counters
+  readonly connections: Connection[] = []
+  readonly pieces: Piece[] = []
+  readonly #connRing: Ring
+  readonly #payloadRing: Ring
+
+  private constructor(privileged: Privileged) {
+    this.privileged = privileged
+    this.info = privileged.info as KernelInfo
+    const [connFd, payloadFd, countersFd] = privileged.fds as [number, number, number]
+    this.#connRing = openRing(connFd, this.info.connRingBytes)
+    this.#payloadRing = openRing(payloadFd, this.info.payloadRingBytes)
+    this.counters = openCounters(countersFd)
+  }
+
+  static async open(config: Partial<KernelConfig> = {}): Promise<Kernel> {
+    return new Kernel(await openKernel({ ...CONFIG, ...config }, settings))
+  }
+
+  /** Takes what the rings hold. */
+  drain(): void {
+    this.#connRing.drain((view, at) => this.connections.push(connection(view, at)))
+    this.#payloadRing.drain((view, at) => this.pieces.push(piece(view, at)))
+  }
+
+  /** The first connection record that matches; waits for it. */
+  async connection(wanted: Partial<Connection>): Promise<Connection> {
+    return waitFor(`A connection ${inspect(wanted)}`, () => {
+      this.drain()
+      return this.connections.find((found) => matches(found, wanted))
+    })
+  }
+
+  close(): void {
+    this.#connRing.close()
+    this.#payloadRing.close()
+    this.counters.close()
+    this.privileged.close()
+  }
+}
+
+function matches(found: Connection, wanted: Partial<Connection>): boolean {
+  return Object.entries(wanted).every(([key, value]) => found[key as keyof Connection] === value)
+}
+
+function connection(view: DataView, at: number): Connection {
+  const { size: _, type: __, pad: ___, ...fields } = ConnRecord
+  const numbers = Object.entries(fields).map(([name, offset]) => {
+    const next = Math.min(...Object.values(fields).filter((other) => other > offset), 160 + 16)
+    return [name, read(view, at + offset, next - offset)]
+  })
+  return {
+    ...Object.fromEntries(numbers),
+    bytes_sent: Number(view.getBigUint64(at + ConnRecord.bytes_sent, true)),
+    bytes_received: Number(view.getBigUint64(at + ConnRecord.bytes_received, true)),
+    local_addr: address(view, at + ConnRecord.local_addr),
+    remote_addr: address(view, at + ConnRecord.remote_addr),
+    comm: text(view, at + ConnRecord.comm),
+  } as Connection
+}
+
+function read(view: DataView, at: number, bytes: number): number | bigint {
+  if (bytes === 1) return view.getUint8(at)
+  if (bytes === 2) return view.getUint16(at, true)
+  return bytes === 4 ? view.getUint32(at, true) : view.getBigUint64(at, true)
+}
+
+function piece(view: DataView, at: number): Piece {
+  const u32 = (offset: number) => view.getUint32(at + offset, true)
+  return {
+    direction: view.getUint8(at + PayloadRecord.direction),
+    role: view.getUint8(at + PayloadRecord.role),
+    flags: view.getUint8(at + PayloadRecord.flags),
+    len: u32(PayloadRecord.len),
+    pid: u32(PayloadRecord.pid),
+    tid: u32(PayloadRecord.tid),
+    conn_id: view.getBigUint64(at + PayloadRecord.conn_id, true),
+    offset: Number(view.getBigUint64(at + PayloadRecord.offset, true)),
+    bytes: copy(view, at + PayloadRecord.size, u32(PayloadRecord.captured)),
+    tail: copy(view, at + PayloadRecord.tail, 8),
+    comm: text(view, at + PayloadRecord.comm),
+  }
+}
+
+function copy(view: DataView, at: number, length: number): Buffer {
+  return Buffer.from(new Uint8Array(view.buffer, view.byteOffset + at, length))
+}
+
+function text(view: DataView, at: number): string {
+  return copy(view, at, 16).toString().replace(/\0.*/s, '')
+}
+
+/** 32 hexadecimal digits, or dotted where IPv4 is mapped. */
+function address(view: DataView, at: number): string {
+  const bytes = copy(view, at, 16)
+  const mapped = bytes.subarray(0, 12).equals(Buffer.from('00000000000000000000ffff', 'hex'))
+  return mapped ? bytes.subarray(12).join('.') : bytes.toString('hex')
+}
+
+const SOCKETS = join(import.meta.dirname, 'sockets.py')
+
+export interface SocketReport {
+  readonly pid: number
+  readonly client_port: number
+  readonly server_port: number
+  readonly up: number
+  readonly down: number
+  readonly bytes: number
+  readonly head: number
+  readonly short: number
+  readonly error?: string
+}
+
+/** Runs a scenario of sockets.py, by `command` (such as inside a pod); its own report. */
+export async function sockets(
+  scenario: string,
+  {
+    options = {},
+    within = (command) => command,
+  }: {
+    options?: Record<string, string | number>
+    within?: (command: [string, ...string[]]) => [string, ...string[]]
+  } = {},
+): Promise<SocketReport> {
+  const pairs = Object.entries(options).map(([key, value]) => `${key}=${value}`)
+  const [program, ...args] = within(['python3', SOCKETS, scenario, ...pairs])
+  const { stdout } = await promisify(execFile)(program, args)
+  return JSON.parse(stdout) as SocketReport
+}
+
+/** Runs a command to its end; throws with what it printed. */
+export function command(...[program, ...args]: [string, ...string[]]): string {
+  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' })
+  if (status === 0) return stdout
+  throw new Error(`${program} ${args.join(' ')}: ${stderr}`)
+}
