@@ -1,0 +1,121 @@
+#!/bin/sh
+# Makes a fresh clone ready to run: npm modules (with the Node they bring), Debian packages, bpf/.
+# Does nothing, and says nothing with --quiet, when all of that is there.
+#
+# Usage: sh tools/setup.sh [--quiet] [--test]
+#   --test  also what tests and benches need: servers, tools, and backends if there is a Go
+#
+# Plain sh, for it runs before there is a Node to rely on.
+set -eu
+
+root=$(cd "$(dirname "$0")/.." && pwd -P)
+cd "$root"
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+export PATH
+
+quiet=no
+test=no
+for argument in "$@"; do
+  case $argument in
+    --quiet) quiet=yes ;;
+    --test) test=yes ;;
+    *)
+      echo "Error: unknown flag $argument; usage: setup.sh [--quiet] [--test]" >&2
+      exit 1
+      ;;
+  esac
+done
+
+say() {
+  echo "set-up: $*" >&2
+}
+
+fail() {
+  echo "Error: $*" >&2
+  exit 1
+}
+
+# Runs a long step without its noise; when it fails its last words follow, without addresses.
+step() {
+  say "$1"
+  shift
+  log=$(mktemp)
+  (while sleep 20 </dev/null >/dev/null 2>&1; do say 'still at it'; done) &
+  heartbeat=$!
+  status=0
+  "$@" >"$log" 2>&1 || status=$?
+  kill "$heartbeat" 2>/dev/null || true
+  if [ $status -ne 0 ]; then tail -n 20 "$log" | sed 's#[a-z]*://[^ ]*#(address)#g' >&2; fi
+  rm -f "$log"
+  return $status
+}
+
+# node_modules holds a copy of the lock file that it was made from.
+install_modules() {
+  stamp=node_modules/.flowspan-lock.json
+  cmp -s package-lock.json "$stamp" && return 0
+  command -v npm >/dev/null || fail "npm is missing: install Node 20 or later with npm"
+  step 'installs npm modules, and the Node that flowspan runs on (npm ci; a minute or two)' \
+    npm ci --no-audit --no-fund --loglevel=error || fail 'npm ci failed, for the reason above'
+  cp package-lock.json "$stamp"
+}
+
+missing=
+# need PACKAGE PROGRAM: a program that is not there means a package that is missing.
+need() {
+  command -v "$2" >/dev/null || missing="$missing $1"
+}
+
+find_missing_packages() {
+  need clang clang
+  need util-linux setpriv
+  [ -e /usr/include/bpf/bpf_helpers.h ] || missing="$missing libbpf-dev"
+  [ $test = yes ] || return 0
+  need bpftool bpftool
+  need curl curl
+  need iproute2 ip
+  need nftables nft
+  need nginx-light nginx
+  need openssl openssl
+  need python3 python3
+  need wrk wrk
+}
+
+install_packages() {
+  find_missing_packages
+  [ -n "$missing" ] || return 0
+  command -v apt-get >/dev/null ||
+    fail "programs are missing, which Debian has as:$missing. Install them, and run this again"
+  [ "$(id -u)" -eq 0 ] ||
+    fail "Debian packages are missing:$missing. Run: sudo apt-get install$missing"
+  DEBIAN_FRONTEND=noninteractive
+  export DEBIAN_FRONTEND
+  step 'asks which Debian packages there are (apt-get update)' apt-get update -q ||
+    fail 'apt-get update failed, for the reason above'
+  # shellcheck disable=SC2086 # a list of words
+  step "installs Debian packages:$missing (apt-get install; up to some minutes)" \
+    apt-get install -y -q --no-install-recommends $missing ||
+    fail "apt-get install$missing failed, for the reason above"
+  # Tests start an nginx of their own: the package's must not serve on port 80 for it.
+  case $missing in
+    *nginx*) systemctl disable --now nginx >/dev/null 2>&1 || true ;;
+  esac
+}
+
+build_backends() {
+  [ $test = yes ] || return 0
+  if ! command -v go >/dev/null; then
+    [ $quiet = yes ] || say 'no Go here: tests against Jaeger and Kubernetes will be skipped'
+    return 0
+  fi
+  sh tools/node.sh test/backends/build.ts >/dev/null ||
+    fail 'the backends of the tests could not be built, for the reason above'
+}
+
+[ "$(uname -s)" = Linux ] || fail "flowspan needs Linux: this is $(uname -s)"
+install_modules
+sh tools/node.sh --version >/dev/null
+install_packages
+sh bpf/build.sh >&2
+build_backends
+[ $quiet = yes ] || say 'ready; try: npm start'
