@@ -150,7 +150,7 @@ class Builder {
       version: this.#settings.version,
       ...(inherited && { inherited }),
     }
-    const outlet = next && new Outlet(next, ledger)
+    const outlet = next && new Outlet(next, counterOf(kind, ledger))
     try {
       const component = await (make as Make)(settings, of.config, outlet)
       ledger.heldBy = () => component.held?.() ?? 0
@@ -160,6 +160,17 @@ class Builder {
       const message = `failed to create "${id}" ${kind} for data type "${where.signal}"`
       throw new Error(`${message}: ${messageOf(error)}`, { cause: error })
     }
+  }
+}
+
+/**
+ * What a connector gives is not what it took: rows became spans. It says itself that its input was
+ * used, so what it made stands beside the balance.
+ */
+function counterOf(kind: Kind, ledger: Ledger): (items: number) => void {
+  if (kind === 'connector') return (items) => ledger.note('made', items)
+  return (items) => {
+    ledger.out += items
   }
 }
 

@@ -5,9 +5,9 @@
  *     giver ──▶ Outlet ──▶ [FanOut] ──▶ Inlet ──▶ taker
  */
 import type { Consumer, Signal, SignalData } from '../component.ts'
+import { itemsOf } from '../data.ts'
 import type { Ledger } from '../ledger.ts'
 import type { Outcome, Permanent, Retryable } from '../outcome.ts'
-import { itemsOf } from '../data.ts'
 
 /** Calls `settle` with the outcome, at once when it is there at once. */
 export function settled(
@@ -36,19 +36,20 @@ export interface Branch extends Consumer {
 export class Outlet implements Consumer {
   readonly mutates: boolean
   readonly #next: Consumer
-  readonly #giver: Ledger
+  readonly #count: (items: number) => void
 
-  constructor(next: Consumer, giver: Ledger) {
+  /** @param count notes items that the taker has taken */
+  constructor(next: Consumer, count: (items: number) => void) {
     this.mutates = next.mutates
     this.#next = next
-    this.#giver = giver
+    this.#count = count
   }
 
   consume(data: SignalData[Signal]): Outcome | Promise<Outcome> {
     // Counted before the call, for afterwards the data is the taker's.
     const items = itemsOf(data)
     return settled(this.#next.consume(data), (outcome) => {
-      if (outcome.kind === 'ok') this.#giver.out += items
+      if (outcome.kind === 'ok') this.#count(items)
     })
   }
 }

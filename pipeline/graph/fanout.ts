@@ -10,6 +10,7 @@
  * all refuse nobody took anything: the giver gets the refusal, and may try again.
  */
 import type { Signal, SignalData } from '../component.ts'
+import { copyOf, itemsOf } from '../data.ts'
 import {
   OK,
   type Outcome,
@@ -18,7 +19,6 @@ import {
   type Retryable,
   retryable,
 } from '../outcome.ts'
-import { copyOf, itemsOf } from '../data.ts'
 import type { Branch } from './edges.ts'
 
 type Refusal = Retryable | Permanent
