@@ -1,19 +1,27 @@
 /** The one table that names every component. Importing it has no side effect. */
+import { flowMetrics } from './connectors/flow_metrics/index.ts'
+import { flowSpans } from './connectors/flow_spans/index.ts'
+import { file } from './exporters/file/index.ts'
 import { nopExporter } from './exporters/nop/index.ts'
 import { otlp } from './exporters/otlp/index.ts'
 import type { Factory } from './pipeline/component.ts'
 import { k8sAttributes } from './processors/k8s_attributes/index.ts'
 import { stitch } from './processors/stitch/index.ts'
+import { ebpf } from './receivers/ebpf/index.ts'
 import { nopReceiver } from './receivers/nop/index.ts'
 
 export const COMPONENTS: readonly Factory[] = [
   // receivers
+  ebpf,
   nopReceiver,
   // processors
   k8sAttributes,
   stitch,
   // connectors
+  flowMetrics,
+  flowSpans,
   // exporters
+  file,
   nopExporter,
   otlp,
 ]
