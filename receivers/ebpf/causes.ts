@@ -170,7 +170,8 @@ function latest(
   // Beyond the bound the count alone says enough: none will be believed.
   if (candidates.length > CANDIDATES_MAX) return { best: candidates[0], count: candidates.length }
   for (const candidate of candidates) {
-    if (contradicts(exchange, candidate)) continue
+    // A thread id may have been another process's.
+    if (candidate.pid !== exchange.pid || contradicts(exchange, candidate)) continue
     count++
     const before = candidate.startNs <= beforeNs
     if (best === undefined || (before && !bestIsBefore)) {

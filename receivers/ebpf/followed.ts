@@ -157,6 +157,21 @@ export class Followed {
     this.#noteCounts()
   }
 
+  /** What is kept at this moment; every figure is bounded. */
+  memory(): {
+    connections: number
+    headBytes: number
+    openExchanges: number
+    openRequests: number
+  } {
+    return {
+      connections: this.#table.size,
+      headBytes: this.#http1.headBytes,
+      openExchanges: this.#open.size,
+      openRequests: this.#causes.size,
+    }
+  }
+
   /** An exchange row is new in the books: its pieces were used up. */
   #exchangeRow(exchange: Exchange): void {
     this.#ledger.in++

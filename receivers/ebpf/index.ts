@@ -1,6 +1,6 @@
 import { receiver } from '../../pipeline/component.ts'
 import { type EbpfConfig, schema, validate } from './config.ts'
-import { openKernel } from './keeper.ts'
+import { type KernelConfig, openKernel } from './keeper.ts'
 import { EbpfReceiver } from './receiver.ts'
 
 /** Reads TCP connections and HTTP/1 requests from the kernel. */
@@ -9,18 +9,19 @@ export const ebpf = receiver<EbpfConfig>({
   stability: 'development',
   schema,
   validate,
-  open: (config, settings) =>
-    openKernel(
-      {
-        requests: config.requests.enabled,
-        connRingBytes: config.conn_ring_bytes,
-        payloadRingBytes: config.payload_ring_bytes,
-        captureSmallBytes: config.requests.capture_small_bytes,
-        captureMaxBytes: config.requests.capture_max_bytes,
-      },
-      settings,
-    ),
+  open: (config, settings) => openKernel(kernelConfig(config), settings),
   create: {
     flows: (settings, config, next) => new EbpfReceiver(settings, config, next),
   },
 })
+
+/** What the privileged half needs to know of the options. */
+export function kernelConfig(config: EbpfConfig): KernelConfig {
+  return {
+    requests: config.requests.enabled,
+    connRingBytes: config.conn_ring_bytes,
+    payloadRingBytes: config.payload_ring_bytes,
+    captureSmallBytes: config.requests.capture_small_bytes,
+    captureMaxBytes: config.requests.capture_max_bytes,
+  }
+}

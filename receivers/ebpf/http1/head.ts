@@ -201,7 +201,7 @@ function readLength(head: Head, bytes: Buffer, at: number, to: number): void {
       if (value === BAD_LENGTH) return
       value = NO_LENGTH
     } else if (isDigit(byte)) {
-      value = (value === NO_LENGTH ? 0 : value * 10) + byte - 48
+      value = (value === NO_LENGTH ? 0 : value * 10) + (byte - 48)
       if (value > Number.MAX_SAFE_INTEGER) break
     } else if (!isBlank(byte) || (value !== NO_LENGTH && isDigit(bytes[i + 1] as number))) {
       value = BAD_LENGTH

@@ -15,12 +15,11 @@ const ABSOLUTE = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i
  * `=` may be a value, and goes too. A fragment has no business in a target, and goes.
  */
 export function pathOf(target: string, policy: QueryPolicy): string {
-  const path = target.charCodeAt(0) === 47 ? target : withoutAuthority(target)
-  const query = path.indexOf('?')
-  if (query < 0) return withoutFragment(path)
+  const path = withoutFragment(target.charCodeAt(0) === 47 ? target : withoutAuthority(target))
+  const query = policy === 'keep' ? -1 : path.indexOf('?')
+  if (query < 0) return path
   if (policy === 'drop') return path.slice(0, query)
-  if (policy === 'keep') return withoutFragment(path)
-  const parts = withoutFragment(path.slice(query + 1)).split('&')
+  const parts = path.slice(query + 1).split('&')
   return `${path.slice(0, query)}?${parts.map(redacted).join('&')}`
 }
 

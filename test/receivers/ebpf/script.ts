@@ -1,0 +1,233 @@
+/**
+ * Plays records of bpf/events.h, byte for byte as the kernel writes them, into the unprivileged half
+ * of the receiver, and reads the rows it makes: tests are scripts of who wrote and read what.
+ */
+import { pino } from 'pino'
+import type { FlowBatch } from '../../../pipeline/flows/batch.ts'
+import { BASE_COLUMNS, type ColumnSpec } from '../../../pipeline/flows/schema.ts'
+import { Ledger } from '../../../pipeline/ledger.ts'
+import { hex64, toNumber } from '../../../pipeline/u64.ts'
+import { WallClock } from '../../../receivers/ebpf/clock.ts'
+import { type EbpfConfig, schema } from '../../../receivers/ebpf/config.ts'
+import {
+  CONN_STATE,
+  ConnRecord,
+  DIRECTION,
+  PAYLOAD_FLAG,
+  PayloadRecord,
+  RECORD_TYPE,
+} from '../../../receivers/ebpf/events.gen.ts'
+import { Followed } from '../../../receivers/ebpf/followed.ts'
+import { RowWriter } from '../../../receivers/ebpf/rows.ts'
+
+/** A row as an object: numbers, strings, names of enums; ids as hex, times as numbers. */
+export type Row = Readonly<Record<string, number | string>>
+
+export interface ConnectionFields {
+  readonly role?: 'client' | 'server'
+  readonly flowId?: number
+  readonly pid?: number
+  readonly tid?: number
+  readonly startNs?: number
+  readonly establishedNs?: number
+}
+
+export interface PieceFields {
+  /** The bytes of the piece; those beyond `captured` are known to nobody. */
+  readonly bytes: string | Uint8Array
+  /** Default: all. */
+  readonly captured?: number
+  readonly tid?: number
+  readonly timeNs?: number
+  /** Default: behind the piece before it. */
+  readonly offset?: number
+  readonly again?: boolean
+  readonly retransmits?: number
+}
+
+/** One connection in a script. */
+export class ScriptedConnection {
+  readonly client: boolean
+  readonly pid: number
+  readonly #script: Script
+  readonly #record: DataView
+  #sent = 0
+  #received = 0
+
+  constructor(script: Script, fields: ConnectionFields, id: number) {
+    this.#script = script
+    this.client = (fields.role ?? 'client') === 'client'
+    this.pid = fields.pid ?? 100
+    this.#record = connRecord(fields, id)
+    this.#play(CONN_STATE.CONN_OPEN)
+  }
+
+  /** A piece of a request: written by a client, read by a server. */
+  request(piece: PieceFields): this {
+    return this.#piece(this.client, piece)
+  }
+
+  /** A piece of a response: read by a client, written by a server. */
+  response(piece: PieceFields): this {
+    return this.#piece(!this.client, piece)
+  }
+
+  /** The connection ends; `bytes…` default to what the pieces brought. */
+  close(fields: { endNs?: number; bytesSent?: number; bytesReceived?: number } = {}): void {
+    const view = this.#record
+    setU64(view, ConnRecord.end_ns, fields.endNs ?? this.#script.tick())
+    setU64(view, ConnRecord.bytes_sent, fields.bytesSent ?? this.#sent)
+    setU64(view, ConnRecord.bytes_received, fields.bytesReceived ?? this.#received)
+    this.#play(CONN_STATE.CONN_CLOSED)
+    this.#script.followed.forgetClosed(Number.POSITIVE_INFINITY)
+  }
+
+  #play(state: number): void {
+    this.#record.setUint8(ConnRecord.state, state)
+    this.#script.followed.connectionRecord(this.#record, 0, ConnRecord.size)
+  }
+
+  #piece(sent: boolean, piece: PieceFields): this {
+    const bytes = Buffer.from(piece.bytes as string)
+    const offset = piece.offset ?? (sent ? this.#sent : this.#received)
+    const end = offset + bytes.length
+    if (sent) this.#sent = Math.max(this.#sent, end)
+    else this.#received = Math.max(this.#received, end)
+    this.#script.payload(this.#record, { ...piece, bytes, offset, sent, pid: this.pid })
+    return this
+  }
+}
+
+export class Script {
+  readonly ledger = new Ledger(pino({ enabled: false }))
+  readonly followed: Followed
+  lossEpoch = 0
+  readonly #rows: RowWriter
+  readonly #batches: FlowBatch[] = []
+  #connections = 0
+  #nowNs = 1_000_000
+
+  constructor(config: Record<string, unknown> = {}) {
+    const lossEpoch = () => this.lossEpoch
+    const parsed: EbpfConfig = schema.parse(config)
+    this.#rows = new RowWriter({
+      rowsMax: parsed.batch.rows,
+      clock: new WallClock(),
+      lossEpoch,
+      full: (batch) => this.#batches.push(batch),
+    })
+    this.followed = new Followed(parsed, { ledger: this.ledger, rows: this.#rows, lossEpoch })
+  }
+
+  connection(fields: ConnectionFields = {}): ScriptedConnection {
+    this.#connections++
+    return new ScriptedConnection(this, fields, this.#connections)
+  }
+
+  /** The next moment: each piece has a later one. */
+  tick(): number {
+    this.#nowNs += 1000
+    return this.#nowNs
+  }
+
+  /** All rows since the last call. */
+  rows(): Row[] {
+    const last = this.#rows.take()
+    if (last !== undefined) this.#batches.push(last)
+    const rows = this.#batches.flatMap((batch) =>
+      Array.from({ length: batch.rows }, (_, row) => rowOf(batch, row)),
+    )
+    this.#batches.length = 0
+    return rows
+  }
+
+  /** Of those, the exchanges. */
+  exchanges(): Row[] {
+    return this.rows().filter((row) => row.kind === 'exchange')
+  }
+
+  payload(
+    connection: DataView,
+    piece: PieceFields & { bytes: Buffer; offset: number; sent: boolean; pid: number },
+  ): void {
+    const { bytes, again } = piece
+    const captured = again === true ? 0 : Math.min(piece.captured ?? bytes.length, bytes.length)
+    const view = new DataView(new ArrayBuffer(PayloadRecord.size + captured))
+    const target = new Uint8Array(view.buffer)
+    view.setUint8(PayloadRecord.type, RECORD_TYPE.RECORD_PAYLOAD)
+    const { DIRECTION_SENT, DIRECTION_RECEIVED } = DIRECTION
+    view.setUint8(PayloadRecord.direction, piece.sent ? DIRECTION_SENT : DIRECTION_RECEIVED)
+    view.setUint8(PayloadRecord.role, connection.getUint8(ConnRecord.role))
+    view.setUint8(PayloadRecord.flags, again === true ? PAYLOAD_FLAG.PAYLOAD_AGAIN : 0)
+    view.setUint32(PayloadRecord.len, bytes.length, true)
+    view.setUint32(PayloadRecord.captured, captured, true)
+    view.setUint32(PayloadRecord.pid, piece.pid, true)
+    view.setUint32(PayloadRecord.tid, piece.tid ?? piece.pid, true)
+    view.setUint32(PayloadRecord.retrans, piece.retransmits ?? 0, true)
+    setU64(view, PayloadRecord.conn_id, toNumber(connection.getUint32(ConnRecord.conn_id, true), 0))
+    setU64(view, PayloadRecord.offset, piece.offset)
+    setU64(view, PayloadRecord.time_ns, piece.timeNs ?? this.tick())
+    const tail = bytes.subarray(-8)
+    target.set(tail, PayloadRecord.tail + 8 - tail.length)
+    target.set(bytes.subarray(0, captured), PayloadRecord.size)
+    this.followed.payloadRecord(view, 0, view.byteLength)
+  }
+}
+
+function connRecord(fields: ConnectionFields, id: number): DataView {
+  const view = new DataView(new ArrayBuffer(ConnRecord.size))
+  const bytes = new Uint8Array(view.buffer)
+  const client = (fields.role ?? 'client') === 'client'
+  view.setUint8(ConnRecord.type, RECORD_TYPE.RECORD_CONNECTION)
+  view.setUint8(ConnRecord.role, client ? 0 : 1)
+  setU64(view, ConnRecord.conn_id, id)
+  setU64(view, ConnRecord.flow_id, fields.flowId ?? id)
+  setU64(view, ConnRecord.start_ns, fields.startNs ?? 0)
+  setU64(view, ConnRecord.established_ns, fields.establishedNs ?? 0)
+  view.setUint32(ConnRecord.pid, client ? (fields.pid ?? 100) : 0, true)
+  view.setUint32(ConnRecord.tid, client ? (fields.tid ?? fields.pid ?? 100) : 0, true)
+  view.setUint16(ConnRecord.local_port, client ? 40_000 : 80, true)
+  view.setUint16(ConnRecord.remote_port, client ? 80 : 40_000, true)
+  const [near, far] = [ConnRecord.local_addr, ConnRecord.remote_addr]
+  bytes.set([0xff, 0xff, 10, 0, 0, 1], (client ? near : far) + 10)
+  bytes.set([0xff, 0xff, 10, 0, 0, 2], (client ? far : near) + 10)
+  bytes.set(Buffer.from('program'), ConnRecord.comm)
+  return view
+}
+
+function setU64(view: DataView, at: number, value: number): void {
+  view.setUint32(at, value >>> 0, true)
+  view.setUint32(at + 4, Math.floor(value / 2 ** 32), true)
+}
+
+export function rowOf(batch: FlowBatch, row: number): Row {
+  const columns = Object.entries(BASE_COLUMNS).map(([name, spec]) => {
+    const column = batch.base[name as keyof typeof BASE_COLUMNS]
+    return [name, cell(batch, { spec, column, row })] as const
+  })
+  return Object.fromEntries(columns)
+}
+
+function cell(
+  batch: FlowBatch,
+  { spec, column, row }: { spec: ColumnSpec; column: ArrayLike<number>; row: number },
+): number | string {
+  const at = (stride: number, index: number) => column[row * stride + index] as number
+  switch (spec.type) {
+    case 'string':
+      return batch.strings.at(at(1, 0))
+    case 'enum':
+      return spec.values?.[at(1, 0)] ?? `code ${at(1, 0)}`
+    case 'id64':
+      return hex64(at(2, 0), at(2, 1))
+    case 'id128':
+      return hex64(at(4, 2), at(4, 3)) + hex64(at(4, 0), at(4, 1))
+    case 'u64':
+    case 'time':
+      return toNumber(at(2, 0), at(2, 1))
+    case 'address':
+      return Buffer.from(Array.from({ length: 16 }, (_, i) => at(16, i))).toString('hex')
+    default:
+      return at(1, 0)
+  }
+}
