@@ -1,0 +1,107 @@
+import type { Connector, Consumer, Settings } from '../../pipeline/component.ts'
+import type { FlowBatch } from '../../pipeline/flows/batch.ts'
+import { EndCache } from '../../pipeline/flows/ends.ts'
+import { KIND, STATE } from '../../pipeline/flows/schema.ts'
+import { OK, type Outcome } from '../../pipeline/outcome.ts'
+import type { FlowMetricsConfig } from './config.ts'
+import { Connections } from './connections.ts'
+import { pointsOf } from './points.ts'
+import { Requests } from './requests.ts'
+import { peerOf, resourceOf } from './resources.ts'
+import type { Metric } from './series.ts'
+
+/** Ends whose names are remembered, local and remote each. */
+const ENDS_MAX = 4096
+
+/** Milliseconds of a clock that is never set back. */
+export type Clock = () => number
+
+/** Adds up flow rows and sends what they come to at intervals, as cumulative points. */
+export class FlowMetrics implements Connector<'flows'> {
+  readonly mutates = false
+  readonly #settings: Settings
+  readonly #config: FlowMetricsConfig
+  readonly #next: Consumer<'metrics'>
+  readonly #clock: Clock
+  readonly #locals = new EndCache('local', { make: resourceOf, entriesMax: ENDS_MAX })
+  readonly #remotes = new EndCache('remote', { make: peerOf, entriesMax: ENDS_MAX })
+  readonly #requests: Requests
+  readonly #connections: Connections
+  readonly #metrics: readonly Metric[]
+  #timer: NodeJS.Timeout | undefined
+  #flushing: Promise<void> | undefined
+  #dirty = false
+
+  constructor(
+    settings: Settings,
+    config: FlowMetricsConfig,
+    { next, clock = () => performance.now() }: { next: Consumer<'metrics'>; clock?: Clock },
+  ) {
+    this.#settings = settings
+    this.#config = config
+    this.#next = next
+    this.#clock = clock
+    const options = {
+      seriesMax: config.series_max,
+      overflowed: () => settings.ledger.note('series_overflowed', 1),
+    }
+    this.#requests = new Requests(options, config.known_methods)
+    this.#connections = new Connections(options)
+    const { server, client } = this.#requests
+    this.#metrics = [server, client, ...this.#connections.metrics]
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.flush(), this.#config.metrics_flush_interval)
+  }
+
+  consume(batch: FlowBatch): Outcome {
+    const { kind, state } = batch.base
+    const now = this.#clock()
+    this.#locals.begin(batch)
+    this.#remotes.begin(batch)
+    this.#requests.begin(batch)
+    this.#connections.begin(batch)
+    for (let row = 0; row < batch.rows; row++) {
+      const local = this.#locals.at(row)
+      if (kind[row] === KIND.connection) {
+        this.#connections.measure(row, { local, remote: this.#remotes.at(row) }, now)
+      } else if (state[row] === STATE.closed) {
+        this.#requests.measure(row, local, now)
+      }
+    }
+    this.#dirty = true
+    this.#settings.ledger.used('measured', batch.rows)
+    return OK
+  }
+
+  /** Sends all points, one flush at a time; safe at any time. */
+  flush(): Promise<void> {
+    this.#flushing ??= this.#send().finally(() => {
+      this.#flushing = undefined
+    })
+    return this.#flushing
+  }
+
+  async shutdown(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#flushing
+    if (this.#dirty) await this.flush()
+  }
+
+  /** Points that are refused are not kept: the next flush has newer ones of the same series. */
+  async #send(): Promise<void> {
+    this.#dirty = false
+    const { series_expiration: expiration } = this.#config
+    const now = this.#clock()
+    if (expiration > 0) for (const metric of this.#metrics) metric.expire(now - expiration)
+    for (const batch of pointsOf(this.#metrics, this.#settings.version)) {
+      const outcome = await this.#next.consume(batch)
+      if (outcome.kind === 'ok') continue
+      this.#dirty = true
+      this.#settings.ledger.note('points_refused', batch.items)
+      const { kind, reason } = outcome
+      this.#settings.logger.warn({ kind, reason, points: batch.items }, 'Metrics refused')
+    }
+  }
+}

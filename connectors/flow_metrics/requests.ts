@@ -1,0 +1,91 @@
+/** Durations of requests, by the semantic conventions for HTTP metrics. */
+import type { FlowBatch } from '../../pipeline/flows/batch.ts'
+import { errorType, OTHER_METHOD, serverOf } from '../../pipeline/flows/http.ts'
+import { ROLE } from '../../pipeline/flows/schema.ts'
+import { HTTP_CLIENT_DURATION, HTTP_SERVER_DURATION } from './instruments.ts'
+import type { Resource } from './resources.ts'
+import { RowIndex } from './row_index.ts'
+import { type Attributes, Metric, type MetricOptions, type Series } from './series.ts'
+
+export class Requests {
+  readonly server: Metric
+  readonly client: Metric
+  readonly #methods: ReadonlySet<string>
+  readonly #index = new RowIndex<Series>(12)
+  #batch: FlowBatch | undefined
+
+  constructor(options: MetricOptions, knownMethods: readonly string[]) {
+    this.server = new Metric(HTTP_SERVER_DURATION, options)
+    this.client = new Metric(HTTP_CLIENT_DURATION, options)
+    this.#methods = new Set(knownMethods)
+  }
+
+  begin(batch: FlowBatch): void {
+    this.#batch = batch
+    this.#index.clear()
+  }
+
+  /** Measures a closed exchange row. */
+  measure(row: number, resource: Resource, now: number): void {
+    const batch = this.#batch as FlowBatch
+    const microseconds = batch.base.duration_us[row] as number
+    if (!(microseconds >= 0)) return
+    this.#fillIndex(batch, row, resource)
+    const series = this.#index.get() ?? this.#index.set(this.#series(batch, row, { resource, now }))
+    series.record(microseconds / 1e6, now)
+  }
+
+  /** All that the attributes are made from. */
+  #fillIndex({ base }: FlowBatch, row: number, resource: Resource): void {
+    const { numbers } = this.#index
+    const isClient = base.role[row] === ROLE.client
+    const host = base.host[row] as number
+    numbers[0] = resource.id
+    numbers[1] = isClient ? 1 : 0
+    numbers[2] = base.method[row] as number
+    numbers[3] = base.status[row] as number
+    numbers[4] = base.protocol_version[row] as number
+    numbers[5] = base.desynchronised[row] as number
+    numbers[6] = isClient ? host : 0
+    numbers[7] = isClient ? (base.dst_port[row] as number) : 0
+    const named = !isClient || host !== 0
+    for (let i = 0; i < 4; i++)
+      numbers[8 + i] = named ? 0 : word(base.dst_address, row * 16 + 4 * i)
+  }
+
+  #series(
+    batch: FlowBatch,
+    row: number,
+    { resource, now }: { resource: Resource; now: number },
+  ): Series {
+    const metric = batch.base.role[row] === ROLE.client ? this.client : this.server
+    return metric.series(resource, this.#attributes(batch, row), now)
+  }
+
+  #attributes(batch: FlowBatch, row: number): Attributes {
+    const { base } = batch
+    const method = batch.text(base.method, row)
+    const status = base.status[row] as number
+    const error = errorType(base, row)
+    const version = batch.text(base.protocol_version, row)
+    const attributes: (readonly [string, string | number])[] = [
+      ['http.request.method', this.#methods.has(method) ? method : OTHER_METHOD],
+      ['url.scheme', 'http'],
+      ['network.protocol.name', 'http'],
+    ]
+    if (version !== '') attributes.push(['network.protocol.version', version])
+    if (status !== 0) attributes.push(['http.response.status_code', status])
+    if (error !== '') attributes.push(['error.type', error])
+    if (base.role[row] === ROLE.client) {
+      const { address, port } = serverOf(batch, row)
+      attributes.push(['server.address', address], ['server.port', port])
+    }
+    return attributes
+  }
+}
+
+function word(bytes: Uint8Array, at: number): number {
+  const [a, b] = [bytes[at] as number, bytes[at + 1] as number]
+  const [c, d] = [bytes[at + 2] as number, bytes[at + 3] as number]
+  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0
+}
