@@ -135,7 +135,6 @@ function extra(node: JsonSchema | undefined): JsonSchema | undefined {
 
 function goType(expected: string): string {
   if (expected === 'boolean') return 'bool'
-  if (expected === 'number') return 'float64'
   return expected === 'array' ? 'list' : expected
 }
 

@@ -2,7 +2,7 @@
 import { KINDS } from '../component.ts'
 import type { Config } from './config.ts'
 import { decode } from './decode.ts'
-import { type Environment, expand } from './expand.ts'
+import { type Environment, expand, pathKey } from './expand.ts'
 import type { Factories } from './factories.ts'
 import { parseYaml } from './parse.ts'
 import { ConfigError, type Problem } from './problems.ts'
@@ -31,10 +31,12 @@ export function loadConfig(
   const problems: Problem[] = [...unexpanded, ...checkTop(sections)]
   const components = decodeComponents(sections, { ...context, texts, problems })
   const service = decode(serviceSchema, { path: ['service'], value: sections.service, texts })
-  if (!service.ok) throw new ConfigError([...problems, ...service.problems], locate)
+  if (!service.ok) {
+    throw new ConfigError(withoutEchoes([...problems, ...service.problems], unexpanded), locate)
+  }
   const checked = checkPipelines(service.value, components)
   problems.push(...checked.problems, ...checkReferencesAndIds(service.value, components))
-  if (problems.length > 0) throw new ConfigError(problems, locate)
+  if (problems.length > 0) throw new ConfigError(withoutEchoes(problems, unexpanded), locate)
   return {
     components,
     pipelines: checked.pipelines,
@@ -43,6 +45,12 @@ export function loadConfig(
     unset,
     locate,
   }
+}
+
+/** What could not be expanded is not also of the wrong type. */
+function withoutEchoes(problems: readonly Problem[], unexpanded: readonly Problem[]): Problem[] {
+  const places = new Set(unexpanded.map(({ path }) => pathKey(path)))
+  return problems.filter((p) => unexpanded.includes(p) || !places.has(pathKey(p.path)))
 }
 
 function checkTop(root: Record<string, unknown>): Problem[] {
