@@ -26,6 +26,11 @@ export function freePorts(count: number, host = LOOPBACK): Promise<number[]> {
   return ports
 }
 
+/** "host:port", an IPv6 address in brackets. */
+export function hostPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
 async function nextPort(host: string): Promise<number> {
   for (;;) {
     if (current === undefined || current.given === BLOCK - 1) {

@@ -15,6 +15,7 @@ const OUTPUT_CHARS_MAX = 256 * 1024
 const READY_TIMEOUT_MS = 30_000
 const STOP_TIMEOUT_MS = 10_000
 const POLL_MS = 20
+const DRAIN_MS = 200
 const DIRECTORY = /^flowspan-kit-(\d+)-/
 
 export interface ProgramOptions {
@@ -51,7 +52,7 @@ process.on('exit', () => {
 /** A running program. */
 export class Program {
   readonly name: string
-  /** Resolves when the program has ended and its output is complete; never rejects. */
+  /** Resolves when the program has ended and what it printed has come; never rejects. */
   readonly exited: Promise<Exit>
   readonly #child: ChildProcess
   #output = ''
@@ -80,6 +81,13 @@ export class Program {
         resolve({ code, signal })
       }
       this.#child.on('close', end)
+      this.#child.on('exit', () => {
+        // A program that it started may hold its outputs open for as long as that one lives.
+        setTimeout(() => {
+          this.#child.stdout?.destroy()
+          this.#child.stderr?.destroy()
+        }, DRAIN_MS).unref()
+      })
       this.#child.on('error', (error) => {
         this.#failure = error
         if (this.#child.pid === undefined) end(null, null)
