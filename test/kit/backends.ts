@@ -10,8 +10,9 @@ import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { skipUnless } from './requirements.ts'
 
 const run = promisify(execFile)
 const MODULES = join(import.meta.dirname, '../backends')
@@ -19,7 +20,9 @@ const FLAGS = ['-trimpath', '-buildvcs=false', '-ldflags', '-s -w']
 const ENVIRONMENT = { CGO_ENABLED: '0', GOFLAGS: '', GOWORK: 'off' }
 const OUTPUT_BYTES_MAX = 16 * 1024 * 1024
 
-interface Backend {
+/** A Go module and the program in it, or among the modules it requires. */
+export interface GoProgram {
+  readonly folder: string
   /** File name of the binary. */
   readonly program: string
   readonly package: string
@@ -28,19 +31,26 @@ interface Backend {
 }
 
 const BACKENDS = {
-  etcd: { program: 'etcd', package: 'go.etcd.io/etcd/server/v3', minutes: 2 },
+  etcd: {
+    folder: join(MODULES, 'etcd'),
+    program: 'etcd',
+    package: 'go.etcd.io/etcd/server/v3',
+    minutes: 2,
+  },
   kube_apiserver: {
+    folder: join(MODULES, 'kube_apiserver'),
     program: 'kube-apiserver',
     package: 'k8s.io/kubernetes/cmd/kube-apiserver',
     minutes: 6,
   },
   jaeger: {
+    folder: join(MODULES, 'jaeger'),
     program: 'jaeger',
     package: 'github.com/jaegertracing/jaeger/cmd/jaeger',
     minutes: 6,
   },
-  otelcol: { program: 'otelcol', package: '.', minutes: 3 },
-} as const satisfies Record<string, Backend>
+  otelcol: { folder: join(MODULES, 'otelcol'), program: 'otelcol', package: '.', minutes: 3 },
+} as const satisfies Record<string, GoProgram>
 
 export type BackendName = keyof typeof BACKENDS
 
@@ -52,7 +62,7 @@ export type GoAvailable =
   | { readonly available: false; readonly reason: string }
 
 let go: Promise<GoAvailable> | undefined
-const building = new Map<BackendName, Promise<string>>()
+const building = new Map<string, Promise<string>>()
 
 /** Asks `go` once a process. */
 export function goAvailable(): Promise<GoAvailable> {
@@ -66,49 +76,53 @@ export function goAvailable(): Promise<GoAvailable> {
  */
 export async function skipWithoutGo(): Promise<string | false> {
   const answer = await goAvailable()
-  return answer.available || inCi() ? false : answer.reason
+  return skipUnless(answer.available ? undefined : answer.reason)
 }
 
 /** The path of a backend's program; builds it when it is not in the cache. Throws what Go said. */
 export function ensureBackend(name: BackendName): Promise<string> {
-  const known = building.get(name) ?? build(name)
-  building.set(name, known)
+  return ensureProgram(BACKENDS[name])
+}
+
+/** The same for any Go program. */
+export async function ensureProgram(source: GoProgram): Promise<string> {
+  const { folder, program } = source
+  const answer = await goAvailable()
+  if (!answer.available) throw new Error(`Cannot build ${program}: ${answer.reason}`)
+  const key = hash(source, answer.version)
+  const path = join(cache(), `${basename(folder)}-${key}`, program)
+  const known = building.get(path) ?? build(source, path)
+  building.set(path, known)
   // A failure is not remembered: the next test says it again, with its own stack.
-  known.catch(() => building.delete(name))
+  known.catch(() => building.delete(path))
   return known
 }
 
-async function build(name: BackendName): Promise<string> {
-  const backend: Backend = BACKENDS[name]
-  const answer = await goAvailable()
-  if (!answer.available) throw new Error(`Cannot build ${backend.program}: ${answer.reason}`)
-  const folder = join(MODULES, name)
-  const program = join(cache(), `${name}-${hash(folder, answer.version)}`, backend.program)
-  if (existsSync(program)) return program
-  mkdirSync(dirname(program), { recursive: true })
-  process.stderr.write(
-    `Building ${backend.program} from its Go module (about ${backend.minutes} minutes, once)\n`,
-  )
+async function build(source: GoProgram, path: string): Promise<string> {
+  const { folder, program, minutes } = source
+  if (existsSync(path)) return path
+  mkdirSync(dirname(path), { recursive: true })
+  process.stderr.write(`Building ${program} from its Go module (about ${minutes} minutes, once)\n`)
   try {
-    await run('flock', [join(cache(), 'lock'), ...buildCommand(program, backend.package)], {
+    await run('flock', [join(cache(), 'lock'), ...buildCommand(path, source.package)], {
       cwd: folder,
       env: { ...process.env, ...ENVIRONMENT },
       maxBuffer: OUTPUT_BYTES_MAX,
     })
   } catch (error) {
     const said = (error as { stderr?: string }).stderr?.trim() || String(error)
-    throw new Error(`Cannot build ${backend.program} in ${folder}: ${said}`)
+    throw new Error(`Cannot build ${program} in ${folder}: ${said}`)
   }
-  return program
+  return path
 }
 
 /**
  * One build at a time on this machine, as each uses all cores and up to 2 GB. Who has waited for
  * the lock finds the program there; the kernel drops the lock of a process that was killed.
  */
-function buildCommand(program: string, target: string): string[] {
+function buildCommand(path: string, target: string): string[] {
   const script = '[ -x "$0" ] || { "$@" && mv "$0.partial" "$0"; }'
-  return ['sh', '-c', script, program, 'go', 'build', ...FLAGS, '-o', `${program}.partial`, target]
+  return ['sh', '-c', script, path, 'go', 'build', ...FLAGS, '-o', `${path}.partial`, target]
 }
 
 async function askGo(): Promise<GoAvailable> {
@@ -123,14 +137,14 @@ async function askGo(): Promise<GoAvailable> {
   }
 }
 
-function hash(folder: string, goVersion: string): string {
+function hash(source: GoProgram, goVersion: string): string {
   const hash = createHash('sha256')
-  for (const part of [goVersion, ...FLAGS]) hash.update(`${part}\0`)
-  for (const file of readdirSync(folder).sort()) {
+  for (const part of [goVersion, source.package, ...FLAGS]) hash.update(`${part}\0`)
+  for (const file of readdirSync(source.folder).sort()) {
     if (!/^go\.(mod|sum)$|\.go$/.test(file)) continue
     hash
       .update(`${file}\0`)
-      .update(readFileSync(join(folder, file)))
+      .update(readFileSync(join(source.folder, file)))
       .update('\0')
   }
   return hash.digest('hex').slice(0, 16)
@@ -140,8 +154,4 @@ function cache(): string {
   const { FLOWSPAN_CACHE, XDG_CACHE_HOME } = process.env
   const base = FLOWSPAN_CACHE || XDG_CACHE_HOME || join(homedir(), '.cache')
   return join(base, 'flowspan/backends')
-}
-
-function inCi(): boolean {
-  return process.env.CI === 'true'
 }
