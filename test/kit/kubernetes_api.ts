@@ -68,9 +68,10 @@ export class KubernetesApi {
       accept: 'application/json',
       authorization: `Bearer ${options.token ?? this.#options.token}`,
     }
-    if (options.body !== undefined) {
-      headers['content-type'] = options.contentType ?? 'application/json'
-    }
+    const body = options.body === undefined ? '' : JSON.stringify(options.body)
+    if (body !== '') headers['content-type'] = options.contentType ?? 'application/json'
+    // Node would send the body of a DELETE without saying that there is one.
+    headers['content-length'] = String(Buffer.byteLength(body))
     return new Promise((resolve, reject) => {
       const url = new URL(path, this.#options.url)
       const request = httpsRequest(url, { method, headers, agent: this.#agent }, (response) => {
@@ -82,7 +83,7 @@ export class KubernetesApi {
         response.on('end', () => resolve({ status: response.statusCode ?? 0, text }))
       })
       request.on('error', reject)
-      request.end(options.body === undefined ? undefined : JSON.stringify(options.body))
+      request.end(body)
     })
   }
 }

@@ -21,6 +21,8 @@ import type {
   ServiceSettings,
 } from './kubernetes_types.ts'
 
+export type * from './kubernetes_types.ts'
+
 const MERGE = 'application/merge-patch+json'
 
 export function createNamespace(cluster: Kubernetes, head: Head): Promise<KubernetesObject> {
