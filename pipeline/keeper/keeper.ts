@@ -59,11 +59,19 @@ export class Keeper {
       const code = verdict(end, stop)
       if (code !== undefined) return code
       if (performance.now() - startedMs > STEADY_MS) backoffMs = BACKOFF_FIRST_MS
-      logger.error({ ...end, restart_ms: backoffMs }, 'The pipeline process crashed; restarting it')
-      await Promise.race([stop.requested, delay(backoffMs, undefined, { ref: false })])
+      const how = end.signal === null ? { code: end.code } : { killed_by: end.signal }
+      logger.error({ ...how, restart_ms: backoffMs }, 'The pipeline process crashed; restarting it')
+      await this.#wait(backoffMs)
       backoffMs = Math.min(2 * backoffMs, BACKOFF_MAX_MS)
     }
     return 0
+  }
+
+  /** Waits so long, or until the end is asked for. */
+  async #wait(ms: number): Promise<void> {
+    const over = new AbortController()
+    this.#options.stop.requested.then(() => over.abort())
+    await delay(ms, undefined, { signal: over.signal }).catch(() => {})
   }
 
   async #runChild(): Promise<End> {
