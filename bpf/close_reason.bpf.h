@@ -8,7 +8,7 @@
 #include <linux/errno.h>
 
 #include "kernel_types.h"
-#include "events.h"
+#include "maps.bpf.h"
 
 /* Data that TCP has and the application never read. */
 static __always_inline bool has_unread(const struct tcp_sock *tp)
@@ -19,12 +19,13 @@ static __always_inline bool has_unread(const struct tcp_sock *tp)
 	return !fin && tp->rcv_nxt != tp->copied_seq;
 }
 
-static __always_inline enum close_reason reason_without_error(const struct tcp_sock *tp,
+static __always_inline enum close_reason reason_without_error(const struct conn *conn,
+							      const struct tcp_sock *tp,
 							      int oldstate)
 {
 	switch (oldstate) {
 	case BPF_TCP_SYN_SENT:
-		return CLOSE_ABORTED;
+		return conn->unreachable ? CLOSE_UNREACHABLE : CLOSE_ABORTED;
 	/*
 	 * close() with unread data or SO_LINGER 0, and data that comes after close(). A FIN_WAIT1
 	 * whose FIN is acknowledged passes through FIN_WAIT2.
@@ -41,11 +42,12 @@ static __always_inline enum close_reason reason_without_error(const struct tcp_s
 	}
 }
 
-static __always_inline enum close_reason close_reason(const struct tcp_sock *tp, int oldstate)
+static __always_inline enum close_reason close_reason(const struct conn *conn,
+						      const struct tcp_sock *tp, int oldstate)
 {
 	switch (tp->inet_conn.icsk_inet.sk.sk_err) {
 	case 0:
-		return reason_without_error(tp, oldstate);
+		return reason_without_error(conn, tp, oldstate);
 	case ETIMEDOUT:
 		return CLOSE_TIMEOUT;
 	case ECONNREFUSED:

@@ -80,6 +80,12 @@ static __always_inline __u64 bytes_received(const struct tcp_sock *tp)
 	return tp->bytes_received - fin;
 }
 
+/* All ones until there is a sample. */
+static __always_inline __u32 min_rtt_us(const struct tcp_sock *tp)
+{
+	return tp->rtt_min.s[0].v == ~0U ? 0 : tp->rtt_min.s[0].v;
+}
+
 static __always_inline void report_connection(const struct conn *conn, const struct tcp_sock *tp,
 					      enum conn_state state, enum close_reason reason)
 {
@@ -118,8 +124,8 @@ static __always_inline void report_connection(const struct conn *conn, const str
 	record->lost = tp->lost;
 	/* fixed point in the kernel: eighths and quarters */
 	record->srtt_us = tp->srtt_us >> 3;
-	record->rttvar_us = tp->mdev_us >> 2;
-	record->min_rtt_us = tp->rtt_min.s[0].v;
+	record->rttvar_us = tp->srtt_us ? tp->mdev_us >> 2 : 0;
+	record->min_rtt_us = min_rtt_us(tp);
 	record->local_port = conn->local_port;
 	record->remote_port = conn->remote_port;
 	__builtin_memcpy(record->local_addr, conn->local_addr, 16);

@@ -74,6 +74,7 @@ struct conn_record {
 	__u32 retrans;
 	__u32 syn_retries;
 	__u32 lost;
+	/* 0: no sample */
 	__u32 srtt_us;
 	__u32 rttvar_us;
 	__u32 min_rtt_us;

@@ -121,7 +121,7 @@ static __always_inline void closed(struct sock *sk, const struct tcp_sock *tp, i
 			count(COUNTER_CONN_OWN);
 	}
 	if (!conn->own)
-		report_connection(conn, tp, CONN_CLOSED, close_reason(tp, oldstate));
+		report_connection(conn, tp, CONN_CLOSED, close_reason(conn, tp, oldstate));
 }
 
 /* The closer stands in for a reader or writer that was never seen. */

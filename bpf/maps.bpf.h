@@ -42,7 +42,9 @@ struct conn {
 	__u8 verdict;
 	/* pieces seen while undecided */
 	__u32 pieces;
-	__u32 pad;
+	/* an ICMP error came while connecting */
+	__u8 unreachable;
+	__u8 pad[3];
 	__u8 local_addr[16];
 	__u8 remote_addr[16];
 	char comm[COMM_LEN];

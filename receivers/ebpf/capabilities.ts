@@ -4,7 +4,7 @@
  */
 
 export interface Capability {
-  /** What is seen: `connections`, `payload_received`, `payload_sent`. */
+  /** What is seen: `connections`, `connect_errors`, `payload_received`, `payload_sent`. */
   readonly signal: string
   /** The kernel's hook it is seen by, as libbpf spells it. */
   readonly hook: string

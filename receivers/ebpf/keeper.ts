@@ -15,11 +15,10 @@ const KERNEL_BTF = '/sys/kernel/btf/vmlinux'
 const CAP = { SYS_ADMIN: 21n, PERFMON: 38n, BPF: 39n } as const
 const MISSES_INTERVAL_MS = 1000
 
-const CONNECTIONS: Hook = {
-  program: 'set_state',
-  signal: 'connections',
-  hook: 'tp_btf/inet_sock_set_state',
-}
+const CONNECTIONS: readonly Hook[] = [
+  { program: 'set_state', signal: 'connections', hook: 'tp_btf/inet_sock_set_state' },
+  { program: 'error_report', signal: 'connect_errors', hook: 'tp_btf/inet_sk_error_report' },
+]
 const PAYLOAD: readonly Hook[] = [
   { program: 'received', signal: 'payload_received', hook: 'tp_btf/skb_copy_datagram_iovec' },
   { program: 'sent', signal: 'payload_sent', hook: 'tp_btf/tcp_sendmsg_locked' },
@@ -85,7 +84,7 @@ export function loadKernel(config: KernelConfig): Loaded {
   if (!config.requests) return loadConnections(config, 'turned off by the configuration')
   try {
     const object = load(config, [])
-    return { object, capabilities: [CONNECTIONS, ...PAYLOAD].map((hook) => capability(hook)) }
+    return { object, capabilities: [...CONNECTIONS, ...PAYLOAD].map((hook) => capability(hook)) }
   } catch (error) {
     if (!(error instanceof BpfError)) throw error
     return loadConnections(config, reason(error))
@@ -95,8 +94,9 @@ export function loadKernel(config: KernelConfig): Loaded {
 function loadConnections(config: KernelConfig, why: string): Loaded {
   try {
     const object = load(config, PAYLOAD)
+    const following = CONNECTIONS.map((hook) => capability(hook))
     const without = PAYLOAD.map((hook) => capability(hook, why))
-    return { object, capabilities: [capability(CONNECTIONS), ...without] }
+    return { object, capabilities: [...following, ...without] }
   } catch (error) {
     if (!(error instanceof BpfError)) throw error
     throw new Error(`Cannot follow connections on this kernel: ${reason(error)}`, { cause: error })
@@ -113,7 +113,7 @@ function load(config: KernelConfig, skipped: readonly Hook[]): BpfObject {
     for (const hook of skipped) object.skip(hook.program)
     object.load()
     markOwn(object, process.pid)
-    for (const hook of [CONNECTIONS, ...PAYLOAD]) {
+    for (const hook of [...CONNECTIONS, ...PAYLOAD]) {
       if (!skipped.includes(hook)) object.attach(hook.program)
     }
     return object
@@ -164,11 +164,11 @@ export function keepKernel({ object, capabilities }: Loaded, config: KernelConfi
  * program's holder can read. Copied to the counters, so that no loss goes unseen.
  */
 function publishMisses(object: BpfObject, capabilities: readonly Capability[]): void {
-  const misses = (hook: Hook) => object.stats(hook.program).recursionMisses
+  const running = (hook: Hook) => capabilities.some((row) => row.hook === hook.hook && row.ok)
+  const misses = (hooks: readonly Hook[]) =>
+    hooks.filter(running).reduce((sum, hook) => sum + object.stats(hook.program).recursionMisses, 0)
   setCounter(object, COUNTER.COUNTER_CONN_MISSED, misses(CONNECTIONS))
-  const running = PAYLOAD.filter((hook) => capabilities.some((c) => c.hook === hook.hook && c.ok))
-  const sum = running.reduce((total, hook) => total + misses(hook), 0)
-  setCounter(object, COUNTER.COUNTER_PAYLOAD_MISSED, sum)
+  setCounter(object, COUNTER.COUNTER_PAYLOAD_MISSED, misses(PAYLOAD))
 }
 
 function setCounter(object: BpfObject, counter: number, value: number): void {

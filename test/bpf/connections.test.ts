@@ -18,8 +18,9 @@ suite('connections', { skip: SKIP }, () => {
   /** Both ends' closed records of what a scenario did. */
   async function ends(scenario: string, options: Record<string, string> = {}) {
     const made = await sockets(scenario, { options })
-    const client = await kernel.connection({ ...CLIENT, local_port: made.client_port })
-    const server = await kernel.connection({ ...SERVER, remote_port: made.client_port })
+    const { client_port: local_port, pid } = made
+    const client = await kernel.connection({ ...CLIENT, local_port, pid })
+    const server = await kernel.connection({ ...SERVER, flow_id: client.flow_id })
     return { made, client, server }
   }
 
@@ -45,7 +46,7 @@ suite('connections', { skip: SKIP }, () => {
       assert.equal(client.remote_port, made.server_port)
       assert.equal(server.local_port, made.server_port)
       assert.equal(client.tid, made.pid)
-      assert.equal(client.flow_id, server.flow_id)
+      assert.equal(server.remote_port, made.client_port)
       assert.equal(client.isn_client, server.isn_client)
       assert.equal(client.isn_server, server.isn_server)
       assert.notEqual(client.conn_id, server.conn_id)

@@ -179,7 +179,7 @@ function address(view: DataView, at: number): string {
   return mapped ? bytes.subarray(12).join('.') : bytes.toString('hex')
 }
 
-const SOCKETS = join(import.meta.dirname, 'sockets.py')
+export const SOCKETS = join(import.meta.dirname, 'sockets.py')
 
 export interface SocketReport {
   readonly pid: number

@@ -11,7 +11,7 @@ import {
   PAYLOAD_FLAG,
 } from '../../receivers/ebpf/events.gen.ts'
 import { removeDirectory, temporaryDirectory } from '../kit/processes.ts'
-import { Kernel, type Piece, SKIP, sockets } from './kernel.ts'
+import { Kernel, type Piece, SKIP, type SocketReport, sockets } from './kernel.ts'
 
 const { ROLE_CLIENT, ROLE_SERVER } = CONN_ROLE
 const { DIRECTION_RECEIVED, DIRECTION_SENT } = DIRECTION
@@ -35,7 +35,7 @@ suite('payload', { skip: SKIP }, () => {
       const file = join(directory, `stream-${seed}`)
       const made = await sockets('stream', { options: { seed, bytes: 400_000, file } })
       const data = readFileSync(file)
-      const { client, server } = await piecesOf(kernel, made.client_port)
+      const { client, server } = await piecesOf(kernel, made)
       const sent = client.filter((piece) => piece.direction === DIRECTION_SENT)
       const received = server.filter((piece) => piece.direction === DIRECTION_RECEIVED)
       assert.equal(check(sent, data).captured, data.length)
@@ -50,7 +50,7 @@ suite('payload', { skip: SKIP }, () => {
       const made = await sockets('partial', { options: { seed, bytes: 6_000_000, file } })
       const data = readFileSync(file)
       assert.ok(made.short > 10, `only ${made.short} writes ended early`)
-      const { client, server } = await piecesOf(kernel, made.client_port)
+      const { client, server } = await piecesOf(kernel, made)
       check(client, data)
       check(server, data)
     })
@@ -61,7 +61,7 @@ suite('payload', { skip: SKIP }, () => {
     writeFileSync(file, Buffer.alloc(1_000_000, 'sendfile'))
     const made = await sockets('sendfile', { options: { file } })
     const data = Buffer.concat([Buffer.from(OK), readFileSync(file)])
-    const { client, server } = await piecesOf(kernel, made.client_port)
+    const { client, server } = await piecesOf(kernel, made)
     check(server, data)
     check(client, data)
     const body = server.filter((piece) => piece.offset >= made.head)
@@ -72,7 +72,7 @@ suite('payload', { skip: SKIP }, () => {
     const up = [GET, GET, `POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc`]
     const down = [OK, OK, OK]
     const made = await sockets('messages', { options: { up: hex(up), down: hex(down) } })
-    const { client, server } = await piecesOf(kernel, made.client_port)
+    const { client, server } = await piecesOf(kernel, made)
     for (const [end, out] of [[client, up] as const, [server, down] as const]) {
       const [sent, received] = [DIRECTION_SENT, DIRECTION_RECEIVED].map((direction) =>
         end.filter((piece) => piece.direction === direction),
@@ -93,7 +93,7 @@ suite('payload', { skip: SKIP }, () => {
     test(`a connection that begins with ${protocol} leaves no piece`, async () => {
       const options = { up: hex([first, GET]), down: hex([OK, OK]) }
       const made = await sockets('messages', { options })
-      const { client, server } = await piecesOf(kernel, made.client_port)
+      const { client, server } = await piecesOf(kernel, made)
       assert.deepEqual(client.map(text), [])
       assert.deepEqual(server.map(text), [])
     })
@@ -102,7 +102,7 @@ suite('payload', { skip: SKIP }, () => {
   test('a connection of which 8 pieces match nothing is given up', async () => {
     const options = { up: hex(Array(10).fill('what?')), down: hex(Array(10).fill('220 hello')) }
     const made = await sockets('messages', { options })
-    const { client, server } = await piecesOf(kernel, made.client_port)
+    const { client, server } = await piecesOf(kernel, made)
     assert.equal(client.length, 8)
     assert.equal(server.length, 8)
   })
@@ -111,7 +111,7 @@ suite('payload', { skip: SKIP }, () => {
     const parts = [...GET.slice(0, 12), GET.slice(12)]
     const down = [...parts.slice(1).map(() => ''), OK]
     const made = await sockets('messages', { options: { up: hex(parts), down: hex(down) } })
-    const { server } = await piecesOf(kernel, made.client_port)
+    const { server } = await piecesOf(kernel, made)
     assert.deepEqual(server.map(text), [...parts, OK])
   })
 
@@ -132,7 +132,7 @@ suite('payload policy', { skip: SKIP }, () => {
       const body = `${'c'.repeat(5000)}the end`
       const options = { up: hex([head, rest, body, GET]), down: hex(['', '', OK, OK]) }
       const made = await sockets('messages', { options })
-      const { client } = await piecesOf(kernel, made.client_port)
+      const { client } = await piecesOf(kernel, made)
       const sent = client.filter((piece) => piece.direction === DIRECTION_SENT)
       assert.deepEqual(
         sent.map((piece) => [piece.len, piece.bytes.length, piece.tail.toString()]),
@@ -151,10 +151,11 @@ suite('payload policy', { skip: SKIP }, () => {
 })
 
 /** Both ends' pieces, when the connection has closed. */
-async function piecesOf(kernel: Kernel, clientPort: number) {
+async function piecesOf(kernel: Kernel, { client_port: local_port, pid }: SocketReport) {
   const closed = { state: CONN_STATE.CONN_CLOSED }
-  const client = await kernel.connection({ ...closed, role: ROLE_CLIENT, local_port: clientPort })
-  const server = await kernel.connection({ ...closed, role: ROLE_SERVER, remote_port: clientPort })
+  const client = await kernel.connection({ ...closed, role: ROLE_CLIENT, local_port, pid })
+  const { flow_id } = client
+  const server = await kernel.connection({ ...closed, role: ROLE_SERVER, flow_id })
   const of = (id: bigint) => kernel.pieces.filter((piece) => piece.conn_id === id)
   return { client: of(client.conn_id), server: of(server.conn_id) }
 }

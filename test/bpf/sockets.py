@@ -331,4 +331,27 @@ def messages():
     return result
 
 
+def serve():
+    """Accepts one connection on port=PORT; answers what it reads until the end of the stream."""
+    listener = socket.create_server(('', int(options['port'])), family=family(HOST))
+    print('listening', flush=True)
+    server, peer = listener.accept()
+    print(json.dumps({'pid': os.getpid(), 'peer': peer[:2]}), flush=True)
+    total = read_all(server)
+    server.sendall(b'a' * total)
+    server.close()
+    time.sleep(3600)
+
+
+def visit():
+    """Sends up= bytes to to=HOST port=PORT, reads the answer."""
+    client = socket.create_connection((options['to'], int(options['port'])))
+    result = report(client, up=int(options['up']))
+    client.sendall(b'q' * int(options['up']))
+    client.shutdown(socket.SHUT_WR)
+    assert read_all(client) == int(options['up'])
+    client.close()
+    return result
+
+
 print(json.dumps(globals()[sys.argv[1]]()))

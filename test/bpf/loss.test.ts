@@ -1,0 +1,47 @@
+/** A ring that is too small: every record is handed over or counted, none twice. */
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import { COUNTER } from '../../receivers/ebpf/events.gen.ts'
+import { Kernel, SKIP, sockets } from './kernel.ts'
+
+const RING_BYTES = 4096
+const GET = Buffer.from('GET / HTTP/1.1\r\n\r\n').toString('hex')
+
+suite('loss', { skip: SKIP }, () => {
+  test('connection events are records and lost ones, exactly', async () => {
+    const kernel = await Kernel.open({ connRingBytes: RING_BYTES, requests: false })
+    try {
+      await sockets('many', { options: { count: 300 } })
+      kernel.drain()
+      await sockets('many', { options: { count: 1 } })
+      kernel.drain()
+      const { counters, connections } = kernel
+      const lost = counters.read(COUNTER.COUNTER_CONN_LOST_RING)
+      const events = counters.read(COUNTER.COUNTER_CONN_EVENTS)
+      assert.equal(connections.length + lost, events)
+      // Both ends open and close; other programs of this host may have connected too.
+      assert.ok(events >= 301 * 4, `${events} events`)
+      assert.ok(lost > 1000, `${lost} lost`)
+      assert.ok(connections.length >= Math.floor(RING_BYTES / (176 + 8)) + 4)
+    } finally {
+      kernel.close()
+    }
+  })
+
+  test('payload events are pieces and lost ones, and crowd out no connection', async () => {
+    const kernel = await Kernel.open({ payloadRingBytes: RING_BYTES })
+    try {
+      const messages = Array(500).fill(GET).join(',')
+      await sockets('messages', { options: { up: messages, down: messages } })
+      kernel.drain()
+      const { counters, connections, pieces } = kernel
+      const lost = counters.read(COUNTER.COUNTER_PAYLOAD_LOST_RING)
+      assert.equal(pieces.length + lost, counters.read(COUNTER.COUNTER_PAYLOAD_EVENTS))
+      assert.ok(lost > 1900, `${lost} lost`)
+      assert.equal(counters.read(COUNTER.COUNTER_CONN_LOST_RING), 0)
+      assert.equal(connections.length, counters.read(COUNTER.COUNTER_CONN_EVENTS))
+    } finally {
+      kernel.close()
+    }
+  })
+})

@@ -1,0 +1,80 @@
+/** What the keeper says of a host that cannot do it, and of one that can do it in part. */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { suite, test } from 'node:test'
+import { BpfError, BpfObject } from '../../../receivers/ebpf/libbpf.ts'
+import { Kernel, SKIP } from '../../bpf/kernel.ts'
+import { waitFor } from '../../kit/processes.ts'
+
+const KEEPER = join(import.meta.dirname, '../../../receivers/ebpf/keeper.ts')
+
+suite('openKernel', { skip: SKIP }, () => {
+  test('tells each signal with its hook', async () => {
+    const kernel = await Kernel.open()
+    kernel.close()
+    assert.deepEqual(kernel.info.capabilities, [
+      { signal: 'connections', hook: 'tp_btf/inet_sock_set_state', ok: true },
+      { signal: 'connect_errors', hook: 'tp_btf/inet_sk_error_report', ok: true },
+      { signal: 'payload_received', hook: 'tp_btf/skb_copy_datagram_iovec', ok: true },
+      { signal: 'payload_sent', hook: 'tp_btf/tcp_sendmsg_locked', ok: true },
+    ])
+  })
+
+  test('leaves the payload out when it is not wanted, and says so', async () => {
+    const kernel = await Kernel.open({ requests: false })
+    kernel.close()
+    const without = kernel.info.capabilities.filter((row) => !row.ok)
+    assert.deepEqual(
+      without.map((row) => [row.signal, row.why]),
+      [
+        ['payload_received', 'turned off by the configuration'],
+        ['payload_sent', 'turned off by the configuration'],
+      ],
+    )
+  })
+
+  test('refuses without privileges and names what is missing', () => {
+    const code = `
+      const { openKernel } = await import(${JSON.stringify(KEEPER)})
+      const config = { requests: true, connRingBytes: 4096, payloadRingBytes: 4096,
+        captureSmallBytes: 64, captureMaxBytes: 64 }
+      const settings = { id: 'ebpf', logger: { debug() {} } }
+      await openKernel(config, settings).catch((error) => console.log(error.message))`
+    const nobody = ['--reuid', '65534', '--regid', '65534', '--clear-groups', '--']
+    const command = [process.execPath, '--input-type=module', '-e', code]
+    const { stdout, stderr } = spawnSync('setpriv', [...nobody, ...command], { encoding: 'utf8' })
+    const wanted = 'Cannot load kernel programs: run as root, or with CAP_BPF and CAP_PERFMON\n'
+    assert.equal(stdout, wanted, stderr)
+  })
+
+  test('close unloads what was loaded, and is safe twice', async () => {
+    const before = programIds()
+    const kernel = await Kernel.open()
+    const added = [...programIds()].filter((id) => !before.has(id))
+    // Four programs of this keeper, at least: another test's may have come meanwhile.
+    assert.ok(added.length >= 4)
+    kernel.close()
+    kernel.close()
+    // The kernel frees them a moment later.
+    await waitFor('An unloaded program', () => {
+      const still = programIds()
+      return added.some((id) => !still.has(id)) || undefined
+    })
+  })
+})
+
+function programIds(): Set<string> {
+  const { stdout } = spawnSync('bpftool', ['prog', 'show'], { encoding: 'utf8' })
+  return new Set(
+    stdout.match(/^\d+(?=: tracing {2}name (?:set_state|error_report|received|sent) )/gm),
+  )
+}
+
+test('BpfObject keeps what libbpf prints for the error', () => {
+  assert.throws(
+    () => new BpfObject('/nonexistent.bpf.o'),
+    (error) =>
+      error instanceof BpfError && /ENOENT/.test(error.message) && /libbpf/.test(error.printed),
+  )
+})
