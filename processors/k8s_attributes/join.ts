@@ -72,6 +72,23 @@ export class Join {
     return this.#endOf(own, row * ADDRESS_BYTES, base.netns[row] as number, startMs(batch, row))
   }
 
+  /** The connection in `partners` when a row of the other end was seen on this host, else -1. */
+  peerSlot(batch: FlowBatch, row: number): number {
+    const slot = this.#slotOf(batch, row)
+    const peerRole = 1 - (batch.base.role[row] as number)
+    return slot >= 0 && this.partners.seen(slot, peerRole) ? slot : -1
+  }
+
+  /** Who is known to stand at the other end of a connection that `peerSlot` has found. */
+  peerEnd(batch: FlowBatch, row: number): End | undefined {
+    const slot = this.peerSlot(batch, row)
+    if (slot < 0) return undefined
+    const peerRole = 1 - (batch.base.role[row] as number)
+    const at = this.partners.addressAt(slot, peerRole)
+    const netns = this.partners.netns(slot, peerRole)
+    return this.#endOf(this.partners.addresses, at, netns, startMs(batch, row))
+  }
+
   takeMisses(): Misses {
     const misses = this.#misses
     this.#misses = { local_unknown: 0, peer_unknown: 0, peer_address_unknown: 0 }
@@ -90,27 +107,23 @@ export class Join {
   }
 
   #writePeer(batch: FlowBatch, row: number, target: EndColumns): void {
-    const { base } = batch
-    const peerRole = 1 - (base.role[row] as number)
-    const slot = this.#slotOf(batch, row)
-    if (slot < 0 || !this.partners.seen(slot, peerRole)) {
+    const slot = this.peerSlot(batch, row)
+    if (slot < 0) {
       const end = this.#endByAddress(batch, row)
       if (end === undefined) this.#misses.peer_address_unknown++
       if (end === undefined) target.clear(row)
       else end.write(target, row)
       return
     }
-    const { partners } = this
-    const at = partners.addressAt(slot, peerRole)
-    const netns = partners.netns(slot, peerRole)
-    const end = this.#endOf(partners.addresses, at, netns, startMs(batch, row))
+    const end = this.peerEnd(batch, row)
     if (end === undefined) {
       target.clear(row)
       this.#misses.peer_unknown++
     } else {
       end.write(target, row)
     }
-    if (!target.named(row)) target.setServiceName(row, partners.comm(slot, peerRole))
+    const peerRole = 1 - (batch.base.role[row] as number)
+    if (!target.named(row)) target.setServiceName(row, this.partners.comm(slot, peerRole))
   }
 
   /** The Service that the client dialled, which a pod behind several Services cannot tell. */

@@ -11,6 +11,7 @@ import type { Ledger } from '../../pipeline/ledger.ts'
 import { OK, type Outcome } from '../../pipeline/outcome.ts'
 import { ADDRESS_BYTES, AddressMap, isLoopback } from './addresses.ts'
 import type { Cluster } from './cluster.ts'
+import type { End } from './end.ts'
 import { HostAddresses } from './host_addresses.ts'
 import { Join } from './join.ts'
 import { Outbox } from './outbox.ts'
@@ -28,6 +29,13 @@ export interface K8sAttributesSettings {
   readonly rowsWaitingMax: number
   /** How long `start` may wait for the metadata; undefined: not at all. */
   readonly waitForMetadataMs: number | undefined
+}
+
+/** A row of a batch, and the address at `bytes[at..at + 16)` that it waits for. */
+interface WaitingRow {
+  readonly row: number
+  readonly bytes: Uint8Array
+  readonly at: number
 }
 
 export class K8sAttributes implements Processor<'flows'> {
@@ -77,7 +85,7 @@ export class K8sAttributes implements Processor<'flows'> {
     this.#join.learn(batch)
     const waiting = this.#rowsToWait(batch)
     if (waiting.length === 0) return this.#pass(batch)
-    const isWaiting = new Set(waiting)
+    const isWaiting = new Set(waiting.map(({ row }) => row))
     const rest = new FlowBatch(Math.max(1, batch.rows - waiting.length))
     for (let row = 0; row < batch.rows; row++) if (!isWaiting.has(row)) rest.append(batch, row)
     // Held only once the rest was taken: with a refusal the sender still has all of the batch.
@@ -95,47 +103,58 @@ export class K8sAttributes implements Processor<'flows'> {
     return this.#settings.next.consume(batch)
   }
 
-  #rowsToWait(batch: FlowBatch): readonly number[] {
+  #rowsToWait(batch: FlowBatch): readonly WaitingRow[] {
     const { watch, cluster, waitForRowMs, ledger } = this.#settings
     if (cluster === undefined || waitForRowMs === 0 || watch?.seesPods === false) return []
-    const rows: number[] = []
+    const waiters: WaitingRow[] = []
     let room = this.#waiting.room
     for (let row = 0; row < batch.rows; row++) {
-      if (!this.#mustWait(batch, row)) continue
-      if (room-- > 0) rows.push(row)
+      const waiter = this.#waiter(batch, row)
+      if (waiter === undefined) continue
+      if (room-- > 0) waiters.push(waiter)
       else ledger.note('not_waited_full', 1)
     }
-    return rows
+    return waiters
   }
 
-  #mustWait(batch: FlowBatch, row: number): boolean {
-    const bytes = localAddresses(batch, row)
+  /**
+   * The row, if it must wait: for its own address, or for that of its connection's other end on
+   * this host. Both ends wait together: a SERVER's row that overtook its CLIENT's would be a root.
+   */
+  #waiter(batch: FlowBatch, row: number): WaitingRow | undefined {
+    const join = this.#join
+    const own = localAddresses(batch, row)
     const at = row * ADDRESS_BYTES
+    if (this.#awaits(own, at, join.localEnd(batch, row))) return { row, bytes: own, at }
+    const slot = join.peerSlot(batch, row)
+    if (slot < 0) return undefined
+    const { addresses } = join.partners
+    const peerAt = join.partners.addressAt(slot, 1 - (batch.base.role[row] as number))
+    if (!this.#awaits(addresses, peerAt, join.peerEnd(batch, row))) return undefined
+    return { row, bytes: addresses.slice(peerAt, peerAt + ADDRESS_BYTES), at: 0 }
+  }
+
+  #awaits(bytes: Uint8Array, at: number, known: End | undefined): boolean {
     if (this.#waiting.has(bytes, at)) return true
-    if (isLoopback(bytes, at) || this.#join.localEnd(batch, row) !== undefined) return false
+    if (known !== undefined || isLoopback(bytes, at)) return false
     return !this.#waiting.isVain(bytes, at) && !this.#hostAddresses.has(bytes, at)
   }
 
-  #hold(batch: FlowBatch, rows: readonly number[]): void {
+  #hold(batch: FlowBatch, waiters: readonly WaitingRow[]): void {
     const byAddress = new AddressMap<number[]>()
-    const groups: number[][] = []
-    for (const row of rows) {
-      const bytes = localAddresses(batch, row)
-      const group = byAddress.get(bytes, row * ADDRESS_BYTES)
+    const groups: { rows: number[]; of: WaitingRow }[] = []
+    for (const of of waiters) {
+      const group = byAddress.get(of.bytes, of.at)
       if (group !== undefined) {
-        group.push(row)
+        group.push(of.row)
         continue
       }
-      const made = [row]
-      groups.push(made)
-      byAddress.set(bytes, made, row * ADDRESS_BYTES)
+      const rows = [of.row]
+      groups.push({ rows, of })
+      byAddress.set(of.bytes, rows, of.at)
     }
-    for (const group of groups) {
-      const [first] = group as [number]
-      const bytes = localAddresses(batch, first)
-      this.#waiting.add(batch, group, { bytes, at: first * ADDRESS_BYTES })
-    }
-    this.#settings.ledger.note('waited', rows.length)
+    for (const { rows, of } of groups) this.#waiting.add(batch, rows, of)
+    this.#settings.ledger.note('waited', waiters.length)
   }
 
   #release(batches: readonly FlowBatch[], known: boolean): void {

@@ -1,0 +1,102 @@
+/** Flow rows and Kubernetes objects for these tests, as the receiver and the API server make them. */
+import { FlowBatch } from '../../../pipeline/flows/batch.ts'
+import { KIND, ROLE, STATE } from '../../../pipeline/flows/schema.ts'
+import { fromNumber } from '../../../pipeline/u64.ts'
+import { parseAddress } from '../../../processors/k8s_attributes/addresses.ts'
+import type {
+  EndpointSliceObject,
+  PodObject,
+  ServiceObject,
+} from '../../../processors/k8s_attributes/objects.ts'
+
+/** 2026-01-01T00:00:00Z in Unix ms. */
+export const T0 = 1_767_225_600_000
+
+export interface Row {
+  readonly role: 'client' | 'server'
+  readonly src: string
+  readonly dst: string
+  readonly dstPort?: number
+  readonly flow?: number
+  readonly netns?: number
+  readonly comm?: string
+  readonly startMs?: number
+  readonly kind?: 'connection' | 'exchange'
+}
+
+export function batchOf(...rows: readonly Row[]): FlowBatch {
+  const batch = new FlowBatch(Math.max(1, rows.length))
+  for (const r of rows) append(batch, r)
+  return batch
+}
+
+export function append(batch: FlowBatch, r: Row): number {
+  const row = batch.addRow()
+  const { base } = batch
+  base.kind[row] = KIND[r.kind ?? 'connection']
+  base.state[row] = STATE.open
+  base.role[row] = ROLE[r.role]
+  base.flow_id[2 * row] = r.flow ?? 0
+  base.flow_id[2 * row + 1] = r.flow === undefined ? 0 : 0x1234
+  base.src_address.set(bytes(r.src), 16 * row)
+  base.dst_address.set(bytes(r.dst), 16 * row)
+  base.src_port[row] = 40_000
+  base.dst_port[row] = r.dstPort ?? 80
+  base.netns[row] = r.netns ?? 0
+  base.comm[row] = batch.strings.intern(r.comm ?? '')
+  // Whole microseconds: a Unix time in nanoseconds is no safe integer, but this rounds the same.
+  fromNumber(base.start, 2 * row, (r.startMs ?? T0 + 60_000) * 1e6)
+  return row
+}
+
+export function bytes(text: string): Uint8Array {
+  const address = parseAddress(text)
+  if (address === undefined) throw new Error(`Not an address: ${text}`)
+  return address
+}
+
+/** The non-empty columns of one side of a row. */
+export function side(batch: FlowBatch, row: number, which: 'src' | 'dst'): Record<string, string> {
+  const names: Record<string, string> = {}
+  for (const [column, indices] of Object.entries(batch.k8s ?? {})) {
+    if (!column.startsWith(`${which}_`)) continue
+    const value = batch.text(indices, row)
+    if (value !== '') names[column.slice(4)] = value
+  }
+  return names
+}
+
+export function pod(name: string, address: string, more: Partial<PodObject> = {}): PodObject {
+  return {
+    uid: `uid-${name}`,
+    name,
+    namespace: 'shop',
+    node: 'worker-1',
+    addresses: address === '' ? [] : [address],
+    hostNetwork: false,
+    startMs: T0,
+    ended: false,
+    finishedMs: undefined,
+    deletionMs: undefined,
+    owner: undefined,
+    templateHash: '',
+    annotatedName: '',
+    labelledName: '',
+    ...more,
+  }
+}
+
+export function service(name: string, address: string, ports: readonly number[]): ServiceObject {
+  return {
+    uid: `uid-svc-${name}`,
+    name,
+    namespace: 'shop',
+    addresses: [address],
+    ports,
+    nodePorts: [],
+  }
+}
+
+export function slice(of: string, pods: readonly string[]): EndpointSliceObject {
+  return { uid: `uid-slice-${of}`, namespace: 'shop', service: of, pods }
+}
