@@ -1,27 +1,6 @@
 /** Traces as Jaeger's query API gives them, made easy to compare. */
 
-interface JaegerTag {
-  readonly key: string
-  readonly value: string | number | boolean
-}
-
-/** One trace of `/api/traces`. */
-export interface JaegerTrace {
-  readonly traceID: string
-  readonly spans: readonly {
-    readonly traceID: string
-    readonly spanID: string
-    readonly operationName: string
-    readonly references: readonly { refType: string; traceID: string; spanID: string }[]
-    readonly startTime: number
-    readonly duration: number
-    readonly tags: readonly JaegerTag[]
-    readonly processID: string
-  }[]
-  readonly processes: Readonly<
-    Record<string, { readonly serviceName: string; readonly tags?: readonly JaegerTag[] }>
-  >
-}
+import type { JaegerTag, JaegerTrace } from '../kit/jaeger_api.ts'
 
 export type Attributes = Readonly<Record<string, string | number | boolean>>
 

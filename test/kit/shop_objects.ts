@@ -8,8 +8,8 @@ import {
   createPod,
   createReplicaSet,
   createService,
-  type KubernetesPod,
 } from './kubernetes_objects.ts'
+import type { KubernetesPod } from './kubernetes_types.ts'
 import { SHOP, type Shop, type ShopName, TARGET_PORTS } from './shop.ts'
 
 export const NAMESPACE = 'shop'
