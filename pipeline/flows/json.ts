@@ -8,7 +8,7 @@
  * has no key.
  */
 import { hex32, hex64, rfc3339, toNumber } from '../u64.ts'
-import { addressText } from './address_text.ts'
+import { addressInUrl } from './address_text.ts'
 import type { Columns, FlowBatch } from './batch.ts'
 import { COLUMN_GROUPS, type ColumnSpec, type ColumnType, type GroupName, KIND } from './schema.ts'
 
@@ -64,10 +64,7 @@ function key(name: string, rest: Omit<Key, 'text'>): Key {
 function endpoint(base: Columns<'base'>, end: 'src' | 'dst'): Read {
   const address = base[`${end}_address`]
   const port = base[`${end}_port`]
-  return (row) => {
-    const text = addressText(address, row)
-    return text.includes(':') ? `"[${text}]:${port[row]}"` : `"${text}:${port[row]}"`
-  }
+  return (row) => `"${addressInUrl(address, row)}:${port[row]}"`
 }
 
 function derived(base: Columns<'base'>): Key[] {

@@ -133,7 +133,9 @@ export const BASE_COLUMNS = {
     absent: 'never',
   }),
   cause_flow_id: column('id64', 'exchange', 'flow of the request that caused this one'),
-  cause_offset: column('f64', 'exchange', 'its offset there; NaN without a cause'),
+  cause_offset: column('f64', 'exchange', 'its offset there; NaN without a cause', {
+    absent: 'never',
+  }),
   cause_method: column('enum', 'exchange', 'how the cause was found', { values: LINK_METHODS }),
   cause_confidence: column('f64', 'exchange', '0 to 1; NaN without a cause'),
   wire_trace_id: column('id128', 'exchange', "traceparent's trace id (W3C Trace Context)"),

@@ -1,0 +1,20 @@
+import { z } from 'zod'
+import type { ConfigProblem } from '../../pipeline/component.ts'
+import { duration } from '../../pipeline/config/duration.ts'
+
+export const schema = z.strictObject({
+  path: z.string().default(''),
+  append: z.boolean().default(false),
+  flush_interval: duration('1s'),
+})
+
+export type FileConfig = z.infer<typeof schema>
+
+export function validate(config: FileConfig): readonly ConfigProblem[] {
+  const problems: ConfigProblem[] = []
+  if (config.path === '') problems.push({ path: ['path'], message: 'path must be non-empty' })
+  if (config.flush_interval <= 0) {
+    problems.push({ path: ['flush_interval'], message: 'flush_interval must be larger than zero' })
+  }
+  return problems
+}
