@@ -57,21 +57,36 @@ export interface SdkSpan {
 
 const apps = join(import.meta.dirname, '../kit/apps')
 
+/** Bytes of its connection as the client's socket counts them; curl does not tell. */
+export interface Bytes {
+  readonly sent: number
+  readonly received: number
+}
+
 /** Sends one after the other; throws when an answer is not what it should be. */
-export async function send(shop: Shop, sent: Sent): Promise<void> {
+export async function send(shop: Shop, sent: Sent): Promise<Bytes> {
   const url = shop.url(sent.family, sent.path)
-  if (sent.client === 'client') {
-    const { stdout } = await node(shop, ['client.ts', String(sent.count), url])
-    const { statuses, connections } = JSON.parse(stdout)
-    if (connections === 1 && statuses[sent.status] === sent.count) return
-    throw new Error(`${url} was answered with ${stdout}`)
-  }
+  if (sent.client === 'client') return sendByClient(shop, sent, url)
+  await sendByCurl(shop, sent, url)
+  return { sent: 0, received: 0 }
+}
+
+async function sendByCurl(shop: Shop, sent: Sent, url: string): Promise<void> {
   const headers = (sent.headers ?? []).flatMap((header) => ['-H', header])
   const curl = ['curl', '-sS', '-m', '5', '-o', '/dev/null', '-w', '%{http_code}', ...headers, url]
   for (let i = 0; i < sent.count; i++) {
     const { stdout } = await runInPod(shop.client, curl)
     if (stdout !== String(sent.status)) throw new Error(`${url} was answered with ${stdout}`)
   }
+}
+
+async function sendByClient(shop: Shop, sent: Sent, url: string): Promise<Bytes> {
+  const { stdout } = await node(shop, ['client.ts', String(sent.count), url])
+  const { statuses, connections, bytes } = JSON.parse(stdout)
+  if (connections !== 1 || statuses[sent.status] !== sent.count) {
+    throw new Error(`${url} was answered with ${stdout}`)
+  }
+  return bytes
 }
 
 /** One request by the instrumented application; `socket` leads to the backend. */

@@ -5,10 +5,12 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { goAvailable } from '../kit/backends.ts'
+import type { OtlpJson } from '../kit/otelcol.ts'
 import { waitFor } from '../kit/processes.ts'
 import { missingForShop, skipUnless } from '../kit/requirements.ts'
 import { SHOP, type ShopName } from '../kit/shop.ts'
 import { NAMESPACE, NODE_NAME, podName, replicaSetName, ZONE } from '../kit/shop_objects.ts'
+import { lastPoints, total } from './metric_view.ts'
 import {
   SDK_PATH,
   type SdkSpan,
@@ -31,10 +33,16 @@ describe('a request through three pods', { skip: skipUnless(missing), timeout: 1
   let sdk: SdkSpan
   /** Every trace that one of the shop's services is part of. */
   let traces: Span[][]
+  const clientBytes = { sent: 0, received: 0 }
+  let metrics: OtlpJson[]
 
   before(async () => {
     world = await startWorld(cleanups)
-    for (const sent of SENT) await send(world.shop, sent)
+    for (const sent of SENT) {
+      const bytes = await send(world.shop, sent)
+      clientBytes.sent += bytes.sent
+      clientBytes.received += bytes.received
+    }
     sdk = await sendInstrumented(world.shop, world.otlpSocket)
     await waitFor('Every span', async () => enough(await shopTraces(world)), {
       timeoutMs: SPANS_TIMEOUT_MS,
@@ -42,6 +50,10 @@ describe('a request through three pods', { skip: skipUnless(missing), timeout: 1
     // What is still held comes out now: nothing can follow what is read after this.
     await world.flowspan.stop()
     traces = await shopTraces(world)
+    // Its file exporter writes what it has received 20 ms later at most.
+    metrics = await world.collector.waitFor('metrics', (requests) => {
+      return total(lastPoints(requests, SERVER_DURATION), 'frontend') >= REQUESTS
+    })
   })
 
   after(async () => {
@@ -133,6 +145,34 @@ describe('a request through three pods', { skip: skipUnless(missing), timeout: 1
     }
   })
 
+  test('the durations of requests are counted once at each end', () => {
+    const server = lastPoints(metrics, SERVER_DURATION)
+    const client = lastPoints(metrics, 'http.client.request.duration')
+    assert.equal(total(server, 'frontend'), REQUESTS)
+    assert.equal(total(server, 'api'), REQUESTS)
+    assert.equal(total(server, 'storage'), REQUESTS - 1)
+    assert.equal(total(client, 'frontend'), REQUESTS)
+    assert.equal(total(client, 'api'), REQUESTS - 1)
+    assert.equal(total(client, 'curl'), CURL_REQUESTS)
+    assert.equal(total(server, 'storage', { 'http.response.status_code': 404 }), 1)
+    assert.equal(total(server, 'api', { 'http.response.status_code': 500 }), 1)
+    assert.equal(total(server, 'api', { 'error.type': '500' }), 1)
+  })
+
+  test('the connections and bytes of an edge are what the client counted', () => {
+    const state = 'flowspan.tcp.connection.state'
+    const opened = lastPoints(metrics, 'flowspan.tcp.connections')
+    assert.equal(total(opened, 'curl', { [state]: 'opened' }), CURL_REQUESTS)
+    assert.equal(total(opened, 'curl', { [state]: 'closed' }), CURL_REQUESTS)
+    assert.equal(total(opened, 'client', { [state]: 'opened' }), 2)
+    const fromCurl = { [state]: 'opened', 'flowspan.role': 'server', 'peer.service': 'curl' }
+    assert.equal(total(opened, 'frontend', fromCurl), CURL_REQUESTS)
+    const bytes = lastPoints(metrics, 'flowspan.tcp.io')
+    const direction = 'network.io.direction'
+    assert.equal(total(bytes, 'client', { [direction]: 'transmit' }), clientBytes.sent)
+    assert.equal(total(bytes, 'client', { [direction]: 'receive' }), clientBytes.received)
+  })
+
   test('nothing was lost, and the books balance', () => {
     const { lost, held, unaccounted, components } = world.flowspan.balance()
     assert.deepEqual(
@@ -151,6 +191,15 @@ const ORDER: Omit<Sent, 'client'> & { client: string } = {
   status: 200,
   depth: 3,
 }
+
+const SERVER_DURATION = 'http.server.request.duration'
+
+/** With the one that the instrumented application sent. */
+const REQUESTS = SENT.reduce((sum, { count }) => sum + count, 0) + 1
+const CURL_REQUESTS = SENT.filter(({ client }) => client === 'curl').reduce(
+  (sum, { count }) => sum + count,
+  0,
+)
 
 /** Two spans a hop, and the one that the SDK sent. */
 const SPANS = SENT.reduce((sum, { count, depth }) => sum + count * depth * 2, 0) + 3 * 2 + 1

@@ -142,7 +142,7 @@ export class Flowspan {
 
   /** The books that the child logged when it ended. */
   balance(): Balance {
-    const line = this.log.findLast((candidate) => candidate['components'] !== undefined)
+    const line = this.log.findLast((candidate) => candidate.components !== undefined)
     if (!line) throw new Error(`flowspan logged no balance:\n${this.text()}`)
     return line as unknown as Balance
   }
