@@ -7,12 +7,7 @@
 
 #include "core_fixes.bpf.h"
 #include "flow_id.h"
-#include "maps.bpf.h"
-
-static __always_inline bool is_own(__u32 pid)
-{
-	return bpf_map_lookup_elem(&own, &pid) != NULL;
-}
+#include "own.bpf.h"
 
 /* CPU number and count: unique while the map lives, without a shared cache line. */
 static __always_inline __u64 next_conn_id(void)

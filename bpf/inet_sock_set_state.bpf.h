@@ -64,20 +64,6 @@ static __always_inline void take_isns(struct conn *conn, const struct tcp_sock *
 	conn->flow_id = flow_id_of_isns(conn->isn_client, conn->isn_server);
 }
 
-/* The client's end opens before the server's, so a flow of ours is known by then. */
-static __always_inline bool is_own_flow(struct conn *conn, struct sock *sk)
-{
-	__u8 yes = 1;
-
-	if (conn->role == ROLE_CLIENT) {
-		if (conn->own)
-			bpf_map_update_elem(&own_flows, &conn->flow_id, &yes, BPF_ANY);
-		return conn->own;
-	}
-	return bpf_sk_storage_get(&own_listeners, sk, 0, 0) ||
-	       bpf_map_lookup_elem(&own_flows, &conn->flow_id);
-}
-
 static __always_inline void opened(struct sock *sk, const struct tcp_sock *tp, int oldstate)
 {
 	__u64 create = oldstate == BPF_TCP_SYN_RECV ? BPF_SK_STORAGE_GET_F_CREATE : 0;
@@ -149,8 +135,7 @@ int BPF_PROG(set_state, struct sock *sk, int oldstate, int newstate)
 	} else if (newstate == BPF_TCP_FIN_WAIT1 || newstate == BPF_TCP_LAST_ACK) {
 		closing(sk);
 	} else if (newstate == BPF_TCP_LISTEN) {
-		if (is_own(bpf_get_current_pid_tgid() >> 32))
-			bpf_sk_storage_get(&own_listeners, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+		mark_listener(sk);
 	} else if (newstate == BPF_TCP_CLOSE) {
 		aborting = oldstate == BPF_TCP_ESTABLISHED || oldstate == BPF_TCP_CLOSE_WAIT;
 		if (aborting && !sk->sk_err)

@@ -86,30 +86,6 @@ struct {
 	__type(value, __u64);
 } conn_ids SEC(".maps");
 
-/* Processes of flowspan, written by the keeper. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 64);
-	__type(key, __u32);
-	__type(value, __u8);
-} own SEC(".maps");
-
-/* Flows that flowspan opened: the other end may be on this host. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, __u64);
-	__type(value, __u8);
-} own_flows SEC(".maps");
-
-/* Marks flowspan's listening sockets; the kernel copies the mark to what they accept. */
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
-	__type(key, int);
-	__type(value, __u8);
-} own_listeners SEC(".maps");
-
 static __always_inline void count(__u32 counter)
 {
 	__u64 *value = bpf_map_lookup_elem(&counters, &counter);

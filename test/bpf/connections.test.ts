@@ -88,6 +88,7 @@ suite('connections', { skip: SKIP }, () => {
     server_leaves_unread: { client: 'CLOSE_RST_RECEIVED', server: 'CLOSE_RST_SENT' },
     client_lingers_zero: { client: 'CLOSE_RST_SENT', server: 'CLOSE_RST_RECEIVED' },
     unread_after_shutdown: { client: 'CLOSE_RST_SENT', server: 'CLOSE_RST_RECEIVED' },
+    destroyed: { client: 'CLOSE_RST_SENT', server: 'CLOSE_RST_RECEIVED' },
     reset_after_fin: { client: 'CLOSE_FIN', server: 'CLOSE_RST_RECEIVED' },
   } as const
   for (const [scenario, reasons] of Object.entries(RESETS)) {
@@ -122,6 +123,7 @@ suite('connections', { skip: SKIP }, () => {
     assert.equal(record.flags, CONN_FLAG.CONN_ID_LOCAL)
     assert.equal(record.remote_port, 1)
     assert.equal(record.remote_addr, '127.0.0.1')
+    assert.equal(record.local_addr, '127.0.0.1')
     assert.equal(record.established_ns, 0n)
     assert.equal(record.pid, made.pid)
     assert.notEqual(record.flow_id, 0n)

@@ -9,7 +9,12 @@ import pino from 'pino'
 import type { Privileged } from '../../pipeline/component.ts'
 import type { KernelInfo } from '../../receivers/ebpf/capabilities.ts'
 import { type Counters, openCounters } from '../../receivers/ebpf/counters.ts'
-import { CAPTURE_LIMIT, ConnRecord, PayloadRecord } from '../../receivers/ebpf/events.gen.ts'
+import {
+  CAPTURE_LIMIT,
+  COUNTER,
+  ConnRecord,
+  PayloadRecord,
+} from '../../receivers/ebpf/events.gen.ts'
 import { type KernelConfig, openKernel } from '../../receivers/ebpf/keeper.ts'
 import { openRing, type Ring } from '../../receivers/ebpf/ring.ts'
 import { waitFor } from '../kit/processes.ts'
@@ -110,6 +115,26 @@ export class Kernel {
     return waitFor(`A connection ${inspect(wanted)}`, () => {
       this.drain()
       return this.connections.find((found) => matches(found, wanted))
+    })
+  }
+
+  /**
+   * Waits until every event is a record or a counted loss. Other programs of this host connect too:
+   * only at a moment between two events do the sums agree.
+   */
+  async balance(): Promise<void> {
+    const { counters } = this
+    const balances = (records: number, [events, lost]: [number, number]) =>
+      records + counters.read(lost) === counters.read(events)
+    await waitFor('A moment when all events are accounted for', () => {
+      this.drain()
+      const { COUNTER_CONN_EVENTS, COUNTER_CONN_LOST_RING } = COUNTER
+      const { COUNTER_PAYLOAD_EVENTS, COUNTER_PAYLOAD_LOST_RING } = COUNTER
+      return (
+        (balances(this.connections.length, [COUNTER_CONN_EVENTS, COUNTER_CONN_LOST_RING]) &&
+          balances(this.pieces.length, [COUNTER_PAYLOAD_EVENTS, COUNTER_PAYLOAD_LOST_RING])) ||
+        undefined
+      )
     })
   }
 

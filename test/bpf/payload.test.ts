@@ -115,11 +115,26 @@ suite('payload', { skip: SKIP }, () => {
     assert.deepEqual(server.map(text), [...parts, OK])
   })
 
-  test('every piece was handed over', () => {
-    const { counters, pieces } = kernel
-    assert.equal(counters.read(COUNTER.COUNTER_PAYLOAD_LOST_RING), 0)
-    assert.equal(counters.read(COUNTER.COUNTER_PAYLOAD_FAULT), 0)
-    assert.equal(counters.read(COUNTER.COUNTER_PAYLOAD_EVENTS), pieces.length)
+  test('memory that is not there is said to be, and its length told', async () => {
+    const file = join(directory, 'absent')
+    writeFileSync(file, Buffer.alloc(5000, 'absent'))
+    const made = await sockets('absent', { options: { file } })
+    const { client, server } = await piecesOf(kernel, made)
+    const sent = client.filter((piece) => piece.direction === DIRECTION_SENT)
+    assert.deepEqual(
+      sent.map((piece) => [piece.offset, piece.len, piece.bytes.length, piece.flags]),
+      [
+        [0, made.head, made.head, 0],
+        [made.head, 5000, 0, PAYLOAD_FLAG.PAYLOAD_FAULT],
+      ],
+    )
+    check(server, Buffer.concat([Buffer.from(GET), readFileSync(file)]))
+    assert.equal(kernel.counters.read(COUNTER.COUNTER_PAYLOAD_FAULT), 1)
+  })
+
+  test('every piece was handed over', async () => {
+    await kernel.balance()
+    assert.equal(kernel.counters.read(COUNTER.COUNTER_PAYLOAD_LOST_RING), 0)
   })
 })
 

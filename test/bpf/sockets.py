@@ -4,10 +4,12 @@ Prints one JSON object: what the program knows of the connection, to be held aga
 records. Both ends are in this process unless `to` names another host.
 """
 import json
+import mmap
 import os
 import random
 import socket
 import struct
+import subprocess
 import sys
 import time
 
@@ -182,6 +184,18 @@ def silence():
     return result
 
 
+def destroyed():
+    """An administrator destroys the client's socket."""
+    client, server = pair()
+    result = report(client, server, up=0, down=0)
+    subprocess.run(['ss', '-K', 'sport', '=', f':{result["client_port"]}'], check=True,
+                   stdout=subprocess.DEVNULL)
+    time.sleep(0.05)
+    client.close()
+    server.close()
+    return result
+
+
 def again():
     """One socket that fails to connect, then connects."""
     listener = socket.socket()
@@ -313,6 +327,21 @@ def sendfile():
     server.close()
     read_all(client)
     client.close()
+    return result
+
+
+def absent():
+    """Sends a page of file=PATH that is mapped and not in memory yet."""
+    client, server = pair()
+    with open(options['file'], 'rb') as file:
+        mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+    head = b'GET / HTTP/1.1\r\n\r\n'
+    result = report(client, server, bytes=len(head) + len(mapped), head=len(head))
+    for data in (head, mapped):
+        client.sendall(data)
+        read_exactly(server, len(data))
+    client.close()
+    server.close()
     return result
 
 

@@ -21,18 +21,24 @@ suite('a child without privileges', { skip: SKIP }, () => {
       assert.equal(first.uid, NOBODY)
       assert.equal(first.capabilities, '0000000000000000')
       assert.ok(first.records >= 4 && first.pieces >= 4)
-      assert.equal(first.records, first.events)
-      assert.equal(first.pieces, first.payloadEvents)
+      // Other programs of this host may connect between the two readings.
+      assertClose(first.records, first.events)
+      assertClose(first.pieces, first.payloadEvents)
 
       await sockets('messages', { options: { up: GET, down: GET } })
       const second = await readWhile(privileged.fds, async () => {})
       assert.ok(second.records >= 4 && second.pieces >= 4)
-      assert.equal(first.records + second.records, second.events)
+      assertClose(first.records + second.records, second.events)
     } finally {
       privileged.close()
     }
   })
 })
+
+/** No event is missing; a few may be newer than the counter's reading. */
+function assertClose(records: number, events: number): void {
+  assert.ok(records >= events && records <= events + 20, `${records} records of ${events} events`)
+}
 
 interface Seen {
   readonly uid: number

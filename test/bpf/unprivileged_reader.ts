@@ -1,4 +1,4 @@
-/** Reads the rings it inherits as descriptors 3 to 5 until its input ends; prints what it saw. */
+/** Reads the rings it inherits as descriptors 3 to 5 once its input ends; prints what it saw. */
 import { readFileSync } from 'node:fs'
 import { openCounters } from '../../receivers/ebpf/counters.ts'
 import { COUNTER } from '../../receivers/ebpf/events.gen.ts'
@@ -10,13 +10,16 @@ const payload = openRing(4, payloadRingBytes)
 const counters = openCounters(5)
 process.stdin.resume().on('end', () => {
   const status = readFileSync('/proc/self/status', 'utf8')
+  // Counters first: what comes between is then in the rings, and not in the sums.
+  const events = counters.read(COUNTER.COUNTER_CONN_EVENTS)
+  const payloadEvents = counters.read(COUNTER.COUNTER_PAYLOAD_EVENTS)
   const result = {
     uid: process.getuid?.(),
     capabilities: /^CapEff:\s*(\w+)/m.exec(status)?.[1],
     records: connections.drain(() => {}),
     pieces: payload.drain(() => {}),
-    events: counters.read(COUNTER.COUNTER_CONN_EVENTS),
-    payloadEvents: counters.read(COUNTER.COUNTER_PAYLOAD_EVENTS),
+    events,
+    payloadEvents,
   }
   console.log(JSON.stringify(result))
 })

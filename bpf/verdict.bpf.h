@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Which bytes of a stream are copied to user space.
+ *
+ * Short pieces come whole, of a long one the beginning when it may hold a message's head, else only
+ * its length. A connection that does not speak HTTP/1 is found out by its first bytes and from then
+ * on costs one check.
+ */
+#ifndef FLOWSPAN_VERDICT_BPF_H
+#define FLOWSPAN_VERDICT_BPF_H
+
+#include "http_start.bpf.h"
+#include "maps.bpf.h"
+
+/* Pieces that may match nothing before a connection is given up. */
+#define UNDECIDED_PIECES_MAX 8
+/* What is_http_start() looks at, and the length of a record's tail. */
+#define EDGE_BYTES 8
+
+struct piece {
+	__u64 offset;
+	__u32 len;
+	/* bytes of `len` now in scratch */
+	__u32 captured;
+	__u8 direction;
+	__u8 flags;
+	__u8 pad[6];
+};
+
+/*
+ * Decides what a connection speaks by a piece that begins with `head`. A stream's first 8 bytes are
+ * put together, for a reader may take them one by one.
+ */
+static __always_inline bool is_message_start(struct conn *conn, const struct piece *piece,
+					     __u64 head)
+{
+	struct stream *stream = &conn->streams[piece->direction & 1];
+
+	if (conn->verdict == VERDICT_UNDECIDED && piece->offset < EDGE_BYTES) {
+		stream->first |= head << piece->offset * 8;
+		head = stream->first;
+	}
+	if (is_http_start(head)) {
+		conn->verdict = VERDICT_HTTP;
+		return true;
+	}
+	if (conn->verdict == VERDICT_UNDECIDED &&
+	    (is_other_protocol(head) || ++conn->pieces > UNDECIDED_PIECES_MAX))
+		conn->verdict = VERDICT_NEVER;
+	return false;
+}
+
+/* How many bytes of the piece to copy, its first 8 being `head`. -1: none, and no record either. */
+static __always_inline int wanted(struct conn *conn, const struct piece *piece, __u64 head)
+{
+	struct stream *stream = &conn->streams[piece->direction & 1];
+	__u64 room;
+
+	if (is_message_start(conn, piece, head))
+		stream->capture_until = piece->offset + knobs.capture_max;
+	if (conn->verdict == VERDICT_NEVER)
+		return -1;
+	if (piece->len <= knobs.capture_small)
+		return piece->len;
+	if (piece->offset >= stream->capture_until)
+		return 0;
+	room = stream->capture_until - piece->offset;
+	return room < piece->len ? room : piece->len;
+}
+
+/* Bytes to copy before wanted() can be asked: all of a short piece, so that it is copied once. */
+static __always_inline __u32 first_look(const struct piece *piece)
+{
+	return piece->len <= knobs.capture_small ? piece->len : EDGE_BYTES;
+}
+
+#endif
