@@ -3,7 +3,8 @@
  * points, log records).
  *
  * The graph counts `in` and `out` at the edges, so a component that only passes data on does no
- * bookkeeping. What a connector makes are other items, so they are no `out` but a note, `made`. What it does not pass on it accounts for here, with a reason:
+ * bookkeeping. (What a connector makes are other items: no `out` of it, but a note, `made`.)
+ * What a component does not pass on it accounts for here, with a reason:
  * - `lost`: items that are gone although somebody wanted them (queue full, backend refused);
  * - `used`: items that did their work in the component and were not meant to go further (a
  *   connector's input, an exporter's sent items).

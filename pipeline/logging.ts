@@ -52,7 +52,7 @@ function plain(value: unknown): string {
   return typeof value === 'string' && /[\s="]/.test(value) ? JSON.stringify(value) : String(value)
 }
 
-/** `{receiver/ebpf:{in:7,out:7},exporter/otlp:{in:7,used:{sent:7}}}`: without what is 0 or empty. */
+/** `{receiver/ebpf:{in:7,out:7},exporter/otlp:{in:7}}`: without what is 0 or empty. */
 function compact(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(compact).join(',')}]`
   if (typeof value !== 'object' || value === null) return String(value)

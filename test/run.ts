@@ -1,5 +1,5 @@
 /**
- * Runs all tests: `npm test`, or `npm test -- stitch otlp` for the files whose path contains either.
+ * Runs all tests: `npm test`; `npm test -- stitch otlp` runs the files whose path has either word.
  *
  * Two rounds: what stands for itself first, two files at a time; then, one by one, the files that
  * load programs into the kernel or make network namespaces, as all of these see the same host.

@@ -32,7 +32,7 @@ export function parseDuration(text: string): number | undefined {
  * The schema of an option that is a duration: text in the configuration, milliseconds inside.
  * `defaultText` is what the option is when it is left out.
  */
-export function duration(defaultText: string): z.ZodType<number> {
+export function duration(defaultText: string): z.ZodDefault<z.ZodType<number>> {
   const defaultMs = parseDuration(defaultText)
   if (defaultMs === undefined) throw new Error(`Not a duration: "${defaultText}"`)
   return z

@@ -1,4 +1,4 @@
-/** The sections of components: `receivers`, `processors`, `exporters`, `connectors`, `extensions`. */
+/** The sections of components: `receivers`, `processors`, … */
 import { KINDS, type Kind } from '../component.ts'
 import type { ComponentConfig, Components } from './config.ts'
 import { decode, type Section } from './decode.ts'
