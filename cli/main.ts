@@ -4,7 +4,7 @@ import type { Factory } from '../pipeline/component.ts'
 import { Factories } from '../pipeline/config/factories.ts'
 import { componentsText } from './components.ts'
 import { helpText } from './help.ts'
-import { loadFile, type Program, run, validate } from './run.ts'
+import { loadFile, loadToRun, type Program, run, validate } from './run.ts'
 
 const OPTIONS = {
   config: { type: 'string' },
@@ -51,9 +51,9 @@ async function command(args: readonly string[], program: Program): Promise<numbe
   }
   if (name === 'components') return print(componentsText(program))
   if (values.config === undefined) throw new Error('at least one config flag must be provided')
-  const loaded = await loadFile(values.config, program)
-  if (name === 'validate') return await validate(loaded, program)
-  return await run(loaded, { ...program, runAs: values['run-as'] })
+  if (name === 'validate') return await validate(await loadFile(values.config, program), program)
+  const config = await loadToRun(values.config, program)
+  return await run(config, { ...program, runAs: values['run-as'] })
 }
 
 function parse(args: readonly string[]) {

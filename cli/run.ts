@@ -39,6 +39,16 @@ export async function validate(config: Config, { version }: Program): Promise<nu
   return 0
 }
 
+/** What `run` is given; unlike `validate` it says that it is the configuration which is wrong. */
+export async function loadToRun(path: string, program: Program): Promise<Config> {
+  try {
+    return await loadFile(path, program)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    throw new Error(`invalid configuration: ${error.message}`, { cause: error })
+  }
+}
+
 export async function run(
   config: Config,
   { version, runAs }: Program & { runAs: string | undefined },

@@ -22,13 +22,13 @@ export interface Problem {
 /** Finds where in the sources a path was written. */
 export type Locate = (path: Path) => Place | undefined
 
-/** A configuration that cannot be used. The message has one line a problem. */
+/** A configuration that cannot be used. The message has a line for each problem. */
 export class ConfigError extends Error {
   readonly problems: readonly Problem[]
 
   constructor(problems: readonly Problem[], locate: Locate = () => undefined) {
     const lines = problems.map((problem) => describe(problem, locate))
-    super(lines.length === 1 ? (lines[0] as string) : lines.map((line) => `\n  ${line}`).join(''))
+    super(lines.length === 1 ? lines.join() : `${lines.length} problems:\n  ${lines.join('\n  ')}`)
     this.name = 'ConfigError'
     this.problems = problems
   }
