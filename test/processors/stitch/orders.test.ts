@@ -3,10 +3,21 @@
  * spans get the same parents and each tree is one trace.
  */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { afterEach, test } from 'node:test'
 import fc from 'fast-check'
 import type { Row } from './rows.ts'
 import { Stage, type Stitched } from './stage.ts'
+
+let last: Stage | undefined
+
+/** A stage in place of the last one, which is shut down whatever became of its property. */
+function begin(...options: ConstructorParameters<typeof Stage>): Stage {
+  last?.stitch.shutdown()
+  last = new Stage(...options)
+  return last
+}
+
+afterEach(() => last?.stitch.shutdown())
 
 /** A call: who makes it (-1: somebody outside, else a call before it), and what is known of it. */
 interface Call {
@@ -153,7 +164,7 @@ test('any order of arrival within the window gives the same trees', () => {
   })
   fc.assert(
     fc.property(cases, ([calls, rows, sizes]) => {
-      const stage = new Stage()
+      const stage = begin()
       stage.send(...connections(calls))
       for (const batch of cut(rows, sizes)) stage.send(...batch)
       stage.balance()
@@ -175,7 +186,6 @@ test('any order of arrival within the window gives the same trees', () => {
       assert.deepEqual(new Map([...candidates].sort()), new Map([...candidatesOf(calls)].sort()))
       const roots = [...parents].filter(([, parent]) => parent === '').map(([name]) => name)
       assert.equal(new Set(roots.map((name) => traces.get(name))).size, roots.length)
-      stage.stitch.shutdown()
     }),
     { numRuns: 400 },
   )
@@ -194,7 +204,7 @@ test('whatever is missing, late or twice, no span names one that was not sent', 
   })
   fc.assert(
     fc.property(cases, ([calls, rows, sizes, pauses, bounds]) => {
-      const stage = new Stage(bounds)
+      const stage = begin(bounds)
       stage.send(...connections(calls))
       for (const [i, batch] of cut(rows, sizes).entries()) {
         stage.send(...batch)
@@ -214,7 +224,6 @@ test('whatever is missing, late or twice, no span names one that was not sent', 
         if (row.candidateSpan !== '') assert(sent.has(row.candidateSpan))
         assert.equal(row.parent === '', row.method === 'none')
       }
-      stage.stitch.shutdown()
     }),
     { numRuns: 400 },
   )
@@ -237,7 +246,7 @@ test('hostile causes, in circles or of themselves, end in finite trees', () => {
           ...(cause && rest.role === 'client' && { cause }),
         }),
       )
-      const stage = new Stage({ wait: 'always' })
+      const stage = begin({ wait: 'always' })
       for (const batch of cut(rows, sizes)) stage.send(...batch)
       stage.pass(3000)
       stage.pass(6000)
@@ -252,7 +261,6 @@ test('hostile causes, in circles or of themselves, end in finite trees', () => {
           span = parents.get(span)
         }
       }
-      stage.stitch.shutdown()
     }),
     { numRuns: 400 },
   )
