@@ -53,7 +53,7 @@ static __always_inline void begin_server(struct conn *conn, struct sock *sk,
 	take_place(conn, sk);
 }
 
-/* bytes_acked counts the client's SYN and not the server's SYN-ACK; a received SYN is never counted. */
+/* bytes_acked counts the client's SYN, not the server's SYN-ACK; bytes_received counts neither. */
 static __always_inline void take_isns(struct conn *conn, const struct tcp_sock *tp)
 {
 	__u32 sent = tp->snd_una - (__u32)tp->bytes_acked - conn->role;

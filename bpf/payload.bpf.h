@@ -60,7 +60,7 @@ static __always_inline __u32 trim(struct stream *stream, struct piece *piece)
 	return known;
 }
 
-/* May bytes of this connection be of interest? Takes the first that reads or writes as its owner. */
+/* May its bytes be of interest? Takes the first process that reads or writes as the owner. */
 static __always_inline bool follows(struct conn *conn)
 {
 	if (!conn->established_ns || conn->own || conn->verdict == VERDICT_NEVER)

@@ -7,8 +7,8 @@
  *                          │◀── len ──▶│
  *     stream  bytes_received − (rcv_nxt − copied_seq) = the piece's offset, 64 bits
  *
- * MSG_PEEK fires too. In the first buffer it looks like a read: its bytes are reported then, and the
- * read that takes them is reported without bytes. Beyond that buffer copied_seq tells.
+ * MSG_PEEK fires too. In the first buffer it looks like a read: its bytes are reported then, and
+ * the read that takes them is reported without bytes. Beyond that buffer copied_seq tells.
  * splice(), TCP_ZEROCOPY_RECEIVE and MSG_TRUNC pass by: user space sees a gap in the offsets.
  */
 #ifndef FLOWSPAN_SKB_COPY_DATAGRAM_IOVEC_BPF_H

@@ -8,7 +8,7 @@
 
 #include "payload.bpf.h"
 
-/* Buffers of one message that are looked into: a head and the first of its body need two or three. */
+/* Buffers of one message that are looked into: a head and the first of its body need two, three. */
 #define IOVECS_MAX 8
 
 /* Of a message: `len` bytes from byte `from` of its first buffer on. */
