@@ -1,0 +1,168 @@
+/**
+ * flowspan as users run it, its kernel programs in the bench's hands: attached and detached in short
+ * turns, and asked what they cost.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { loadFile } from '../cli/run.ts'
+import { COMPONENTS } from '../components.ts'
+import { Factories } from '../pipeline/config/factories.ts'
+import { Keeper } from '../pipeline/keeper/keeper.ts'
+import { needPrivileges } from '../pipeline/keeper/opened.ts'
+import { NOBODY } from '../pipeline/keeper/privileges.ts'
+import { createLogger } from '../pipeline/logging.ts'
+import { Stop } from '../pipeline/stop.ts'
+import type { EbpfConfig } from '../receivers/ebpf/config.ts'
+import { kernelConfig } from '../receivers/ebpf/index.ts'
+import { keepKernel, type Loaded, loadKernel } from '../receivers/ebpf/keeper.ts'
+import { removeDirectory, temporaryDirectory, waitFor } from '../test/kit/processes.ts'
+
+const MAIN = join(import.meta.dirname, '../main.ts')
+/** sysconf(_SC_CLK_TCK) on every Linux that Node runs on. */
+const TICKS_PER_SECOND = 100
+
+export interface TracedOptions {
+  /** Whether payload is captured, or connections alone. */
+  readonly requests: boolean
+  /** The rest of the pipeline behind the eBPF receiver: `exporters` and their options as YAML. */
+  readonly exporters: string
+}
+
+export class Traced {
+  readonly programs: readonly string[]
+  readonly #loaded: Loaded
+  readonly #stop: Stop
+  readonly #ended: Promise<number>
+  readonly #directory: string
+  readonly #close: () => void
+  #pid = 0
+
+  private constructor(
+    loaded: Loaded,
+    rest: {
+      programs: string[]
+      directory: string
+      close: () => void
+      start: (stop: Stop, t: Traced) => Keeper
+    },
+  ) {
+    this.#loaded = loaded
+    this.programs = rest.programs
+    this.#directory = rest.directory
+    this.#close = rest.close
+    this.#stop = new Stop()
+    this.#ended = rest.start(this.#stop, this).run()
+  }
+
+  static async start(options: TracedOptions): Promise<Traced> {
+    const directory = temporaryDirectory('bench')
+    const path = join(directory, 'config.yaml')
+    writeFileSync(path, yaml(options))
+    const config = await loadFile(path, { factories: new Factories(COMPONENTS), version: 'bench' })
+    const of = needPrivileges(config)[0]
+    if (of === undefined) throw new Error('The bench needs the eBPF receiver')
+    const kernel = kernelConfig(of.config as EbpfConfig)
+    const loaded = loadKernel(kernel)
+    const inner = keepKernel(loaded, kernel)
+    const attached = loaded.capabilities.filter((c) => c.ok)
+    const programs = attached.map((c) => PROGRAM[c.signal] as string)
+    const traced = new Traced(loaded, {
+      programs,
+      directory,
+      close: inner.close,
+      start: (stop, self) =>
+        new Keeper({
+          opened: [
+            {
+              of,
+              privileged: {
+                ...inner,
+                childStarted(pid) {
+                  self.#pid = pid
+                  inner.childStarted?.(pid)
+                },
+              },
+            },
+          ],
+          command: [process.execPath, ...process.execArgv, MAIN, 'run', '--config', path],
+          user: NOBODY,
+          stop,
+          shutdownTimeoutMs: 10_000,
+          logger: createLogger({ level: 'warn', encoding: 'console' }),
+        }),
+    })
+    await waitFor('the pipeline process', () => traced.#isNobody(), {})
+    return traced
+  }
+
+  /** Programs attached by `loadKernel` are left alone: call `detach` first to take turns. */
+  attach(): void {
+    for (const program of this.programs) this.#loaded.object.attach(program)
+  }
+
+  detach(): void {
+    this.#loaded.object.detach()
+  }
+
+  /** Nanoseconds that the kernel programs ran since they were loaded, by program. */
+  kernelNs(): Map<string, { runs: number; ns: number }> {
+    return new Map(
+      this.programs.map((program) => {
+        const { runs, runNs } = this.#loaded.object.stats(program)
+        return [program, { runs, ns: runNs }]
+      }),
+    )
+  }
+
+  /** CPU seconds of the pipeline process (user and system), at 10 ms resolution. */
+  cpuSeconds(): number {
+    const stat = readFileSync(`/proc/${this.#pid}/stat`, 'utf8')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
+  }
+
+  /** Resident memory of the pipeline process in bytes. */
+  rssBytes(): number {
+    const status = readFileSync(`/proc/${this.#pid}/status`, 'utf8')
+    return Number(/^VmRSS:\s*(\d+) kB/m.exec(status)?.[1]) * 1024
+  }
+
+  async end(): Promise<void> {
+    this.#stop.request('SIGTERM')
+    await this.#ended
+    this.#close()
+    removeDirectory(this.#directory)
+  }
+
+  #isNobody(): true | undefined {
+    if (this.#pid === 0) return undefined
+    const status = readFileSync(`/proc/${this.#pid}/status`, 'utf8')
+    return /^Uid:\s+65534/m.test(status) || undefined
+  }
+}
+
+const PROGRAM: Readonly<Record<string, string>> = {
+  connections: 'set_state',
+  connect_errors: 'error_report',
+  payload_received: 'received',
+  payload_sent: 'sent',
+}
+
+function yaml({ requests, exporters }: TracedOptions): string {
+  return `
+receivers: { ebpf: { requests: { enabled: ${requests} } } }
+processors: { k8s_attributes: { auth_type: none }, stitch: {} }
+connectors: { flow_spans: {}, flow_metrics: {} }
+exporters: ${exporters}
+service:
+  telemetry: { logs: { level: warn }, metrics: { level: none } }
+  pipelines:
+    flows: { receivers: [ebpf], processors: [k8s_attributes, stitch], exporters: [flow_spans, flow_metrics] }
+    traces: { receivers: [flow_spans], exporters: [${exporterIds(exporters)}] }
+    metrics: { receivers: [flow_metrics], exporters: [${exporterIds(exporters)}] }
+`
+}
+
+function exporterIds(exporters: string): string {
+  return exporters.replace(/^\{\s*/, '').split(':')[0] as string
+}
