@@ -27,7 +27,7 @@ export interface Balance {
   readonly lost: number
   readonly held: number
   readonly unaccounted: number
-  /** By kind, id and signal: `receiver/ebpf/flows`. */
+  /** By kind and id: `receiver/ebpf`. */
   readonly components: Readonly<Record<string, Book>>
 }
 

@@ -40,6 +40,7 @@ class Items(BaseHTTPRequestHandler):
 class Server(ThreadingHTTPServer):
     address_family = socket.AF_INET6
     daemon_threads = True
+    request_queue_size = 128
 
 
 name_thread()
