@@ -14,7 +14,8 @@ export class Outbox {
   readonly #ledger: Ledger
   readonly #queue: FlowBatch[] = []
   #held = 0
-  #sending: Promise<void> | undefined
+  #draining = false
+  #drained: Promise<void> = Promise.resolve()
 
   constructor(next: Consumer<'flows'>, ledger: Ledger) {
     this.#next = next
@@ -28,21 +29,22 @@ export class Outbox {
   send(batch: FlowBatch): void {
     this.#queue.push(batch)
     this.#held += batch.rows
-    this.#sending ??= this.#drain().finally(() => {
-      this.#sending = undefined
-    })
+    if (this.#draining) return
+    // A flag beside the promise: where `next` answers at once, the drain is over before it returns.
+    this.#draining = true
+    this.#drained = this.#drain()
   }
 
   /** Resolves when everything has been taken by `next`, or is counted as lost. */
   async flush(): Promise<void> {
-    while (this.#sending !== undefined) await this.#sending
+    while (this.#draining) await this.#drained
   }
 
   async #drain(): Promise<void> {
     let giveUpMs = performance.now() + GIVE_UP_MS
     for (;;) {
       const batch = this.#queue[0]
-      if (batch === undefined) return
+      if (batch === undefined) break
       const { rows } = batch
       const answer = this.#next.consume(batch)
       const outcome = 'then' in answer ? await answer : answer
@@ -55,5 +57,6 @@ export class Outbox {
       this.#held -= rows
       giveUpMs = performance.now() + GIVE_UP_MS
     }
+    this.#draining = false
   }
 }

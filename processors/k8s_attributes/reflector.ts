@@ -12,7 +12,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { type ApiClient, ApiError } from './api_client.ts'
+import { type ApiClient, ApiError, type Request } from './api_client.ts'
 import type { Resource } from './resources.ts'
 
 /** Where the mirrored objects go: stripped there, never kept whole. */
@@ -43,7 +43,10 @@ const WATCH_MAX_S = 600
 const BOOKMARK_INACTIVITY_MS = 150_000
 const BACKOFF_MIN_MS = 500
 const BACKOFF_MAX_MS = 30_000
-const FORBIDDEN_RETRY_MS = 60_000
+const REFUSED_BACKOFF_MAX_MS = 60_000
+const REFUSALS_MIN = 3
+/** Watches that may end at once before a new list is tried. */
+const SHORT_WATCHES_MAX = 3
 /** A watch that ends sooner than this did not work, whatever the server's answer was. */
 const WATCH_LIVED_MS = 1000
 const LOG_INTERVAL_MS = 60_000
@@ -119,7 +122,9 @@ export class Reflector {
     let page: Page
     do {
       const query = { limit: String(PAGE_OBJECTS), ...(next !== '' && { continue: next }) }
-      page = pageOf(await this.#settings.client.get(this.#request(query, LIST_INACTIVITY_MS)))
+      page = pageOf(
+        await this.#settings.client.get(this.#request('list', query, LIST_INACTIVITY_MS)),
+      )
       for (const object of page.items) {
         const uid = uidOf(object)
         if (uid !== undefined) listed.add(uid)
@@ -146,12 +151,12 @@ export class Reflector {
     const inactivityMs = this.#bookmarks ? BOOKMARK_INACTIVITY_MS : (timeoutS + 30) * 1000
     const startedMs = performance.now()
     const events = this.counts.events
-    await this.#settings.client.watch(this.#request(query, inactivityMs), (event) =>
+    await this.#settings.client.watch(this.#request('watch', query, inactivityMs), (event) =>
       this.#event(event),
     )
     const livedMs = performance.now() - startedMs
     if (livedMs < WATCH_LIVED_MS && this.counts.events === events) {
-      throw new Error(`The watch ended after ${Math.round(livedMs)} ms`)
+      throw new ShortWatch(`The watch ended after ${Math.round(livedMs)} ms`)
     }
   }
 
@@ -176,12 +181,12 @@ export class Reflector {
     this.#recovered()
   }
 
-  #request(query: Record<string, string>, inactivityMs: number) {
+  #request(verb: 'list' | 'watch', query: Record<string, string>, inactivityMs: number): Request {
     const { resource, fieldSelector } = this.#settings
     const all = { ...query, ...(fieldSelector !== undefined && { fieldSelector }) }
     return {
       path: `${resource.path}?${new URLSearchParams(all)}`,
-      accept: resource.accept,
+      accept: resource.accept[verb],
       signal: this.#stop.signal,
       inactivityMs,
     }
@@ -206,29 +211,41 @@ export class Reflector {
     // A line that cannot be read, or a version from a future that a restored etcd never had: what
     // was missed is not known, and only a list can tell.
     const distrusted = error instanceof SyntaxError || error instanceof RangeError
-    if (distrusted || status === 504 || status === 400) this.#resourceVersion = undefined
+    const useless = error instanceof ShortWatch && this.#failures >= SHORT_WATCHES_MAX
+    if (distrusted || useless || status === 504 || status === 400) {
+      this.#resourceVersion = undefined
+    }
     if (status === 403 || status === 404) return this.#refused(error, status)
     this.#failures++
     this.#log(error, `Cannot mirror ${this.resource.name}; trying again`)
-    const backoffMs = Math.min(this.#backoffMinMs * 2 ** (this.#failures - 1), BACKOFF_MAX_MS)
     const retryAfterMs = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0
-    return Math.max(this.#jitter(backoffMs), Math.min(retryAfterMs, FORBIDDEN_RETRY_MS))
+    return Math.max(this.#backoff(BACKOFF_MAX_MS), Math.min(retryAfterMs, BACKOFF_MAX_MS))
   }
 
-  /** No permission, or no such API: that may change, so this goes on asking, seldom. */
+  /**
+   * No permission, or no such API. An API server that has just started refuses everybody for a
+   * moment, so only a refusal that is repeated counts; and permissions may be given later, so this
+   * goes on asking, ever more seldom.
+   */
   #refused(error: Error, status: number): number {
     this.#resourceVersion = undefined
-    this.#forbidden = true
     this.#failures++
-    this.#settled.resolve()
-    const { name, rule } = this.resource
-    const why = status === 403 ? `the ClusterRole needs ${rule}` : 'this API server has none'
-    this.#log(error, `Cannot read ${name}, going on without: ${why}`)
-    return this.#jitter(FORBIDDEN_RETRY_MS)
+    if (this.#failures >= REFUSALS_MIN) {
+      this.#forbidden = true
+      this.#settled.resolve()
+      const { name, rule } = this.resource
+      const why = status === 403 ? `the ClusterRole needs ${rule}` : 'this API server has none'
+      this.#log(error, `Cannot read ${name}, going on without: ${why}`)
+    }
+    return this.#backoff(REFUSED_BACKOFF_MAX_MS)
   }
 
   get #backoffMinMs(): number {
     return this.#settings.backoffMinMs ?? BACKOFF_MIN_MS
+  }
+
+  #backoff(maxMs: number): number {
+    return this.#jitter(Math.min(this.#backoffMinMs * 2 ** (this.#failures - 1), maxMs))
   }
 
   /** Between half and all of `ms`: agents that failed together do not come back together. */
@@ -244,6 +261,9 @@ export class Reflector {
     logger.warn({ server: client.server, error: error.message }, message)
   }
 }
+
+/** The server accepted a watch and ended it at once, without an event. */
+class ShortWatch extends Error {}
 
 interface Page {
   readonly items: readonly unknown[]

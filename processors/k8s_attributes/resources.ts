@@ -7,33 +7,38 @@ export interface Resource {
   /** As RBAC names it. */
   readonly name: string
   readonly path: string
-  readonly accept: string
+  /** Media types of a list and of a watch's objects. */
+  readonly accept: { readonly list: string; readonly watch: string }
   /** The RBAC rule that allows it, for the message when it is missing. */
   readonly rule: string
 }
 
-const JSON_OBJECTS = 'application/json'
-/** Metadata alone, made by the server: of a ReplicaSet only the owner is wanted. */
-const METADATA =
-  'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,' +
-  'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json'
+const WHOLE = { list: 'application/json', watch: 'application/json' }
+/**
+ * Metadata alone, made by the server: of a ReplicaSet only the owner is wanted. A watch that asks
+ * for the list's type ends without a word at its first event (seen with 1.36), hence two.
+ */
+const METADATA = {
+  list: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json',
+  watch: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json',
+}
 
 export const RESOURCES = {
-  pods: resource({ group: '', name: 'pods', accept: JSON_OBJECTS }),
-  services: resource({ group: '', name: 'services', accept: JSON_OBJECTS }),
+  pods: resource({ group: '', name: 'pods', accept: WHOLE }),
+  services: resource({ group: '', name: 'services', accept: WHOLE }),
   endpointslices: resource({
     group: 'discovery.k8s.io',
     name: 'endpointslices',
-    accept: JSON_OBJECTS,
+    accept: WHOLE,
   }),
   replicasets: resource({ group: 'apps', name: 'replicasets', accept: METADATA }),
-  nodes: resource({ group: '', name: 'nodes', accept: JSON_OBJECTS }),
+  nodes: resource({ group: '', name: 'nodes', accept: WHOLE }),
   namespaces: resource({ group: '', name: 'namespaces', accept: METADATA }),
 } as const
 
 export type ResourceName = keyof typeof RESOURCES
 
-function resource(of: { group: string; name: string; accept: string }): Resource {
+function resource(of: Pick<Resource, 'name' | 'accept'> & { group: string }): Resource {
   const { group, name, accept } = of
   return {
     name,
