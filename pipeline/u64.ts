@@ -43,12 +43,13 @@ export function difference(aLo: number, aHi: number, bLo: number, bHi: number): 
 /**
  * Nanoseconds since the Unix epoch as RFC 3339 with nine digits, UTC.
  *
- * Exact: hi·2^32 is a double without rounding, `%` is exact on doubles, and the rest fits.
+ * Exact: hi·2^32 is a double without rounding, and `%` is exact on doubles. The difference is rounded,
+ * by 1024 at most, so the quotient is a millionth off a whole number at most.
  */
 export function rfc3339(lo: number, hi: number): string {
   const high = hi * TWO_32
   const rest = (high % 1e9) + lo
-  const seconds = (high - (high % 1e9)) / 1e9 + Math.floor(rest / 1e9)
+  const seconds = Math.round((high - (high % 1e9)) / 1e9) + Math.floor(rest / 1e9)
   const nanos = rest % 1e9
   const date = new Date(seconds * 1000).toISOString()
   return `${date.slice(0, 19)}.${String(nanos).padStart(9, '0')}Z`
