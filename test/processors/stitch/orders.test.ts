@@ -198,7 +198,7 @@ test('whatever is missing, late or twice, no span names one that was not sent', 
       fc.constant(calls),
       fc.shuffledSubarray([...rows, ...rows]),
       SIZES,
-      fc.array(fc.constantFrom(0, 100, 1000, 3000, 40_000), { minLength: 1, maxLength: 6 }),
+      fc.array(fc.constantFrom(0, 100, 900, 2900, 40_000), { minLength: 1, maxLength: 6 }),
       fc.record({ rows_max: fc.constantFrom(1, 3, 1000), entries_max: fc.constantFrom(16, 1000) }),
     )
   })
@@ -210,11 +210,11 @@ test('whatever is missing, late or twice, no span names one that was not sent', 
         stage.send(...batch)
         stage.balance()
         assert(stage.stitch.held() <= bounds.rows_max)
-        stage.pass(pauses[i % pauses.length] as number)
+        const pause = pauses[i % pauses.length] as number
+        for (let passed = 0; passed < pause; passed += 100) stage.pass(100)
       }
-      const arrived = stage.now
       while (stage.stitch.held() > 0) stage.pass(100)
-      assert(stage.now - arrived <= 9000, `waited ${stage.now - arrived} ms`)
+      assert(stage.longestWait <= 9000, `waited ${stage.longestWait} ms`)
       const out = stage.rows()
       assert.equal(out.length, rows.length)
       const sent = new Map(out.map((row) => [row.span, row]))

@@ -24,7 +24,7 @@ export interface Row {
   readonly name?: string
 }
 
-export const FLOW_HIGH = 0x9e3779b9
+const FLOW_HIGH = 0x9e3779b9
 
 export function batchOf(rows: readonly Row[], capacity = rows.length): FlowBatch {
   const batch = new FlowBatch(Math.max(capacity, 1))

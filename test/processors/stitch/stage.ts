@@ -34,7 +34,10 @@ export class Stage {
   /** What the next consumer answers. */
   answer: (batch: FlowBatch) => Outcome | Promise<Outcome> = () => OK
   now = 1000
-  taken = 0
+  /** The longest that a row was held, in milliseconds. */
+  longestWait = 0
+  /** When each row arrived; its index there is kept in the row's column `netns`. */
+  readonly #arrivals: number[] = []
 
   constructor(options: Partial<StitchConfig> = {}, id = `stitch/${ids++}`) {
     const config = { ...schema.parse({}), ...options }
@@ -51,7 +54,11 @@ export class Stage {
   }
 
   send(...rows: Row[]): void {
-    const outcome = this.stitch.consume(batchOf(rows))
+    const batch = batchOf(rows)
+    for (let row = 0; row < batch.rows; row++) {
+      batch.base.netns[row] = this.#arrivals.push(this.now) - 1
+    }
+    const outcome = this.stitch.consume(batch)
     assert.deepEqual(outcome, OK)
     this.ledger.in += rows.length
   }
@@ -88,6 +95,10 @@ export class Stage {
       if (outcome.kind !== 'ok') return outcome
       this.batches.push(batch)
       this.ledger.out += batch.rows
+      for (let row = 0; row < batch.rows; row++) {
+        const arrived = this.#arrivals[batch.base.netns[row] as number] ?? Number.NaN
+        this.longestWait = Math.max(this.longestWait, this.now - arrived)
+      }
       return outcome
     }
     const outcome = this.answer(batch)

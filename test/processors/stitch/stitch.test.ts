@@ -82,6 +82,29 @@ test('a SERVER row whose client nothing was seen of is a root at once, unless `w
   assert.equal(always.stitch.held(), 1)
 })
 
+test('a CLIENT row makes its flow known as well as a connection row does', () => {
+  const s = stage()
+  s.send(client(1), server(1, { offset: 100, name: 'second' }))
+  assert.equal(s.stitch.held(), 1)
+  s.send(client(1, { offset: 100, name: 'its client' }))
+  assert.equal(s.row('second').parent, s.row('its client').span)
+})
+
+test('a top waits no longer than the oldest row below it may', () => {
+  const s = stage({ window: 3000, window_total: 4000 })
+  s.send(connected(2), server(2))
+  s.pass(900)
+  s.send(client(3, causedBy(9)))
+  s.pass(50)
+  s.send(server(3), client(2, causedBy(3)))
+  assert.equal(s.rows().length, 0, 'the top is client 3, until 3900')
+  s.pass(150)
+  s.send(connected(9), server(9))
+  assert.equal(s.rows().length, 5, 'server 9 as the top would wait until 4100')
+  assert.equal(s.row('server 9').parent, '')
+  assert.equal(s.row('client 3').parent, s.row('server 9').span)
+})
+
 test('a flow whose id is local has no other end to wait for', () => {
   const s = stage({ wait: 'always' })
   s.send(client(1), server(1, { local: true }))

@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { FlowBatch, STRIDE } from '../../../pipeline/flows/batch.ts'
+import { COLUMN_GROUPS, type ColumnType, type GroupName } from '../../../pipeline/flows/schema.ts'
+
+const GROUPS = Object.keys(COLUMN_GROUPS) as GroupName[]
+
+type Cells = Record<string, number[] | string>
+
+function columnsOf(batch: FlowBatch, group: GroupName) {
+  const columns = batch.add(group) as unknown as Record<string, Uint32Array>
+  return Object.entries(COLUMN_GROUPS[group] as Record<string, { type: ColumnType }>).map(
+    ([name, { type }]) => ({ name, type, stride: STRIDE[type], array: columns[name]! }),
+  )
+}
+
+/** All that a row holds, strings as text. */
+function cells(batch: FlowBatch, row: number, groups: readonly GroupName[] = GROUPS): Cells {
+  const all: Cells = {}
+  for (const group of groups.filter((name) => batch.has(name))) {
+    for (const { name, type, stride, array } of columnsOf(batch, group)) {
+      all[`${group}.${name}`] =
+        type === 'string'
+          ? batch.text(array, row)
+          : [...array.subarray(row * stride, (row + 1) * stride)]
+    }
+  }
+  return all
+}
+
+/** A row with a value of its own in every cell, made from `seed`. */
+function fill(batch: FlowBatch, seed: number, groups: readonly GroupName[]): void {
+  const row = batch.addRow()
+  let n = seed
+  for (const group of groups) {
+    for (const { type, stride, array } of columnsOf(batch, group)) {
+      for (let i = 0; i < stride; i++) {
+        n = (Math.imul(n, 0x9e3779b1) + 0x7f4a7c15) >>> 0
+        const half = type === 'f64' && n % 5 === 0 ? Number.NaN : n + 0.5
+        array[row * stride + i] = type === 'string' ? batch.strings.intern(`s${n % 7}`) : half
+      }
+    }
+  }
+}
+
+const SEEDS = fc.array(fc.nat(), { minLength: 1, maxLength: 12 })
+const SOME_GROUPS = fc
+  .subarray(GROUPS)
+  .map((groups): GroupName[] => ['base', ...groups.filter((group) => group !== 'base')])
+
+function filled(seeds: readonly number[], groups: readonly GroupName[]): FlowBatch {
+  const batch = new FlowBatch(seeds.length + 3)
+  for (const seed of seeds) fill(batch, seed, groups)
+  return batch
+}
+
+test('a new batch has room for its capacity, and all cells are 0', () => {
+  const batch = new FlowBatch(2)
+  assert.equal(batch.rows, 0)
+  assert.equal(batch.addRow(), 0)
+  assert.equal(batch.addRow(), 1)
+  assert.equal(batch.full, true)
+  assert.throws(() => batch.addRow(), RangeError)
+  for (const value of Object.values(cells(batch, 1))) {
+    assert(value === '' || (value as number[]).every((n) => n === 0))
+  }
+})
+
+test('a group is there once it was added, with the same columns each time', () => {
+  const batch = new FlowBatch(1)
+  assert.deepEqual(
+    GROUPS.filter((group) => batch.has(group)),
+    ['base'],
+  )
+  assert.equal(batch.k8s, undefined)
+  assert.equal(batch.add('k8s'), batch.k8s)
+  assert.equal(batch.add('stitch'), batch.stitch)
+})
+
+test('cells do not overlap: each keeps what was written to it', () => {
+  const batch = new FlowBatch(3)
+  for (let row = 0; row < 3; row++) batch.addRow()
+  const all = GROUPS.flatMap((group) => columnsOf(batch, group))
+  let n = 0
+  for (const { array } of all) for (let i = 0; i < array.length; i++) array[i] = ++n % 251
+  n = 0
+  for (const { name, array } of all) {
+    for (let i = 0; i < array.length; i++) assert.equal(array[i], ++n % 251, name)
+  }
+})
+
+test('append copies a row with all its groups and strings', () => {
+  fc.assert(
+    fc.property(SEEDS, SEEDS, SOME_GROUPS, (seeds, others, groups) => {
+      const source = filled(seeds, groups)
+      // Other strings stand first in the target, so indexes differ.
+      const target = filled(others, ['base'])
+      const before = cells(target, 0, ['base'])
+      const row = target.append(source, seeds.length - 1)
+      assert.equal(row, others.length)
+      assert.deepEqual(cells(target, row, groups), cells(source, seeds.length - 1))
+      assert.deepEqual(cells(target, 0, ['base']), before)
+    }),
+  )
+})
+
+test('appendRows does what append does row by row', () => {
+  const cases = fc.tuple(
+    SEEDS,
+    SOME_GROUPS,
+    fc.array(fc.nat(), { minLength: 1, maxLength: 20 }),
+    SEEDS,
+  )
+  fc.assert(
+    fc.property(cases, ([seeds, groups, picks, others]) => {
+      const source = filled(seeds, groups)
+      const rows = picks.map((pick) => pick % seeds.length)
+      const [one, many] = [new FlowBatch(40), new FlowBatch(40)]
+      for (const seed of others) for (const batch of [one, many]) fill(batch, seed, ['base'])
+      for (const row of rows) one.append(source, row)
+      many.appendRows(source, rows)
+      assert.equal(many.rows, one.rows)
+      for (let row = 0; row < one.rows; row++) {
+        assert.deepEqual(cells(many, row), cells(one, row))
+      }
+    }),
+  )
+})
+
+test('appendRows copies nothing when the rows do not fit', () => {
+  const source = filled([1, 2, 3], ['base', 'k8s'])
+  const target = new FlowBatch(2)
+  assert.throws(() => target.appendRows(source, [0, 1, 2]), RangeError)
+  assert.equal(target.rows, 0)
+  assert.equal(target.has('k8s'), false)
+})
+
+test('a clone has the same rows and shares nothing', () => {
+  fc.assert(
+    fc.property(SEEDS, SOME_GROUPS, (seeds, groups) => {
+      const batch = filled(seeds, groups)
+      const all = () => seeds.map((_, row) => cells(batch, row))
+      const before = all()
+      const copy = batch.clone()
+      assert.deepEqual(
+        seeds.map((_, row) => cells(copy, row)),
+        before,
+      )
+      for (const group of groups) for (const { array } of columnsOf(copy, group)) array.fill(1)
+      copy.strings.intern('only in the copy')
+      assert.deepEqual(all(), before)
+    }),
+  )
+  assert.equal(new FlowBatch(5).clone().rows, 0)
+})
+
+test('strings are kept once, and 0 is the empty one', () => {
+  const { strings } = new FlowBatch(1)
+  assert.equal(strings.intern(''), 0)
+  const index = strings.intern('a')
+  assert.equal(strings.intern('a'), index)
+  assert.equal(strings.at(index), 'a')
+  assert.equal(strings.size, 2)
+  assert.equal(strings.at(99), '')
+})
