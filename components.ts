@@ -1,6 +1,7 @@
 /** The one table that names every component. Importing it has no side effect. */
 import { flowMetrics } from './connectors/flow_metrics/index.ts'
 import { flowSpans } from './connectors/flow_spans/index.ts'
+import { debug } from './exporters/debug/index.ts'
 import { file } from './exporters/file/index.ts'
 import { nopExporter } from './exporters/nop/index.ts'
 import { otlp } from './exporters/otlp/index.ts'
@@ -21,6 +22,7 @@ export const COMPONENTS: readonly Factory[] = [
   flowMetrics,
   flowSpans,
   // exporters
+  debug,
   file,
   nopExporter,
   otlp,
