@@ -2,9 +2,8 @@
 import { z } from 'zod'
 import type { ConfigProblem } from '../../pipeline/component.ts'
 import { duration } from '../../pipeline/config/duration.ts'
+import { CAPTURE_LIMIT } from './events.gen.ts'
 
-/** The longest head of a piece that the kernel can copy (bpf/events.h, CAPTURE_MAX). */
-export const CAPTURE_MAX_BYTES = 16_384
 /** Rings are mapped in pages, and their size must be a power of two of them. */
 const RING_BYTES_MIN = 4096
 const RING_BYTES_MAX = 1 << 30
@@ -32,14 +31,14 @@ export const schema = z.strictObject({
         .number()
         .int()
         .min(16)
-        .max(CAPTURE_MAX_BYTES)
+        .max(CAPTURE_LIMIT.CAPTURE_MAX)
         .default(1024)
         .describe('pieces of a stream up to this length are copied whole'),
       capture_max_bytes: z
         .number()
         .int()
         .min(64)
-        .max(CAPTURE_MAX_BYTES)
+        .max(CAPTURE_LIMIT.CAPTURE_MAX)
         .default(4096)
         .describe('bytes copied of a longer piece that may hold the head of a message'),
       pipelined_max: z

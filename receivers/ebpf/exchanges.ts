@@ -33,7 +33,7 @@ export class Exchange {
   cause: Exchange | undefined
   causeMethod = 0
   causeConfidence = Number.NaN
-  /** How much had been lost when it began: loss.ts. */
+  /** When it began, in terms of losses: loss.ts. */
   readonly lossEpoch: number
   readonly retransmitsBefore: number
 
@@ -87,7 +87,7 @@ export interface ExchangeContext {
   readonly open: OpenExchanges
   readonly query: QueryPolicy
   readonly pipelinedMax: number
-  /** Changes with each loss that the kernel reports. */
+  /** The one that an exchange begins in: loss.ts. */
   lossEpoch(): number
   /** The exchange has ended. */
   ended(exchange: Exchange): void

@@ -37,6 +37,7 @@ interface Closed {
 export interface FollowedSettings {
   readonly ledger: Ledger
   readonly rows: RowWriter
+  /** The one that an exchange begins in: loss.ts. */
   lossEpoch(): number
 }
 

@@ -24,22 +24,36 @@ const NOTES = [
 ] as const
 
 export class KernelLosses {
-  /** Grows with each reading that found a loss: rows that span one are marked lossy. */
+  /** Grows with each reading that found a loss. A row that began in an earlier epoch is lossy. */
   epoch = 0
+  /**
+   * The epoch before the last reading: what is drained after it may have begun before a loss that
+   * the reading found.
+   */
+  epochBefore = 0
   readonly #counters: Counters
   readonly #ledger: Ledger
   readonly #seen: number[]
 
-  /** Counts from now on: what was lost before belongs to the process that read the rings then. */
-  constructor(counters: Counters, ledger: Ledger) {
+  /**
+   * Counts what was lost from the start of the kernel programs if nobody has read the rings before,
+   * else from now on: the rest belongs to the process that read them then.
+   */
+  constructor(counters: Counters, ledger: Ledger, { first }: { first: boolean }) {
     this.#counters = counters
     this.#ledger = ledger
-    this.#seen = Array.from({ length: COUNTER.COUNTER_MAX }, (_, index) => counters.read(index))
+    this.#seen = Array.from({ length: COUNTER.COUNTER_MAX }, (_, index) =>
+      first ? 0 : counters.read(index),
+    )
   }
 
-  /** Reads the counters; all of them are read before the records they belong with are drained. */
+  /**
+   * Reads the counters. To be called after the end of the payload ring was noted and before it is
+   * drained up to there: then every loss between its records has been counted.
+   */
   update(): void {
     let lost = 0
+    this.epochBefore = this.epoch
     for (const [index, reason] of LOSSES) {
       const count = this.#since(index)
       this.#ledger.in += count

@@ -13,7 +13,7 @@ import type { Component, Consumer, Host, Settings } from '../../pipeline/compone
 import type { KernelInfo } from './capabilities.ts'
 import { WallClock } from './clock.ts'
 import type { EbpfConfig } from './config.ts'
-import { openCounters } from './counters.ts'
+import { type Counters, openCounters } from './counters.ts'
 import { describeCapture } from './describe.ts'
 import { Followed } from './followed.ts'
 import { Handover } from './handover.ts'
@@ -29,7 +29,7 @@ const SWEEP_INTERVAL_MS = 250
 interface Kernel {
   readonly connections: Ring
   readonly payload: Ring
-  readonly losses: KernelLosses
+  readonly counters: Counters
   close(): void
 }
 
@@ -41,6 +41,7 @@ export class EbpfReceiver implements Component {
   readonly #rows: RowWriter
   readonly #followed: Followed
   #kernel: Kernel | undefined
+  #losses: KernelLosses | undefined
   #timer: NodeJS.Timeout | undefined
   #waitMs = 0
   #sweptMs = 0
@@ -50,14 +51,17 @@ export class EbpfReceiver implements Component {
     this.#config = config
     const { ledger } = settings
     this.#handover = new Handover(next, { ledger, rowsMax: config.backlog_rows_max })
-    const lossEpoch = () => this.#kernel?.losses.epoch ?? 0
     this.#rows = new RowWriter({
       rowsMax: config.batch.rows,
       clock: this.#clock,
-      lossEpoch,
+      lossEpoch: () => this.#losses?.epoch ?? 0,
       full: (batch) => this.#handover.push(batch),
     })
-    this.#followed = new Followed(config, { ledger, rows: this.#rows, lossEpoch })
+    this.#followed = new Followed(config, {
+      ledger,
+      rows: this.#rows,
+      lossEpoch: () => this.#losses?.epochBefore ?? 0,
+    })
   }
 
   start(_host: Host): void {
@@ -66,7 +70,10 @@ export class EbpfReceiver implements Component {
       throw new Error(`Cannot start ${id} without its privileged half: run flowspan as root`)
     }
     const info = inherited.info as KernelInfo
-    this.#kernel = openKernelMaps(inherited.fds, info, ledger)
+    const kernel = openKernelMaps(inherited.fds, info)
+    const first = kernel.connections.position() === 0 && kernel.payload.position() === 0
+    this.#losses = new KernelLosses(kernel.counters, ledger, { first })
+    this.#kernel = kernel
     this.#waitMs = this.#config.interval
     for (const line of describeCapture(info)) logger.info(line)
     this.#schedule()
@@ -111,10 +118,10 @@ export class EbpfReceiver implements Component {
   }
 
   #drain(kernel: Kernel): number {
-    const { connections, payload, losses } = kernel
+    const { connections, payload } = kernel
     const until = payload.snapshot()
     const connectionsUntil = connections.snapshot()
-    losses.update()
+    this.#losses?.update()
     this.#updateClock()
     const opened = connections.drain(this.#followed.connectionRecord, { until: connectionsUntil })
     this.#followed.payloadBehind = payload.snapshot()
@@ -132,9 +139,12 @@ export class EbpfReceiver implements Component {
     const { connections, payload } = kernel
     const connectionsUntil = connections.snapshot()
     const payloadUntil = payload.snapshot()
-    const done = () =>
-      connections.position() >= connectionsUntil && payload.position() >= payloadUntil
-    while (!done() && this.#drain(kernel) > 0);
+    let records = 0
+    do records = this.#drain(kernel)
+    while (
+      records > 0 &&
+      (connections.position() < connectionsUntil || payload.position() < payloadUntil)
+    )
   }
 
   #updateClock(): void {
@@ -157,11 +167,7 @@ export class EbpfReceiver implements Component {
   }
 }
 
-function openKernelMaps(
-  fds: readonly number[],
-  info: KernelInfo,
-  ledger: Settings['ledger'],
-): Kernel {
+function openKernelMaps(fds: readonly number[], info: KernelInfo): Kernel {
   const [connectionsFd, payloadFd, countersFd] = fds as [number, number, number]
   const connections = openRing(connectionsFd, info.connRingBytes)
   const payload = openRing(payloadFd, info.payloadRingBytes)
@@ -169,7 +175,7 @@ function openKernelMaps(
   return {
     connections,
     payload,
-    losses: new KernelLosses(counters, ledger),
+    counters,
     close() {
       connections.close()
       payload.close()

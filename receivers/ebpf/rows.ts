@@ -18,6 +18,7 @@ export interface RowSettings {
   readonly clock: WallClock
   /** Takes a batch that is full. */
   full(batch: FlowBatch): void
+  /** The one that a row ends in: loss.ts. */
   lossEpoch(): number
 }
 

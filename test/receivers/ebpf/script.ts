@@ -1,10 +1,10 @@
 /**
- * Plays records of bpf/events.h, byte for byte as the kernel writes them, into the unprivileged half
- * of the receiver, and reads the rows it makes: tests are scripts of who wrote and read what.
+ * Plays records of bpf/events.h, byte for byte as the kernel writes them, into the unprivileged
+ * half of the receiver, and reads the rows it makes: tests are scripts of who wrote and read what.
  */
 import { pino } from 'pino'
 import type { FlowBatch } from '../../../pipeline/flows/batch.ts'
-import { BASE_COLUMNS, type ColumnSpec } from '../../../pipeline/flows/schema.ts'
+import { BASE_COLUMNS, type ColumnSpec, KIND } from '../../../pipeline/flows/schema.ts'
 import { Ledger } from '../../../pipeline/ledger.ts'
 import { hex64, toNumber } from '../../../pipeline/u64.ts'
 import { WallClock } from '../../../receivers/ebpf/clock.ts'
@@ -144,6 +144,18 @@ export class Script {
   /** Of those, the exchanges. */
   exchanges(): Row[] {
     return this.rows().filter((row) => row.kind === 'exchange')
+  }
+
+  /** How many rows of a kind there are since the last call of anything here. */
+  rowCount(kind: keyof typeof KIND): number {
+    const last = this.#rows.take()
+    if (last !== undefined) this.#batches.push(last)
+    let count = 0
+    for (const { base, rows } of this.#batches) {
+      for (let row = 0; row < rows; row++) if (base.kind[row] === KIND[kind]) count++
+    }
+    this.#batches.length = 0
+    return count
   }
 
   payload(
