@@ -48,7 +48,9 @@ export interface Component {
    */
   shutdown?(): Promise<void>
 
-  /** Items taken in and not yet passed on: the `held` of the ledger. Cheap, callable at any time. */
+  /**
+   * Items taken in and not yet passed on: the `held` of the ledger. Cheap, callable at any time.
+   */
   held?(): number
 }
 

@@ -43,8 +43,8 @@ export function difference(aLo: number, aHi: number, bLo: number, bHi: number): 
 /**
  * Nanoseconds since the Unix epoch as RFC 3339 with nine digits, UTC.
  *
- * Exact: hi·2^32 is a double without rounding, and `%` is exact on doubles. The difference is rounded,
- * by 1024 at most, so the quotient is a millionth off a whole number at most.
+ * Exact: hi·2^32 is a double without rounding, and `%` is exact on doubles. The difference is
+ * rounded, by 1024 at most, so the quotient is a millionth off a whole number at most.
  */
 export function rfc3339(lo: number, hi: number): string {
   const high = hi * TWO_32

@@ -1,6 +1,6 @@
 /**
- * The attributes of an HTTP span by the semantic conventions (stable ones of docs/http/http-spans.md,
- * and the sizes, which are in development there).
+ * The attributes of an HTTP span by the semantic conventions (stable ones of
+ * docs/http/http-spans.md, and the sizes, which are in development there).
  */
 
 import { addressText } from '../../pipeline/flows/address_text.ts'

@@ -78,7 +78,9 @@ function networkNotes(attributes: Attributes): string[] {
   return notes
 }
 
-/** How the parent was found, where that was not certain; and parents that were not certain enough. */
+/**
+ * How the parent was found, where that was not certain; and parents that were not certain enough.
+ */
 function linkNotes(view: TracesView, attributes: Attributes): string[] {
   const notes: string[] = []
   const confidence = attributes.get('flowspan.link.confidence')

@@ -1,8 +1,8 @@
 /**
  * One value for each end (pod, process, peer) that rows name, found without making texts of a row.
  *
- * Within a batch equal strings have equal indexes, so an end is found by the indexes in its columns;
- * across batches by its texts, which are looked at once a batch and end.
+ * Within a batch equal strings have equal indexes, so an end is found by the indexes in its
+ * columns; across batches by its texts, which are looked at once a batch and end.
  *
  *     const resources = new EndCache('local', { make: encodeResource, entriesMax: 4096 })
  *     resources.begin(batch)

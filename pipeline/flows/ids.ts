@@ -3,8 +3,8 @@
  *
  * - `flow_id = mix64(client_isn << 32 | server_isn)`, computed in the kernel (bpf/flow_id.h): the
  *   pair of initial sequence numbers survives every NAT, so both ends get the same id. mix64 is the
- *   finaliser of splitmix64 (Steele, Lea, Flood, OOPSLA 2014): a bijection, so two flows share an id
- *   only when they share the pair.
+ *   finaliser of splitmix64 (Steele, Lea, Flood, OOPSLA 2014): a bijection, so two flows share
+ *   an id only when they share the pair.
  * - a request is `(flow_id, offset of its first byte in the client-to-server stream)`;
  * - its CLIENT and SERVER span ids, and the trace id of a root, are hashes of that.
  *

@@ -1,7 +1,7 @@
 /**
  * OTLP/JSON from OTLP's wire bytes: ids in hexadecimal digits, lowerCamelCase keys, enums as
- * numbers, 64-bit integers as strings, NaN and the infinities as strings; what is not on the wire is
- * not in the text. Unknown fields are left out.
+ * numbers, 64-bit integers as strings, NaN and the infinities as strings; what is not on the wire
+ * is not in the text. Unknown fields are left out.
  *
  * The text of a message is put together from the text of its fields, without objects in between.
  */

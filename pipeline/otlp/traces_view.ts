@@ -154,7 +154,10 @@ export class LinksView {
   }
 }
 
-/** Iterates `Event { fixed64 time_unix_nano = 1; string name = 2; repeated KeyValue attributes = 3; }`. */
+/**
+ * Iterates `Event { fixed64 time_unix_nano = 1; string name = 2; repeated KeyValue attributes =
+ * 3; }`.
+ */
 export class EventsView {
   readonly attributes: AttributesView
   readonly #fields: FieldReader

@@ -35,7 +35,10 @@ export class ResourceView {
   }
 }
 
-/** `InstrumentationScope { string name = 1; string version = 2; repeated KeyValue attributes = 3; }` */
+/**
+ * `InstrumentationScope { string name = 1; string version = 2; repeated KeyValue attributes = 3;
+ * }`
+ */
 export class ScopeView {
   readonly attributes: AttributesView
   readonly #source: WireSource

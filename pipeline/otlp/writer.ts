@@ -3,7 +3,7 @@
  *
  * The messages differ in name only, so the field numbers are written once:
  *
- *     ExportTraceServiceRequest { repeated ResourceSpans resource_spans = 1; }   (metrics, logs alike)
+ *     ExportTraceServiceRequest { repeated ResourceSpans resource_spans = 1; }   (others alike)
  *     ResourceSpans { Resource resource = 1;  repeated ScopeSpans scope_spans = 2; }
  *     Resource      { repeated KeyValue attributes = 1; }
  *     ScopeSpans    { InstrumentationScope scope = 1;  repeated Span spans = 2; }

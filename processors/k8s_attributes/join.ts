@@ -181,7 +181,9 @@ export class Join {
     return this.partners.find(id[2 * row] as number, id[2 * row + 1] as number)
   }
 
-  /** The process of the row; an exchange row of an accepted socket may know it by its connection. */
+  /**
+   * The process of the row; an exchange row of an accepted socket may know it by its connection.
+   */
   #ownComm(batch: FlowBatch, row: number): string {
     const own = batch.text(batch.base.comm, row)
     if (own !== '') return own
@@ -190,7 +192,9 @@ export class Join {
   }
 }
 
-/** When the row began, in Unix ms; a socket older than the agent has no start, so its end, or now. */
+/**
+ * When the row began, in Unix ms; a socket older than the agent has no start, so its end, or now.
+ */
 export function startMs(batch: FlowBatch, row: number): number {
   const { start, end } = batch.base
   const lo = start[2 * row] as number

@@ -191,7 +191,9 @@ function contradicts(exchange: Exchange, candidate: Exchange): boolean {
   return !same(trace, candidate.trace, TRACE_ID_WORDS)
 }
 
-/** The one open request whose trace context is equal in its first words; undefined: none, or more. */
+/**
+ * The one open request whose trace context is equal in its first words; undefined: none, or more.
+ */
 function only(trace: Uint32Array, open: readonly Exchange[], words: number): Exchange | undefined {
   if (open.length > CANDIDATES_MAX) return undefined
   let match: Exchange | undefined

@@ -92,7 +92,8 @@ export class RingReader {
     let count = 0
     try {
       while (this.#position < end && count < limit) {
-        // Positions stay below 2^53, and `&` takes them modulo 2^32, of which the size is a divisor.
+        // Positions stay below 2^53, and `&` takes them modulo 2^32, of which the size is a
+        // divisor.
         const at = this.#position & this.#mask
         const header = Atomics.load(this.#headers, at >>> 2)
         if ((header & BUSY) !== 0) break

@@ -38,7 +38,10 @@ service:
   shutdown_timeout: 5s
   telemetry: { metrics: { address: "localhost:0" } }
   pipelines:
-    flows: { receivers: [ebpf], processors: [k8s_attributes, stitch], exporters: [flow_spans, flow_metrics, nop] }
+    flows:
+      receivers: [ebpf]
+      processors: [k8s_attributes, stitch]
+      exporters: [flow_spans, flow_metrics, nop]
     traces: { receivers: [flow_spans], exporters: [file, debug, debug/detailed, otlp] }
     metrics: { receivers: [flow_metrics], exporters: [debug/detailed] }`
 }

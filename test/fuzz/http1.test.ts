@@ -181,7 +181,9 @@ test('bodies that were captured in parts, or not at all, change nothing', () => 
   )
 })
 
-/** As the kernel captures: a message begins a piece and its head comes whole; of the rest, parts. */
+/**
+ * As the kernel captures: a message begins a piece and its head comes whole; of the rest, parts.
+ */
 function say(
   { head, body }: Message,
   how: { cuts: readonly number[]; captured: readonly number[] },

@@ -1,4 +1,6 @@
-/** Flow rows and Kubernetes objects for these tests, as the receiver and the API server make them. */
+/**
+ * Flow rows and Kubernetes objects for these tests, as the receiver and the API server make them.
+ */
 import { FlowBatch } from '../../../pipeline/flows/batch.ts'
 import { KIND, ROLE, STATE } from '../../../pipeline/flows/schema.ts'
 import { fromNumber } from '../../../pipeline/u64.ts'
