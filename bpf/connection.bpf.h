@@ -35,6 +35,14 @@ static __always_inline void take_process(struct conn *conn, __u64 pid_tgid)
 	bpf_probe_read_kernel(conn->comm, COMM_LEN, task->group_leader->comm);
 }
 
+/* How often the current thread has given up its CPU by itself. */
+static __always_inline __u32 sleeps(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+
+	return task->nvcsw;
+}
+
 static __always_inline void map_ipv4(__u8 *to, __u32 address)
 {
 	__builtin_memset(to, 0, 10);
@@ -110,6 +118,7 @@ static __always_inline void report_connection(const struct conn *conn, const str
 	record->netns = conn->netns;
 	record->pid = conn->pid;
 	record->tid = conn->tid;
+	record->sleeps = conn->sleeps;
 	record->isn_client = conn->isn_client;
 	record->isn_server = conn->isn_server;
 	record->segs_out = tp->segs_out;

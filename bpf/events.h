@@ -78,6 +78,9 @@ struct conn_record {
 	__u32 srtt_us;
 	__u32 rttvar_us;
 	__u32 min_rtt_us;
+	/* how often the thread that called connect() had slept by then: see payload_record */
+	__u32 sleeps;
+	__u32 pad2;
 	__u16 local_port;
 	__u16 remote_port;
 	__u8 local_addr[16];
@@ -104,6 +107,12 @@ struct payload_record {
 	__u32 srtt_us;
 	__u32 min_rtt_us;
 	__u32 retrans;
+	/*
+	 * how often the thread had given up its CPU by itself (task_struct.nvcsw): equal in two
+	 * pieces of a thread, it waited for nothing between them
+	 */
+	__u32 sleeps;
+	__u32 pad;
 	__u64 conn_id;
 	/* position of the piece's first byte in its direction's stream, from 0 */
 	__u64 offset;

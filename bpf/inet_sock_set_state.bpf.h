@@ -32,6 +32,7 @@ static __always_inline void begin_client(struct sock *sk)
 	conn->role = ROLE_CLIENT;
 	conn->start_ns = bpf_ktime_get_ns();
 	conn->tid = (__u32)pid_tgid;
+	conn->sleeps = sleeps();
 	conn->own = is_own(pid_tgid >> 32);
 	take_process(conn, pid_tgid);
 	take_place(conn, sk);

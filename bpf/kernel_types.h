@@ -130,6 +130,7 @@ struct msghdr {
 
 struct task_struct {
 	unsigned int flags;
+	unsigned long nvcsw;
 	struct task_struct *group_leader;
 	char comm[16];
 };

@@ -33,6 +33,10 @@ struct conn {
 	__u32 isn_client;
 	__u32 isn_server;
 	__u32 syn_retries;
+	/* of the thread that called connect() */
+	__u32 sleeps;
+	/* pieces seen while undecided */
+	__u32 pieces;
 	__u16 local_port;
 	__u16 remote_port;
 	__u8 role;
@@ -40,11 +44,9 @@ struct conn {
 	/* flowspan's own: nothing is reported */
 	__u8 own;
 	__u8 verdict;
-	/* pieces seen while undecided */
-	__u32 pieces;
 	/* an ICMP error came while connecting */
 	__u8 unreachable;
-	__u8 pad[3];
+	__u8 pad[7];
 	__u8 local_addr[16];
 	__u8 remote_addr[16];
 	char comm[COMM_LEN];

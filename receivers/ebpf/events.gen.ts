@@ -61,7 +61,7 @@ export const CAPTURE_LIMIT = {
 } as const
 
 export const ConnRecord = {
-  size: 176,
+  size: 184,
   type: 0, // __u8
   state: 1, // __u8
   role: 2, // __u8
@@ -89,15 +89,17 @@ export const ConnRecord = {
   srtt_us: 112, // __u32
   rttvar_us: 116, // __u32
   min_rtt_us: 120, // __u32
-  local_port: 124, // __u16
-  remote_port: 126, // __u16
-  local_addr: 128, // __u8[16]
-  remote_addr: 144, // __u8[16]
-  comm: 160, // char[16]
+  sleeps: 124, // __u32
+  pad2: 128, // __u32
+  local_port: 132, // __u16
+  remote_port: 134, // __u16
+  local_addr: 136, // __u8[16]
+  remote_addr: 152, // __u8[16]
+  comm: 168, // char[16]
 } as const
 
 export const PayloadRecord = {
-  size: 80,
+  size: 88,
   type: 0, // __u8
   direction: 1, // __u8
   role: 2, // __u8
@@ -109,11 +111,13 @@ export const PayloadRecord = {
   srtt_us: 20, // __u32
   min_rtt_us: 24, // __u32
   retrans: 28, // __u32
-  conn_id: 32, // __u64
-  offset: 40, // __u64
-  time_ns: 48, // __u64
-  tail: 56, // __u8[8]
-  comm: 64, // char[16]
+  sleeps: 32, // __u32
+  pad: 36, // __u32
+  conn_id: 40, // __u64
+  offset: 48, // __u64
+  time_ns: 56, // __u64
+  tail: 64, // __u8[8]
+  comm: 72, // char[16]
 } as const
 
 export const Knobs = {

@@ -1,7 +1,7 @@
 /** A ring that is too small: every record is handed over or counted, none twice. */
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { COUNTER } from '../../receivers/ebpf/events.gen.ts'
+import { COUNTER, ConnRecord } from '../../receivers/ebpf/events.gen.ts'
 import { Kernel, SKIP, sockets } from './kernel.ts'
 
 const RING_BYTES = 4096
@@ -21,7 +21,7 @@ suite('loss', { skip: SKIP }, () => {
       // Both ends open and close; other programs of this host may have connected too.
       assert.ok(events >= 301 * 4, `${events} events`)
       assert.ok(lost > 1000, `${lost} lost`)
-      assert.ok(connections.length >= Math.floor(RING_BYTES / (176 + 8)) + 4)
+      assert.ok(connections.length >= Math.floor(RING_BYTES / (ConnRecord.size + 8)) + 4)
     } finally {
       kernel.close()
     }
