@@ -54,6 +54,10 @@ export class WireWriter {
   /** Ends what `open` began: `start` is what it gave, `guess` the same as there. */
   close(start: number, guess: number): void {
     const length = this.at - start
+    if (length < 0x80 && guess === 1) {
+      this.#bytes[start - 1] = length
+      return
+    }
     const size = varintSize(length)
     if (size !== guess) {
       this.#room(5)
@@ -144,11 +148,10 @@ export class WireWriter {
 
   /** A string field, as UTF-8; a lone surrogate becomes U+FFFD. */
   string(tagNumber: number, text: string): void {
+    if (text.length <= SHORT_TEXT && this.#shortAscii(tagNumber, text)) return
     const start = this.open(tagNumber, 1)
-    if (text.length > SHORT_TEXT || !this.#ascii(text)) {
-      this.#room(text.length * 3)
-      this.at += this.#bytes.write(text, this.at)
-    }
+    this.#room(text.length * 3)
+    this.at += this.#bytes.write(text, this.at)
     this.close(start, 1)
   }
 
@@ -159,22 +162,33 @@ export class WireWriter {
     this.at += bytes.length
   }
 
-  /** Writes `text` if it is ASCII, else nothing. */
-  #ascii(text: string): boolean {
-    const length = text.length
-    this.#room(length)
+  /** Writes the field if the text is ASCII, else nothing; its length is known before then. */
+  #shortAscii(tagNumber: number, text: string): boolean {
+    const { length } = text
+    this.#room(SHORT_TEXT + 6)
+    const before = this.at
+    this.#varint(tagNumber)
     const bytes = this.#bytes
+    let at = this.at
+    bytes[at++] = length
     for (let i = 0; i < length; i++) {
       const code = text.charCodeAt(i)
-      if (code > 0x7f) return false
-      bytes[this.at + i] = code
+      if (code > 0x7f) {
+        this.at = before
+        return false
+      }
+      bytes[at++] = code
     }
-    this.at += length
+    this.at = at
     return true
   }
 
   /** Room must have been made. */
   #varint(value: number): void {
+    if (value < 0x80) {
+      this.#bytes[this.at++] = value
+      return
+    }
     let rest = value
     while (rest > 0x7f) {
       // `%` and `/` rather than shifts: the value may exceed 32 bits.
