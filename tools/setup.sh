@@ -2,7 +2,8 @@
 # Makes a fresh clone ready to run: npm modules (with the Node they bring), Debian packages, bpf/.
 # Does nothing, and says nothing with --quiet, when all of that is there.
 #
-# Usage: sh tools/setup.sh [--quiet] [--test]
+# Usage: sh tools/setup.sh [--quiet] [--demo | --test]
+#   --demo  also the servers and tools that the demo runs
 #   --test  also what tests and benches need: servers, tools, and backends if there is a Go
 #
 # Plain sh, for it runs before there is a Node to rely on.
@@ -14,13 +15,15 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 export PATH
 
 quiet=no
+demo=no
 test=no
 for argument in "$@"; do
   case $argument in
     --quiet) quiet=yes ;;
-    --test) test=yes ;;
+    --demo) demo=yes ;;
+    --test) demo=yes test=yes ;;
     *)
-      echo "Error: unknown flag $argument; usage: setup.sh [--quiet] [--test]" >&2
+      echo "Error: unknown flag $argument; usage: setup.sh [--quiet] [--demo | --test]" >&2
       exit 1
       ;;
   esac
@@ -45,7 +48,7 @@ step() {
   status=0
   "$@" >"$log" 2>&1 || status=$?
   kill "$heartbeat" 2>/dev/null || true
-  if [ $status -ne 0 ]; then tail -n 20 "$log" | sed 's#[a-z]*://[^ ]*#(address)#g' >&2; fi
+  if [ $status -ne 0 ]; then tail -n 60 "$log" | sed 's#[a-z]*://[^ ]*#(address)#g' >&2; fi
   rm -f "$log"
   return $status
 }
@@ -70,14 +73,15 @@ find_missing_packages() {
   need clang clang
   need util-linux setpriv
   [ -e /usr/include/bpf/bpf_helpers.h ] || missing="$missing libbpf-dev"
-  [ $test = yes ] || return 0
-  need bpftool bpftool
+  [ $demo = yes ] || return 0
   need curl curl
   need iproute2 ip
   need nftables nft
   need nginx-light nginx
-  need openssl openssl
   need python3 python3
+  [ $test = yes ] || return 0
+  need bpftool bpftool
+  need openssl openssl
   need wrk wrk
 }
 
