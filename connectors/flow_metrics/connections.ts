@@ -5,6 +5,7 @@
  * the connection closes.
  */
 import type { Columns, FlowBatch } from '../../pipeline/flows/batch.ts'
+import { RowIndex } from '../../pipeline/flows/row_index.ts'
 import { CLOSE_REASONS, type CloseReason, ROLES, STATE } from '../../pipeline/flows/schema.ts'
 import {
   TCP_CONNECT_DURATION,
@@ -14,7 +15,6 @@ import {
   TCP_RTT,
 } from './instruments.ts'
 import type { Peer, Resource } from './resources.ts'
-import { RowIndex } from './row_index.ts'
 import { type Attributes, Metric, type MetricOptions, type Series } from './series.ts'
 
 export interface Ends {

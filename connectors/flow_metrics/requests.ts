@@ -1,10 +1,10 @@
 /** Durations of requests, by the semantic conventions for HTTP metrics. */
 import type { FlowBatch } from '../../pipeline/flows/batch.ts'
 import { errorType, OTHER_METHOD, serverOf } from '../../pipeline/flows/http.ts'
+import { addressWords, RowIndex } from '../../pipeline/flows/row_index.ts'
 import { ROLE } from '../../pipeline/flows/schema.ts'
 import { HTTP_CLIENT_DURATION, HTTP_SERVER_DURATION } from './instruments.ts'
 import type { Resource } from './resources.ts'
-import { RowIndex } from './row_index.ts'
 import { type Attributes, Metric, type MetricOptions, type Series } from './series.ts'
 
 export class Requests {
@@ -48,9 +48,8 @@ export class Requests {
     numbers[5] = base.desynchronised[row] as number
     numbers[6] = isClient ? host : 0
     numbers[7] = isClient ? (base.dst_port[row] as number) : 0
-    const named = !isClient || host !== 0
-    for (let i = 0; i < 4; i++)
-      numbers[8 + i] = named ? 0 : word(base.dst_address, row * 16 + 4 * i)
+    numbers.fill(0, 8)
+    if (isClient && host === 0) addressWords(numbers, 8, [base.dst_address, row])
   }
 
   #series(
@@ -82,10 +81,4 @@ export class Requests {
     }
     return attributes
   }
-}
-
-function word(bytes: Uint8Array, at: number): number {
-  const [a, b] = [bytes[at] as number, bytes[at + 1] as number]
-  const [c, d] = [bytes[at + 2] as number, bytes[at + 3] as number]
-  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0
 }

@@ -1,35 +1,29 @@
-/** One span of one exchange row: ids, times, status, and the attributes of attributes.ts. */
+/** One span of one exchange row. */
 import type { Columns, FlowBatch } from '../../pipeline/flows/batch.ts'
 import { EndCache } from '../../pipeline/flows/ends.ts'
-import { errorType, OTHER_METHOD } from '../../pipeline/flows/http.ts'
+import { urlOf } from '../../pipeline/flows/http.ts'
 import { type RequestKey, spanId, traceId } from '../../pipeline/flows/ids.ts'
-import { encodeFields, k8sAttributes } from '../../pipeline/flows/resource.ts'
-import { LINK_METHODS, ROLE } from '../../pipeline/flows/schema.ts'
+import { encodeFields, peerAttributes } from '../../pipeline/flows/resource.ts'
+import { LINK_METHOD, LINK_METHODS, ROLE } from '../../pipeline/flows/schema.ts'
+import { encodeAttribute } from '../../pipeline/otlp/attributes.ts'
 import { SPAN_KIND, STATUS_CODE, type TracesWriter } from '../../pipeline/otlp/traces_writer.ts'
-import { LEN, tag } from '../../pipeline/otlp/wire.ts'
-import { hex64 } from '../../pipeline/u64.ts'
-import { writeExchange } from './attributes.ts'
+import { ConnectionBlocks, RequestBlocks, SPAN_ATTRIBUTES } from './blocks.ts'
 
 /** Remote ends whose encoded attributes are remembered. */
 const PEERS_MAX = 4096
-/** `repeated KeyValue attributes = 9` of Span. */
-const SPAN_ATTRIBUTES = tag(9, LEN)
 /** W3C trace flag `sampled`. */
 const SAMPLED = 1
 
+const LINK_METHOD_ATTRIBUTES = LINK_METHODS.map((name) =>
+  encodeAttribute('flowspan.link.method', name),
+)
+
 export class SpanWriter {
   readonly #writer: TracesWriter
-  readonly #methods: ReadonlySet<string>
-  /** What is known of the peer, as fields of a span. */
+  readonly #connections = new ConnectionBlocks()
+  readonly #requests: RequestBlocks
   readonly #peers = new EndCache<Uint8Array>('remote', {
-    make: (names) =>
-      encodeFields(SPAN_ATTRIBUTES, [
-        ...(names.service_name === '' ? [] : [['peer.service', names.service_name] as const]),
-        ...k8sAttributes(names, 'peer.'),
-        ...(names.k8s_service === ''
-          ? []
-          : [['peer.k8s.service.name', names.k8s_service] as const]),
-      ]),
+    make: (names) => encodeFields(SPAN_ATTRIBUTES, peerAttributes(names)),
     entriesMax: PEERS_MAX,
   })
   readonly #key: RequestKey = { flowLo: 0, flowHi: 0, offset: 0 }
@@ -39,12 +33,13 @@ export class SpanWriter {
 
   constructor(writer: TracesWriter, knownMethods: readonly string[]) {
     this.#writer = writer
-    this.#methods = new Set(knownMethods)
+    this.#requests = new RequestBlocks(knownMethods)
   }
 
   /** The batch whose rows are written from now on. */
   begin(batch: FlowBatch): void {
     this.#batch = batch
+    this.#requests.begin()
     this.#peers.begin(batch)
   }
 
@@ -53,25 +48,26 @@ export class SpanWriter {
     const batch = this.#batch as FlowBatch
     const { base, stitch } = batch
     const writer = this.#writer
+    const request = this.#requests.at(batch, row)
     writer.beginSpan()
-    if (stitch === undefined) this.#rootIds(base, row)
-    else {
+    if (stitch === undefined) {
+      this.#rootIds(base, row)
+    } else {
       writer.traceId(stitch.trace_id, row)
       writer.spanId(stitch.span_id, row)
       writer.parentSpanId(stitch.parent_span_id, row)
     }
-    const text = batch.text(base.method, row)
-    const method = this.#methods.has(text) ? text : OTHER_METHOD
-    writer.name(method === OTHER_METHOD ? 'HTTP' : method)
+    writer.name(request.name)
     writer.kind(base.role[row] === ROLE.client ? SPAN_KIND.client : SPAN_KIND.server)
     writer.start(base.start, row)
     writer.end(base.end, row)
     writer.flags(SAMPLED)
-    const error = errorType(base, row)
-    if (error !== '') writer.status(STATUS_CODE.error)
-    writeExchange(writer, batch, { row, method, error })
+    if (request.failed) writer.status(STATUS_CODE.error)
+    writer.raw(request.attributes)
+    writeUrl(writer, batch, row)
+    writer.raw(this.#connections.at(batch, row))
     writer.raw(this.#peers.at(row))
-    writeFlow(writer, base, row)
+    writeMeasured(writer, base, row)
     if (stitch !== undefined) writeLink(writer, { base, stitch }, row)
   }
 
@@ -87,17 +83,30 @@ export class SpanWriter {
   }
 }
 
-/** The connection's story, and what is missing from it. */
-function writeFlow(writer: TracesWriter, base: Columns<'base'>, row: number): void {
-  const [lo, hi] = [base.flow_id[row * 2] as number, base.flow_id[row * 2 + 1] as number]
-  writer.attrString('flowspan.flow_id', hex64(lo, hi))
+/** The conventions want the whole URL of the client, of the server its parts. */
+function writeUrl(writer: TracesWriter, batch: FlowBatch, row: number): void {
+  const { base } = batch
+  if (base.role[row] === ROLE.client) {
+    writer.attrString('url.full', urlOf(batch, row))
+    return
+  }
+  const target = batch.text(base.target, row)
+  const question = target.indexOf('?')
+  writer.attrString('url.path', question < 0 ? target : target.slice(0, question))
+  if (question >= 0 && question + 1 < target.length) {
+    writer.attrString('url.query', target.slice(question + 1))
+  }
+}
+
+/** Sizes, the connection's state at the exchange's end, and what is missing. */
+function writeMeasured(writer: TracesWriter, base: Columns<'base'>, row: number): void {
+  writer.attrInt('http.request.size', base.request_bytes[row] as number)
+  writer.attrInt('http.response.size', base.response_bytes[row] as number)
   const srtt = base.srtt_us[row] as number
   if (srtt > 0) writer.attrInt('flowspan.tcp.srtt_us', srtt)
   const minRtt = base.min_rtt_us[row] as number
   if (minRtt > 0) writer.attrInt('flowspan.tcp.min_rtt_us', minRtt)
   writer.attrInt('flowspan.tcp.retransmits', base.retransmits[row] as number)
-  const connect = base.connect_us[row] as number
-  if (connect > 0) writer.attrInt('flowspan.tcp.connect_us', Math.round(connect))
   if (base.truncated[row] === 1) writer.attrBool('flowspan.exchange.truncated', true)
   if (base.desynchronised[row] === 1) writer.attrBool('flowspan.exchange.desynchronised', true)
   if (base.lossy[row] === 1) writer.attrBool('flowspan.exchange.lossy', true)
@@ -110,8 +119,8 @@ function writeLink(
   row: number,
 ): void {
   const method = stitch.link_method[row] as number
-  if (method !== 0) {
-    writer.attrString('flowspan.link.method', LINK_METHODS[method] as string)
+  if (method !== LINK_METHOD.none) {
+    writer.attrEncoded(LINK_METHOD_ATTRIBUTES[method] as Uint8Array)
     writer.attrDouble('flowspan.link.confidence', stitch.link_confidence[row] as number)
   }
   const candidate = stitch.candidate_span_id
@@ -119,7 +128,7 @@ function writeLink(
   writer.beginLink()
   writer.linkTraceId(stitch.candidate_trace_id, row)
   writer.linkSpanId(candidate, row)
-  writer.attrString('flowspan.link.method', LINK_METHODS[base.cause_method[row] as number] ?? '')
+  writer.attrEncoded(LINK_METHOD_ATTRIBUTES[base.cause_method[row] as number] as Uint8Array)
   writer.attrDouble('flowspan.link.confidence', base.cause_confidence[row] as number)
   writer.endLink()
 }

@@ -2,7 +2,13 @@
  * The OTLP resource of a row's local end: who made the spans and metrics.
  * Names are the OpenTelemetry semantic conventions' (k8s, service, process, cloud).
  */
-import { type AttributeValue, encodeAttribute } from '../otlp/attributes.ts'
+import {
+  type AttributeValue,
+  writeBool,
+  writeDouble,
+  writeInt,
+  writeString,
+} from '../otlp/attributes.ts'
 import { LEN, tag, WireWriter } from '../otlp/wire.ts'
 import type { EndNames } from './ends.ts'
 
@@ -35,6 +41,16 @@ export function resourceAttributes(names: EndNames): [key: string, value: string
   return pairs.filter(([, value]) => value !== '')
 }
 
+/** What a span says of its remote end. */
+export function peerAttributes(names: EndNames): [key: string, value: string][] {
+  const pairs: [string, string][] = [
+    ['peer.service', names.service_name],
+    ...k8sAttributes(names, 'peer.'),
+    ['peer.k8s.service.name', names.k8s_service],
+  ]
+  return pairs.filter(([, value]) => value !== '')
+}
+
 /** The fields of a Resource message, to be written where one is open (`SignalWriter.raw`). */
 export function encodeResource(names: EndNames): Uint8Array {
   return encodeFields(RESOURCE_ATTRIBUTES, resourceAttributes(names))
@@ -48,7 +64,10 @@ export function encodeFields(
   const wire = new WireWriter(1024)
   for (const [key, value] of pairs) {
     const start = wire.open(attributes, 1)
-    wire.raw(encodeAttribute(key, value))
+    if (typeof value === 'string') writeString(wire, key, value)
+    else if (typeof value === 'boolean') writeBool(wire, key, value)
+    else if (Number.isSafeInteger(value)) writeInt(wire, key, value)
+    else writeDouble(wire, key, value)
     wire.close(start, 1)
   }
   return wire.take()
