@@ -1,6 +1,6 @@
 /**
- * What OTLP costs: spans and points written, read, counted and turned into JSON a CPU second, beside
- * protobufjs with the official definitions, in one process on one core.
+ * What OTLP costs: spans and points written, read, counted and turned into JSON a CPU second, next
+ * to protobufjs with the official definitions, in one process on one core.
  *
  * A span has 10 attributes. Each figure is the best of several rounds: noise only ever slows.
  */

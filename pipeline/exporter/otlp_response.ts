@@ -27,7 +27,7 @@ export function readResponse(bytes: Uint8Array): PartialSuccess | Malformed | un
   while (response.nextMessage(1)) {
     partial.reset(response.start, response.end)
     while (partial.next()) {
-      if (partial.field === 1 && partial.wireType === VARINT) rejected = partial.signed
+      if (partial.field === 1 && partial.wireType === VARINT) rejected = Math.max(partial.signed, 0)
       if (partial.field === 2 && partial.wireType === LEN) {
         message = source.text(partial.start, partial.end)
       }

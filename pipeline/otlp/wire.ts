@@ -1,5 +1,6 @@
 /**
- * Writes the protobuf wire format into one growing buffer (protobuf.dev/programming-guides/encoding).
+ * Writes the protobuf wire format into one growing buffer
+ * (protobuf.dev/programming-guides/encoding).
  *
  * A length-delimited field is opened with a guess of how many bytes its length will take, and
  * closed by writing the length there. When the guess was wrong the content moves by the

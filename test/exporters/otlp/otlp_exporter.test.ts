@@ -380,6 +380,7 @@ function certificate(t: TestContext): { key: string; cert: string } | undefined 
   try {
     execFileSync('openssl', [...request, ...names, ...out], { stdio: 'pipe' })
   } catch (error) {
+    if (process.env.CI) throw error
     t.skip(`openssl cannot make a certificate: ${(error as Error).message}`)
     return undefined
   }
