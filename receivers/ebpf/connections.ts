@@ -20,8 +20,9 @@ export class Connection {
   readonly flowLo: number
   readonly flowHi: number
   readonly idLocal: boolean
-  /** 16 bytes of the client's end, 16 of the server's. */
-  readonly addresses: Uint8Array
+  /** 16 bytes each: the client's end, the server's. */
+  readonly srcAddress: Uint8Array
+  readonly dstAddress: Uint8Array
   readonly srcPort: number
   readonly dstPort: number
   readonly netns: number
@@ -48,7 +49,10 @@ export class Connection {
     this.flowLo = u32(ConnRecord.flow_id)
     this.flowHi = u32(ConnRecord.flow_id + 4)
     this.idLocal = (view.getUint8(at + ConnRecord.flags) & CONN_FLAG.CONN_ID_LOCAL) !== 0
-    this.addresses = addressesOf(view, at, this.role)
+    const local = bytesOf(view, at + ConnRecord.local_addr)
+    const remote = bytesOf(view, at + ConnRecord.remote_addr)
+    this.srcAddress = this.role === ROLE.client ? local : remote
+    this.dstAddress = this.role === ROLE.client ? remote : local
     const localPort = view.getUint16(at + ConnRecord.local_port, true)
     const remotePort = view.getUint16(at + ConnRecord.remote_port, true)
     this.srcPort = this.role === ROLE.client ? localPort : remotePort
@@ -123,14 +127,9 @@ export function u64(view: DataView, at: number): number {
   return toNumber(view.getUint32(at, true), view.getUint32(at + 4, true))
 }
 
-/** The addresses of a conn_record: the client's, then the server's. */
-export function addressesOf(view: DataView, at: number, role: number): Uint8Array {
-  const addresses = new Uint8Array(32)
-  const local = new Uint8Array(view.buffer, view.byteOffset + at + ConnRecord.local_addr, 16)
-  const remote = new Uint8Array(view.buffer, view.byteOffset + at + ConnRecord.remote_addr, 16)
-  addresses.set(role === ROLE.client ? local : remote, 0)
-  addresses.set(role === ROLE.client ? remote : local, 16)
-  return addresses
+/** A copy of an address. */
+function bytesOf(view: DataView, at: number): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset + at, 16).slice()
 }
 
 /** A task's name: up to 15 bytes and a NUL. */

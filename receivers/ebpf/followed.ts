@@ -56,6 +56,8 @@ export class Followed {
   readonly #http1 = new Http1Shared()
   readonly #context: ExchangeContext
   readonly #piece = new Piece()
+  /** Pieces that the ledger has not been told of. */
+  #used = 0
   #closed: Closed[] = []
   #noted = new Map<string, number>()
 
@@ -104,7 +106,7 @@ export class Followed {
       this.#ledger.lost('connection_unknown', 1)
       return
     }
-    this.#ledger.used('payload', 1)
+    this.#used++
     const piece = this.#piece
     const flags = fillPiece(piece, view, { at, length })
     connection.touched = true
@@ -121,8 +123,13 @@ export class Followed {
     if (this.#open.size > this.#exchangesMax) this.#abandonOldest()
   }
 
-  /** Forgets closed connections all of whose payload stands before `payloadPosition`. */
-  forgetClosed(payloadPosition: number): void {
+  /**
+   * After a look at the rings: books the pieces, and forgets closed connections all of whose payload
+   * stands before `payloadPosition`.
+   */
+  settle(payloadPosition: number): void {
+    this.#ledger.used('payload', this.#used)
+    this.#used = 0
     if (this.#closed.length === 0) return
     const nowNs = monotonicNs()
     this.#closed = this.#closed.filter((closed) => {

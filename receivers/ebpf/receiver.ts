@@ -129,7 +129,7 @@ export class EbpfReceiver implements Component {
     const known = connections.position() >= connectionsUntil
     const limit = PAYLOAD_RECORDS_MAX
     const pieces = known ? payload.drain(this.#followed.payloadRecord, { until, limit }) : 0
-    this.#followed.forgetClosed(payload.position())
+    this.#followed.settle(payload.position())
     this.#settings.ledger.in += opened + pieces
     return opened + pieces
   }

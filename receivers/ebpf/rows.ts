@@ -149,10 +149,8 @@ export class RowWriter {
     base.flow_id[2 * row] = connection.flowLo
     base.flow_id[2 * row + 1] = connection.flowHi
     base.flow_id_local[row] = connection.idLocal ? 1 : 0
-    for (let i = 0; i < 16; i++) {
-      base.src_address[16 * row + i] = connection.addresses[i] as number
-      base.dst_address[16 * row + i] = connection.addresses[16 + i] as number
-    }
+    base.src_address.set(connection.srcAddress, 16 * row)
+    base.dst_address.set(connection.dstAddress, 16 * row)
     base.src_port[row] = connection.srcPort
     base.dst_port[row] = connection.dstPort
     base.pid[row] = connection.pid

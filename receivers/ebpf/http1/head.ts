@@ -68,16 +68,6 @@ export class Head {
   }
 }
 
-/** The index behind the blank line that ends a head, or -1 when it is not in `[at, to)`. */
-export function headEnd(bytes: Buffer, at: number, to: number): number {
-  for (let i = at; i < to; i++) {
-    if (bytes[i] !== LF) continue
-    if (i + 1 < to && bytes[i + 1] === LF) return i + 2
-    if (i + 2 < to && bytes[i + 1] === CR && bytes[i + 2] === LF) return i + 3
-  }
-  return -1
-}
-
 /**
  * Whether `[at, to)` begins like a request or a response. What is not there yet is taken to be
  * right; what is there must be: a request line that is whole must end in `HTTP/1.x`.
@@ -96,33 +86,46 @@ export function beginsMessage(bytes: Buffer, at: number, to: number, request: bo
   return lf < 0 || versionAt(bytes, lf) >= 0
 }
 
-/** Reads a head into `head`. With `cut`, its end was not seen. False: it is none. */
+/** What readHead() says instead of an index. */
+export const INCOMPLETE = -1
+export const INVALID = -2
+
+/**
+ * Reads the head that begins at `at` into `head`, and returns the index behind its blank line.
+ * INCOMPLETE: that is not there yet; with `cut` it never will be, and what is there was read.
+ */
 export function readHead(
   head: Head,
   bytes: Buffer,
   range: { at: number; to: number; request: boolean; cut: boolean },
-): boolean {
+): number {
   head.reset()
-  const { at, to } = range
+  const { at, to, request, cut } = range
   let lf = indexOfLf(bytes, at, to)
-  if (lf < 0 && !range.cut) return false
-  const known = range.request
-    ? readRequestLine(head, bytes, at, lf < 0 ? to : lf, lf < 0)
-    : readStatusLine(head, bytes, at, lf < 0 ? to : lf)
-  if (!known) return false
+  if (lf < 0 && !cut) return INCOMPLETE
+  const end = lf < 0 ? to : lf
+  const known = request
+    ? readRequestLine(head, bytes, { at, to: end, cut: lf < 0 })
+    : readStatusLine(head, bytes, at, end)
+  if (!known) return INVALID
   while (lf >= 0) {
     const line = lf + 1
     lf = indexOfLf(bytes, line, to)
+    if (lf === line || (lf === line + 1 && bytes[line] === CR)) return lf + 1
     // A folded value goes on in the next line.
     while (lf >= 0 && lf + 1 < to && isBlank(bytes[lf + 1] as number)) {
       lf = indexOfLf(bytes, lf + 1, to)
     }
     if (lf >= 0) readField(head, bytes, line, lf)
   }
-  return true
+  return INCOMPLETE
 }
 
-function readRequestLine(head: Head, bytes: Buffer, at: number, to: number, cut: boolean): boolean {
+function readRequestLine(
+  head: Head,
+  bytes: Buffer,
+  { at, to, cut }: { at: number; to: number; cut: boolean },
+): boolean {
   let sp = at
   while (sp < to && isMethodByte(bytes[sp] as number)) sp++
   if (sp === at || sp - at > METHOD_BYTES_MAX || bytes[sp] !== SP || sp >= to) return false

@@ -5,6 +5,8 @@ import type { Http1Shared } from './shared.ts'
 export const HEAD_BYTES_MAX = 65_536
 const FIRST_BYTES = 1024
 
+const LF = 10
+const CR = 13
 const EMPTY = Buffer.alloc(0)
 
 export class HeadBuffer {
@@ -33,6 +35,17 @@ export class HeadBuffer {
     this.#shared.headBytes -= this.bytes.length
     this.bytes = EMPTY
     this.length = 0
+  }
+
+  /** Whether a blank line ends the head behind `from`, or a little before it. */
+  ends(from: number): boolean {
+    const { bytes, length } = this
+    for (let i = Math.max(0, from - 3); i < length; i++) {
+      if (bytes[i] !== LF) continue
+      if (i + 1 < length && bytes[i + 1] === LF) return true
+      if (i + 2 < length && bytes[i + 1] === CR && bytes[i + 2] === LF) return true
+    }
+    return false
   }
 
   #grow(need: number): boolean {

@@ -24,7 +24,7 @@
  */
 import { Chunks, endsChunked } from './chunks.ts'
 import { BODY, type Body } from './framing.ts'
-import { beginsMessage, Head, headEnd, readHead } from './head.ts'
+import { beginsMessage, Head, INCOMPLETE, INVALID, readHead } from './head.ts'
 import { HEAD_BYTES_MAX, HeadBuffer } from './head_buffer.ts'
 import type { Piece } from './piece.ts'
 import type { Http1Shared } from './shared.ts'
@@ -213,19 +213,14 @@ export class Http1Stream {
     const buffer = this.#buffer
     const before = buffer.length
     if (before === 0) {
-      const end = headEnd(bytes, from, to)
-      if (end >= 0) {
-        this.position += end - from
-        this.#readHead(bytes, from, end)
-        return end
-      }
+      const end = this.#read(bytes, from, to)
+      if (end !== INCOMPLETE) return this.#headRead(end, from, from)
     }
     const count = buffer.keep(bytes, from, to)
-    const end = headEnd(buffer.bytes, Math.max(0, before - 3), buffer.length)
-    if (end >= 0) {
-      this.position += end - before
-      this.#readHead(buffer.bytes, 0, end)
-      return from + end - before
+    // Read only once it is whole: a head that comes byte by byte costs no more than its bytes.
+    if (buffer.ends(before)) {
+      const end = this.#read(buffer.bytes, 0, buffer.length)
+      if (end !== INCOMPLETE) return this.#headRead(end, before, from)
     }
     this.position += count
     if (count < to - from || buffer.length === HEAD_BYTES_MAX) this.#cutHead()
@@ -236,18 +231,34 @@ export class Http1Stream {
   #cutHead(): void {
     this.cut = true
     this.#shared.headsCut++
-    this.#readHead(this.#buffer.bytes, 0, this.#buffer.length)
+    const end = this.#read(this.#buffer.bytes, 0, this.#buffer.length)
+    if (end === INVALID) this.#notHead()
+    else this.#begin()
   }
 
-  #readHead(bytes: Buffer, at: number, to: number): void {
-    const range = { at, to, request: this.isRequest, cut: this.cut }
-    const valid = readHead(scratch, bytes, range)
-    this.#buffer.release()
-    if (!valid) {
-      this.#shared.headsInvalid++
-      this.#lose()
-      return
+  #read(bytes: Buffer, at: number, to: number): number {
+    return readHead(scratch, bytes, { at, to, request: this.isRequest, cut: this.cut })
+  }
+
+  /** A head was read up to `end`, of which what stood before `start` had been taken already. */
+  #headRead(end: number, start: number, from: number): number {
+    if (end === INVALID) {
+      this.#notHead()
+      return from
     }
+    this.position += end - start
+    this.#begin()
+    return from + end - start
+  }
+
+  #notHead(): void {
+    this.#shared.headsInvalid++
+    this.#lose()
+  }
+
+  /** The head is in `scratch`, and the position behind it. */
+  #begin(): void {
+    this.#buffer.release()
     this.#spoken = true
     this.#left = scratch.contentLength
     this.#state = UNFRAMED // until its framing is known the message is open

@@ -19,8 +19,7 @@ export function pathOf(target: string, policy: QueryPolicy): string {
   const query = policy === 'keep' ? -1 : path.indexOf('?')
   if (query < 0) return path
   if (policy === 'drop') return path.slice(0, query)
-  const parts = path.slice(query + 1).split('&')
-  return `${path.slice(0, query)}?${parts.map(redacted).join('&')}`
+  return path.slice(0, query + 1) + redacted(path.slice(query + 1))
 }
 
 /** The authority of an absolute-form target, without user and password; '' for other forms. */
@@ -42,8 +41,18 @@ function withoutFragment(text: string): string {
   return hash < 0 ? text : text.slice(0, hash)
 }
 
-function redacted(part: string): string {
-  const equals = part.indexOf('=')
-  if (equals < 0) return part === '' ? '' : REDACTED
-  return `${part.slice(0, equals + 1)}${REDACTED}`
+function redacted(query: string): string {
+  let text = ''
+  let equals = query.indexOf('=')
+  for (let at = 0; at < query.length; ) {
+    const ampersand = query.indexOf('&', at)
+    const end = ampersand < 0 ? query.length : ampersand
+    // Looked for anew only when passed, so that a query without any is not searched again and again.
+    if (equals >= 0 && equals < at) equals = query.indexOf('=', at)
+    if (equals >= 0 && equals < end) text += query.slice(at, equals + 1) + REDACTED
+    else if (end > at) text += REDACTED
+    if (ampersand >= 0) text += '&'
+    at = end + 1
+  }
+  return text
 }

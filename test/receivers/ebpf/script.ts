@@ -79,7 +79,7 @@ export class ScriptedConnection {
     setU64(view, ConnRecord.bytes_sent, fields.bytesSent ?? this.#sent)
     setU64(view, ConnRecord.bytes_received, fields.bytesReceived ?? this.#received)
     this.#play(CONN_STATE.CONN_CLOSED)
-    this.#script.followed.forgetClosed(Number.POSITIVE_INFINITY)
+    this.#script.followed.settle(Number.POSITIVE_INFINITY)
   }
 
   #play(state: number): void {

@@ -4,7 +4,8 @@ import {
   BAD_LENGTH,
   beginsMessage,
   Head,
-  headEnd,
+  INCOMPLETE,
+  INVALID,
   NO_LENGTH,
   readHead,
 } from '../../../../receivers/ebpf/http1/head.ts'
@@ -13,7 +14,8 @@ function read(text: string, more: { request?: boolean; cut?: boolean } = {}): He
   const bytes = Buffer.from(text, 'latin1')
   const head = new Head()
   const range = { at: 0, to: bytes.length, request: more.request ?? true, cut: more.cut ?? false }
-  return readHead(head, bytes, range) ? head : undefined
+  const end = readHead(head, bytes, range)
+  return end === INVALID || (end === INCOMPLETE && !range.cut) ? undefined : head
 }
 
 function fields(lines: string): Head {
@@ -169,11 +171,14 @@ test('a head cut in its target is read when its method is a known one', () => {
   assert.equal(read('FOO /very/lo', { cut: true }), undefined)
 })
 
-test('the end of a head is found behind CRLF CRLF, LF LF and LF CRLF', () => {
-  for (const text of ['a\r\n\r\nb', 'a\n\nb', 'a\n\r\nb']) {
-    const bytes = Buffer.from(text)
-    assert.equal(headEnd(bytes, 0, bytes.length), bytes.length - 1, JSON.stringify(text))
-    assert.equal(headEnd(bytes, 0, bytes.length - 2), -1, JSON.stringify(text))
+test('the end of a head is found behind CRLF CRLF, LF LF and LF CRLF, and not before it is there', () => {
+  for (const ending of ['\r\n\r\n', '\n\n', '\n\r\n']) {
+    const bytes = Buffer.from(`GET / HTTP/1.1\r\nA: b${ending}next`)
+    const range = { at: 0, to: bytes.length, request: true, cut: false }
+    assert.equal(readHead(new Head(), bytes, range), bytes.length - 4, JSON.stringify(ending))
+    for (let to = 0; to < bytes.length - 4; to++) {
+      assert.equal(readHead(new Head(), bytes, { ...range, to }), INCOMPLETE, `${to}`)
+    }
   }
 })
 
