@@ -41,5 +41,5 @@ test('what is missing where there is no apt is named in one message', () => {
 test('an unknown flag is refused', () => {
   const { status, stderr } = setup(['--fast'])
   assert.equal(status, 1)
-  assert.match(stderr, /^Error: unknown flag --fast; usage: setup\.sh \[--quiet\] \[--test\]\n$/)
+  assert.match(stderr, /^Error: unknown flag --fast; usage: setup\.sh .*\n$/)
 })
