@@ -65,8 +65,10 @@ export class Cluster {
   /** The Service that was addressed: by its own address, or by a node's and a node port. */
   service(bytes: Uint8Array, at: number, port: number): Service | undefined {
     const service = this.services.at(bytes, at, port)
-    if (service !== undefined || this.#nodesByAddress.get(bytes, at) === undefined) return service
-    return this.services.atNodePort(port)
+    if (service !== undefined) return service
+    const byNodePort = this.services.atNodePort(port)
+    if (byNodePort === undefined) return undefined
+    return this.#nodesByAddress.get(bytes, at) === undefined ? undefined : byNodePort
   }
 
   endOfPod(pod: Pod): End {

@@ -74,7 +74,7 @@ export class EndColumns {
   }
 
   intern(value: string): number {
-    return this.#batch.strings.intern(value)
+    return value === '' ? 0 : this.#batch.strings.intern(value)
   }
 
   clear(row: number): void {

@@ -39,6 +39,11 @@ export class Join {
   readonly partners: Partners
   readonly namespaces = new Namespaces()
   readonly #cluster: Cluster | undefined
+  /** By row of the batch `#learned`: when it began, its slot in `partners`, its own end. */
+  readonly #timesMs: number[] = []
+  readonly #slots: number[] = []
+  readonly #locals: (End | undefined)[] = []
+  #learned: FlowBatch | undefined
   #misses: Misses = { local_unknown: 0, peer_unknown: 0, peer_address_unknown: 0 }
 
   constructor(settings: JoinSettings) {
@@ -46,16 +51,26 @@ export class Join {
     this.partners = new Partners(settings.connectionsMax)
   }
 
-  /** Learns from the rows of a batch what other rows, of this batch too, need to be joined. */
+  /**
+   * Learns from the rows of a batch what other rows, of this batch too, need to be joined, and
+   * looks up the batch's own ends: once, as most of a join's time goes into lookups.
+   */
   learn(batch: FlowBatch): void {
+    this.#learned = batch
     for (let row = 0; row < batch.rows; row++) {
-      this.partners.learn(batch, row)
-      this.localEnd(batch, row)
+      this.#timesMs[row] = startMs(batch, row)
+      this.#slots[row] = this.partners.learn(batch, row)
+      this.#locals[row] = this.#findLocal(batch, row)
+    }
+    // A later row may have told whose network namespace an earlier one is in.
+    for (let row = 0; row < batch.rows; row++) {
+      this.#locals[row] ??= this.#findLocal(batch, row)
     }
   }
 
-  /** Fills the group `k8s` of every row. Call `learn` first. */
+  /** Fills the group `k8s` of every row. */
   join(batch: FlowBatch): void {
+    if (this.#learned !== batch) this.learn(batch)
     const { src, dst } = EndColumns.of(batch)
     for (let row = 0; row < batch.rows; row++) {
       const isClient = batch.base.role[row] === ROLE.client
@@ -63,16 +78,18 @@ export class Join {
       this.#writePeer(batch, row, isClient ? dst : src)
       this.#writeAddressedService(batch, row, dst)
     }
+    this.#learned = undefined
   }
 
-  /** The row's own end, or undefined when nobody is known to stand there. */
-  localEnd(batch: FlowBatch, row: number): End | undefined {
-    const { base } = batch
-    const own = base.role[row] === ROLE.client ? base.src_address : base.dst_address
-    return this.#endOf(own, row * ADDRESS_BYTES, base.netns[row] as number, startMs(batch, row))
+  /** The own end of a row of the batch that was learned last; undefined when nobody is known. */
+  localEnd(row: number): End | undefined {
+    return this.#locals[row]
   }
 
-  /** The connection in `partners` when a row of the other end was seen on this host, else -1. */
+  /**
+   * The connection in `partners` when a row of the other end was seen on this host, else -1; of a
+   * row of the batch that was learned last.
+   */
   peerSlot(batch: FlowBatch, row: number): number {
     const slot = this.#slotOf(batch, row)
     const peerRole = 1 - (batch.base.role[row] as number)
@@ -80,13 +97,14 @@ export class Join {
   }
 
   /** Who is known to stand at the other end of a connection that `peerSlot` has found. */
-  peerEnd(batch: FlowBatch, row: number): End | undefined {
-    const slot = this.peerSlot(batch, row)
-    if (slot < 0) return undefined
+  peerEnd(batch: FlowBatch, row: number, slot: number): End | undefined {
     const peerRole = 1 - (batch.base.role[row] as number)
     const at = this.partners.addressAt(slot, peerRole)
     const netns = this.partners.netns(slot, peerRole)
-    return this.#endOf(this.partners.addresses, at, netns, startMs(batch, row))
+    return this.#endOf(this.partners.addresses, at, {
+      netns,
+      timeMs: this.#timesMs[row] as number,
+    })
   }
 
   takeMisses(): Misses {
@@ -96,7 +114,7 @@ export class Join {
   }
 
   #writeLocal(batch: FlowBatch, row: number, target: EndColumns): void {
-    const end = this.localEnd(batch, row)
+    const end = this.localEnd(row)
     if (end === undefined) {
       target.clear(row)
       this.#misses.local_unknown++
@@ -115,7 +133,7 @@ export class Join {
       else end.write(target, row)
       return
     }
-    const end = this.peerEnd(batch, row)
+    const end = this.peerEnd(batch, row, slot)
     if (end === undefined) {
       target.clear(row)
       this.#misses.peer_unknown++
@@ -128,21 +146,30 @@ export class Join {
 
   /** The Service that the client dialled, which a pod behind several Services cannot tell. */
   #writeAddressedService(batch: FlowBatch, row: number, dst: EndColumns): void {
-    if (this.#cluster === undefined) return
+    const cluster = this.#cluster
+    if (cluster === undefined) return
     const { base } = batch
-    const at = row * ADDRESS_BYTES
-    let service = this.#cluster.service(base.dst_address, at, base.dst_port[row] as number)
-    if (service === undefined && base.role[row] === ROLE.server) {
-      const slot = this.#slotOf(batch, row)
-      if (slot < 0 || !this.partners.seen(slot, ROLE.client)) return
-      const { dialled } = this.partners
-      const port = this.partners.dialledPort(slot)
-      service = this.#cluster.service(dialled, this.partners.dialledAt(slot), port)
+    let bytes = base.dst_address
+    let at = row * ADDRESS_BYTES
+    let port = base.dst_port[row] as number
+    if (base.role[row] === ROLE.server) {
+      // What the server sees is its own address; what was dialled is what its partner saw.
+      const slot = this.peerSlot(batch, row)
+      if (slot >= 0) {
+        bytes = this.partners.dialled
+        at = this.partners.dialledAt(slot)
+        port = this.partners.dialledPort(slot)
+      }
     }
+    const service = cluster.service(bytes, at, port)
     if (service !== undefined) dst.setService(row, service.object.name)
   }
 
-  #endOf(bytes: Uint8Array, at: number, netns: number, timeMs: number): End | undefined {
+  #endOf(
+    bytes: Uint8Array,
+    at: number,
+    { netns, timeMs }: { netns: number; timeMs: number },
+  ): End | undefined {
     const cluster = this.#cluster
     if (cluster === undefined) return undefined
     if (!isLoopback(bytes, at)) {
@@ -165,8 +192,8 @@ export class Join {
     const isClient = base.role[row] === ROLE.client
     const bytes = isClient ? base.dst_address : base.src_address
     const at = row * ADDRESS_BYTES
-    if (isLoopback(bytes, at)) return this.localEnd(batch, row)
-    const pod = cluster.pods.at(bytes, at, startMs(batch, row))
+    if (isLoopback(bytes, at)) return this.localEnd(row)
+    const pod = cluster.pods.at(bytes, at, this.#timesMs[row] as number)
     if (pod !== undefined) return cluster.endOfPod(pod)
     if (isClient) {
       const service = cluster.service(bytes, at, base.dst_port[row] as number)
@@ -175,10 +202,21 @@ export class Join {
     return cluster.node(bytes, at)?.end
   }
 
+  /** A batch of more connections than are remembered has given some of its own slots away. */
   #slotOf(batch: FlowBatch, row: number): number {
-    const { flow_id: id, flow_id_local: local } = batch.base
-    if (local[row] !== 0) return -1
-    return this.partners.find(id[2 * row] as number, id[2 * row + 1] as number)
+    const slot = this.#slots[row] as number
+    const { flow_id: id } = batch.base
+    const held = slot >= 0 && this.partners.holds(slot, id[2 * row]!, id[2 * row + 1]!)
+    return held ? slot : -1
+  }
+
+  #findLocal(batch: FlowBatch, row: number): End | undefined {
+    const { base } = batch
+    const own = base.role[row] === ROLE.client ? base.src_address : base.dst_address
+    return this.#endOf(own, row * ADDRESS_BYTES, {
+      netns: base.netns[row] as number,
+      timeMs: this.#timesMs[row] as number,
+    })
   }
 
   /**

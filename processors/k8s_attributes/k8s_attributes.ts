@@ -125,12 +125,12 @@ export class K8sAttributes implements Processor<'flows'> {
     const join = this.#join
     const own = localAddresses(batch, row)
     const at = row * ADDRESS_BYTES
-    if (this.#awaits(own, at, join.localEnd(batch, row))) return { row, bytes: own, at }
+    if (this.#awaits(own, at, join.localEnd(row))) return { row, bytes: own, at }
     const slot = join.peerSlot(batch, row)
     if (slot < 0) return undefined
     const { addresses } = join.partners
     const peerAt = join.partners.addressAt(slot, 1 - (batch.base.role[row] as number))
-    if (!this.#awaits(addresses, peerAt, join.peerEnd(batch, row))) return undefined
+    if (!this.#awaits(addresses, peerAt, join.peerEnd(batch, row, slot))) return undefined
     return { row, bytes: addresses.slice(peerAt, peerAt + ADDRESS_BYTES), at: 0 }
   }
 

@@ -14,7 +14,7 @@ const PORTS_MAX = 256
 const ENDPOINTS_MAX = 1000
 
 /**
- * A finish time is truncated to the second, and all of that second belongs to the container.
+ * Times are truncated to the second: all of the second in which a pod ended is still its own.
  * @see https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.34/#time-v1-meta
  */
 const TIME_RESOLUTION_MS = 1000
@@ -104,7 +104,7 @@ export function podOf(value: unknown): PodObject | undefined {
     startMs: time(status.startTime) ?? time(metadata.creationTimestamp),
     ended: phase === 'Succeeded' || phase === 'Failed' || (deletionMs !== undefined && allEnded),
     finishedMs: allEnded ? latest(containers) : undefined,
-    deletionMs,
+    deletionMs: deletionMs === undefined ? undefined : deletionMs + TIME_RESOLUTION_MS,
     owner: controllerOf(metadata),
     templateHash: text(labels['pod-template-hash']),
     annotatedName: text(object(metadata.annotations)['resource.opentelemetry.io/service.name']),

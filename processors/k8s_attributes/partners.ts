@@ -109,13 +109,21 @@ export class Partners {
     return this.#comms[2 * slot + role] ?? ''
   }
 
-  /** Notes what a row tells: its own end, and on a client's row the address that was dialled. */
-  learn(batch: FlowBatch, row: number): void {
+  /** Whether a slot is still this connection's: later `slotOf`s may have given it away. */
+  holds(slot: number, lo: number, hi: number): boolean {
+    return this.#ids[2 * slot] === lo && this.#ids[2 * slot + 1] === hi
+  }
+
+  /**
+   * Notes what a row tells: its own end, and on a client's row the address that was dialled.
+   * Gives the connection's slot, or -1 for a row whose id no other end can have.
+   */
+  learn(batch: FlowBatch, row: number): number {
     const { base } = batch
     const lo = base.flow_id[2 * row] as number
     const hi = base.flow_id[2 * row + 1] as number
     // An id made from one end's addresses is never the other end's.
-    if ((lo === 0 && hi === 0) || base.flow_id_local[row] !== 0) return
+    if ((lo === 0 && hi === 0) || base.flow_id_local[row] !== 0) return NONE
     const slot = this.slotOf(lo, hi)
     const role = base.role[row] as number
     const isClient = role === ROLE.client
@@ -130,6 +138,7 @@ export class Partners {
     const comm = batch.text(base.comm, row)
     if (comm !== '') this.#comms[2 * slot + role] = comm
     this.#flags[slot] = (this.#flags[slot] as number) | (SEEN[role] as number)
+    return slot
   }
 
   #evict(): number {

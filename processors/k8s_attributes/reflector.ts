@@ -12,6 +12,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import { type Page, pageOf, resourceVersionOf, statusError, uidOf } from './answers.ts'
 import { type ApiClient, ApiError, type Request } from './api_client.ts'
 import type { Resource } from './resources.ts'
 
@@ -264,49 +265,3 @@ export class Reflector {
 
 /** The server accepted a watch and ended it at once, without an event. */
 class ShortWatch extends Error {}
-
-interface Page {
-  readonly items: readonly unknown[]
-  readonly resourceVersion: string
-  /** Token of the next page, '' on the last. */
-  readonly next: string
-}
-
-function pageOf(value: unknown): Page {
-  const { items, metadata } = (value ?? {}) as {
-    items?: unknown
-    metadata?: { resourceVersion?: unknown; continue?: unknown }
-  }
-  const resourceVersion = metadata?.resourceVersion
-  if (typeof resourceVersion !== 'string') {
-    throw new SyntaxError('A list has no resourceVersion')
-  }
-  return {
-    // An empty list is `null` in some versions.
-    items: Array.isArray(items) ? items : [],
-    resourceVersion,
-    next: typeof metadata?.continue === 'string' ? metadata.continue : '',
-  }
-}
-
-interface Meta {
-  readonly metadata?: { readonly uid?: unknown; readonly resourceVersion?: unknown }
-}
-
-function uidOf(object: unknown): string | undefined {
-  const uid = (object as Meta | null)?.metadata?.uid
-  return typeof uid === 'string' ? uid : undefined
-}
-
-function resourceVersionOf(object: unknown): string | undefined {
-  const version = (object as Meta | null)?.metadata?.resourceVersion
-  return typeof version === 'string' ? version : undefined
-}
-
-function statusError(object: unknown): ApiError {
-  const { code, message } = (object ?? {}) as { code?: unknown; message?: unknown }
-  return new ApiError(
-    typeof code === 'number' ? code : 500,
-    typeof message === 'string' ? message.slice(0, 500) : 'The watch failed',
-  )
-}
