@@ -15,7 +15,7 @@ import {
   TCP_RTT,
 } from './instruments.ts'
 import type { Peer, Resource } from './resources.ts'
-import { type Attributes, Metric, type MetricOptions, type Series } from './series.ts'
+import { type Attributes, isMeasured, Metric, type MetricOptions, type Series } from './series.ts'
 
 export interface Ends {
   readonly local: Resource
@@ -86,7 +86,7 @@ export class Connections {
     if (state === STATE.open) {
       member(this.#opened).add(1, now)
       const connect = base.connect_us[row] as number
-      if (connect >= 0) member(this.#connect).record(connect / 1e6, now)
+      if (isMeasured(connect)) member(this.#connect).record(connect / 1e6, now)
     } else if (neverEstablished(base, row)) {
       member(this.#failed[reason] as Member).add(1, now)
     } else {

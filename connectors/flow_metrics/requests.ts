@@ -5,7 +5,7 @@ import { addressWords, RowIndex } from '../../pipeline/flows/row_index.ts'
 import { ROLE } from '../../pipeline/flows/schema.ts'
 import { HTTP_CLIENT_DURATION, HTTP_SERVER_DURATION } from './instruments.ts'
 import type { Resource } from './resources.ts'
-import { type Attributes, Metric, type MetricOptions, type Series } from './series.ts'
+import { type Attributes, isMeasured, Metric, type MetricOptions, type Series } from './series.ts'
 
 export class Requests {
   readonly server: Metric
@@ -29,7 +29,7 @@ export class Requests {
   measure(row: number, resource: Resource, now: number): void {
     const batch = this.#batch as FlowBatch
     const microseconds = batch.base.duration_us[row] as number
-    if (!(microseconds >= 0)) return
+    if (!isMeasured(microseconds)) return
     this.#fillIndex(batch, row, resource)
     const series = this.#index.get() ?? this.#index.set(this.#series(batch, row, { resource, now }))
     series.record(microseconds / 1e6, now)

@@ -43,8 +43,9 @@ export class Series {
     wallClockNs(this.start, 0)
   }
 
+  /** Nothing, when the value is not measured. */
   add(value: number, now: number): void {
-    this.sum += value
+    if (isMeasured(value)) this.sum += value
     this.updated = now
   }
 
@@ -55,6 +56,11 @@ export class Series {
     this.counts[bucket] = (this.counts[bucket] as number) + 1
     this.add(value, now)
   }
+}
+
+/** Whether a value can be added: NaN is "not known", and rows of other hosts may hold anything. */
+export function isMeasured(value: number): boolean {
+  return value >= 0 && value <= Number.MAX_SAFE_INTEGER
 }
 
 export interface MetricOptions {

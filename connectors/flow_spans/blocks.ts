@@ -5,7 +5,7 @@
  * Names are those of the semantic conventions (stable ones of docs/http/http-spans.md).
  */
 import { addressText } from '../../pipeline/flows/address_text.ts'
-import type { FlowBatch } from '../../pipeline/flows/batch.ts'
+import type { Columns, FlowBatch } from '../../pipeline/flows/batch.ts'
 import { errorType, OTHER_METHOD, serverOf } from '../../pipeline/flows/http.ts'
 import { encodeFields } from '../../pipeline/flows/resource.ts'
 import { addressWords, RowIndex } from '../../pipeline/flows/row_index.ts'
@@ -29,12 +29,11 @@ export class ConnectionBlocks {
   at(batch: FlowBatch, row: number): Uint8Array {
     const { base } = batch
     const { numbers } = this.#index
-    const connect = base.connect_us[row] as number
     numbers[0] = base.flow_id[row * 2] as number
     numbers[1] = base.flow_id[row * 2 + 1] as number
     numbers[2] = base.role[row] as number
     numbers[3] = base.pid[row] as number
-    numbers[4] = connect > 0 ? Math.round(connect) : 0
+    numbers[4] = connectOf(base, row)
     numbers[5] = base.src_port[row] as number
     numbers[6] = base.dst_port[row] as number
     addressWords(numbers, 7, [base.src_address, row])
@@ -53,7 +52,7 @@ function connectionPairs({ base }: FlowBatch, row: number): Pairs {
   const dstPort = base.dst_port[row] as number
   const isClient = base.role[row] === ROLE.client
   const pid = base.pid[row] as number
-  const connect = base.connect_us[row] as number
+  const connect = connectOf(base, row)
   const [flowLo, flowHi] = [base.flow_id[row * 2] as number, base.flow_id[row * 2 + 1] as number]
   const pairs: Pairs = [
     ['network.transport', 'tcp'],
@@ -65,8 +64,14 @@ function connectionPairs({ base }: FlowBatch, row: number): Pairs {
   ]
   if (!isClient) pairs.push(['client.address', src], ['client.port', srcPort])
   if (pid !== 0) pairs.push(['process.pid', pid])
-  if (connect > 0) pairs.push(['flowspan.tcp.connect_us', Math.round(connect)])
+  if (connect > 0) pairs.push(['flowspan.tcp.connect_us', connect])
   return pairs
+}
+
+/** Whole microseconds, 0 when not known. */
+function connectOf(base: Columns<'base'>, row: number): number {
+  const connect = Math.round(base.connect_us[row] as number)
+  return Number.isSafeInteger(connect) && connect > 0 ? connect : 0
 }
 
 /** Requests of the same method, to the same server, with the same status. */

@@ -100,8 +100,11 @@ function writeUrl(writer: TracesWriter, batch: FlowBatch, row: number): void {
 
 /** Sizes, the connection's state at the exchange's end, and what is missing. */
 function writeMeasured(writer: TracesWriter, base: Columns<'base'>, row: number): void {
-  writer.attrInt('http.request.size', base.request_bytes[row] as number)
-  writer.attrInt('http.response.size', base.response_bytes[row] as number)
+  const request = base.request_bytes[row] as number
+  const response = base.response_bytes[row] as number
+  // Rows may come from another host: an int64 cannot hold all that a double can.
+  if (Number.isSafeInteger(request)) writer.attrInt('http.request.size', request)
+  if (Number.isSafeInteger(response)) writer.attrInt('http.response.size', response)
   const srtt = base.srtt_us[row] as number
   if (srtt > 0) writer.attrInt('flowspan.tcp.srtt_us', srtt)
   const minRtt = base.min_rtt_us[row] as number

@@ -31,20 +31,16 @@ export function errorType(base: Columns<'base'>, row: number): string {
   return status >= (base.role[row] === ROLE.client ? 400 : 500) ? String(status) : ''
 }
 
+/** A host and a port, as in a Host header; brackets for IPv6, whose colons are not a port's. */
+const HOST_AND_PORT = /^(?:\[(?<ipv6>[^\]]*)\]|(?<name>[^:]*))(?::(?<port>\d{1,5})$)?/
+
 /** `server.address` and `server.port`: what the request names, else the address it went to. */
 export function serverOf(batch: FlowBatch, row: number): { address: string; port: number } {
   const { base } = batch
-  const host = batch.text(base.host, row)
-  const port = base.dst_port[row] as number
-  if (host === '') return { address: addressText(base.dst_address, row), port }
-  const colon = host.lastIndexOf(':')
-  // In brackets stands an IPv6 address, whose colons are not a port's.
-  const named = colon > host.lastIndexOf(']') ? Number(host.slice(colon + 1)) : 0
-  const name = colon > host.lastIndexOf(']') ? host.slice(0, colon) : host
-  return {
-    address: name.replace(/^\[(.*)\]$/, '$1'),
-    port: named > 0 && named < 65536 ? named : port,
-  }
+  const named = HOST_AND_PORT.exec(batch.text(base.host, row))?.groups
+  const address = named?.ipv6 || named?.name || addressText(base.dst_address, row)
+  const port = Number(named?.port ?? 0)
+  return { address, port: port > 0 && port < 65536 ? port : (base.dst_port[row] as number) }
 }
 
 /** `url.full` of a request to a server, which may be a proxy. */

@@ -38,6 +38,8 @@ export interface FlowRow {
   readonly connectUs?: number
   readonly srttUs?: number
   readonly retransmits?: number
+  /** Of the request, with its head. */
+  readonly bytes?: number
   readonly sent?: number
   readonly received?: number
   readonly reason?: CloseReason
@@ -99,7 +101,7 @@ export function addFlowRow(batch: FlowBatch, row: FlowRow): number {
   base.target[at] = text(row.target ?? '/cart')
   base.host[at] = text(row.host ?? 'api')
   base.status[at] = row.status ?? 200
-  base.request_bytes[at] = 120
+  base.request_bytes[at] = row.bytes ?? 120
   base.response_bytes[at] = 4096
   base.duration_us[at] = row.durationUs ?? 1500
   base.request_offset[at] = row.offset ?? 0

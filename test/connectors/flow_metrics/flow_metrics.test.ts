@@ -215,6 +215,30 @@ test('a connection that was never established has failed, and says why', async (
   })
 })
 
+test('values that cannot be are left out, and spoil no sum', async () => {
+  const stage = new Stage()
+  const row: FlowRow = { kind: 'connection', role: 'client' }
+  for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, -5, 2 ** 70]) {
+    stage.send(
+      { role: 'server', durationUs: 1000 },
+      { ...row, state: 'open', connectUs: bad },
+      { ...row, reason: 'fin', sent: bad, received: 1 },
+    )
+    const batch = flowBatch({ role: 'server' })
+    batch.base.duration_us[0] = bad
+    stage.connector.consume(batch)
+  }
+  const all = await stage.flush()
+  const io = all.filter((point) => point.name === 'flowspan.tcp.io')
+  assert.deepEqual(
+    io.map((point) => point.data.asInt),
+    ['0', '4'],
+  )
+  assert.equal(only(all, 'http.server.request.duration').data.count, '4')
+  assert.equal(only(all, 'http.server.request.duration').data.sum, 0.004)
+  assert(all.every((point) => point.name !== 'flowspan.tcp.connect.duration'))
+})
+
 test('beyond series_max values go to one series that says so, none are lost', async () => {
   const stage = new Stage({ series_max: 3 })
   for (let i = 0; i < 8; i++) stage.send({ role: 'client', host: `host-${i}` }, { role: 'server' })

@@ -1,0 +1,81 @@
+/** Whatever is remembered from rows before, a row's span is that of a connector that is new. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { schema } from '../../../connectors/flow_spans/config.ts'
+import { FlowSpans } from '../../../connectors/flow_spans/flow_spans.ts'
+import { FlowBatch } from '../../../pipeline/flows/batch.ts'
+import { decode } from '../../proto/otlp.ts'
+import { addFlowRow, type EndText, type FlowRow, Surroundings } from '../rows.ts'
+
+const END: fc.Arbitrary<EndText> = fc.record({
+  service_name: fc.constantFrom('a', 'b', ''),
+  k8s_pod: fc.constantFrom('', 'a', 'b'),
+  k8s_workload_kind: fc.constantFrom('', 'Deployment', 'ReplicaSet'),
+  k8s_workload: fc.constantFrom('a', 'b'),
+})
+const ADDRESS = fc.constantFrom([...Array(15).fill(0), 1], [...Array(15).fill(7), 1])
+
+/** Few values each, so that rows are often alike but for one of them. */
+const ROW: fc.Arbitrary<FlowRow> = fc.record({
+  role: fc.constantFrom('client' as const, 'server' as const),
+  flow: fc.constantFrom(1, 2),
+  src: ADDRESS,
+  dst: ADDRESS,
+  comm: fc.constantFrom('a', 'b'),
+  method: fc.constantFrom('GET', 'PUT', 'a', 'b'),
+  host: fc.constantFrom('', 'a', 'b', '[::1]:1'),
+  target: fc.constantFrom('/', '/a?b', '*'),
+  version: fc.constantFrom('1.0', '1.1', ''),
+  status: fc.constantFrom(0, 200, 404, 500),
+  connectUs: fc.constantFrom(Number.NaN, 0, 10, 20, Number.POSITIVE_INFINITY, -1),
+  bytes: fc.constantFrom(0, 1, 2 ** 53 - 1, 2 ** 60, 0.5, Number.NaN, Number.POSITIVE_INFINITY),
+  marks: fc.constantFrom([], ['desynchronised'] as const),
+  source: END,
+  destination: END,
+})
+
+/** Strings get other indexes in each batch, so that an index kept from one to the next shows. */
+function batchOf(rows: readonly FlowRow[], salt: number): FlowBatch {
+  const batch = new FlowBatch(rows.length)
+  for (let i = 0; i < salt; i++) batch.strings.intern(`salt ${i}`)
+  for (const row of rows) addFlowRow(batch, row)
+  return batch
+}
+
+type Decoded = ReturnType<typeof decode>
+
+/** Spans with their resources, in an order of their own. */
+function spansOf(around: Surroundings): string[] {
+  return around.got
+    .splice(0)
+    .flatMap((batch) => decode(batch).resourceSpans)
+    .flatMap(({ resource, scopeSpans }: Decoded) =>
+      scopeSpans.flatMap((scope: Decoded) =>
+        scope.spans.map((span: Decoded) => JSON.stringify({ resource, span })),
+      ),
+    )
+    .sort()
+}
+
+test('spans do not depend on what came before', () => {
+  const batches = fc.array(fc.tuple(fc.array(ROW, { minLength: 1, maxLength: 8 }), fc.nat(3)), {
+    maxLength: 5,
+  })
+  fc.assert(
+    fc.property(batches, (list) => {
+      const around = new Surroundings()
+      const kept = new FlowSpans(around.settings, schema.parse({}), around.next)
+      for (const [rows, salt] of list) {
+        kept.consume(batchOf(rows, salt))
+        const got = spansOf(around)
+        for (const row of rows) {
+          const fresh = new FlowSpans(around.settings, schema.parse({}), around.next)
+          fresh.consume(batchOf([row], 0))
+        }
+        assert.deepEqual(got, spansOf(around))
+      }
+    }),
+    { numRuns: 200 },
+  )
+})
