@@ -1,6 +1,6 @@
 /**
- * flowspan as users run it, its kernel programs in the bench's hands: attached and detached in short
- * turns, and asked what they cost.
+ * flowspan as users run it, its kernel programs in the bench's hands: attached and detached in
+ * short turns, and asked what they cost.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
