@@ -11,6 +11,7 @@ import {
 } from '../otlp/attributes.ts'
 import { LEN, tag, WireWriter } from '../otlp/wire.ts'
 import type { EndNames } from './ends.ts'
+import { processName } from './process_name.ts'
 
 const UNKNOWN_SERVICE = 'unknown_service'
 /** `repeated KeyValue attributes = 1` of Resource. */
@@ -32,11 +33,11 @@ export function k8sAttributes(names: EndNames, prefix = ''): [key: string, value
 
 export function resourceAttributes(names: EndNames): [key: string, value: string][] {
   const pairs: [string, string][] = [
-    ['service.name', names.service_name || names.comm || UNKNOWN_SERVICE],
+    ['service.name', names.service_name || processName(names.comm) || UNKNOWN_SERVICE],
     ['service.namespace', names.k8s_namespace],
     ...k8sAttributes(names),
     ['k8s.pod.uid', names.k8s_pod_uid],
-    ['process.executable.name', names.comm],
+    ['process.executable.name', processName(names.comm)],
   ]
   return pairs.filter(([, value]) => value !== '')
 }

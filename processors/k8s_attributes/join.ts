@@ -10,6 +10,7 @@
  * resolved by the address on the row: pod, then Service, then node.
  */
 import type { FlowBatch } from '../../pipeline/flows/batch.ts'
+import { processName } from '../../pipeline/flows/process_name.ts'
 import { ROLE } from '../../pipeline/flows/schema.ts'
 import { toNumber } from '../../pipeline/u64.ts'
 import { ADDRESS_BYTES, isLoopback } from './addresses.ts'
@@ -121,7 +122,7 @@ export class Join {
     } else {
       end.write(target, row)
     }
-    if (!target.named(row)) target.setServiceName(row, this.#ownComm(batch, row))
+    if (!target.named(row)) target.setServiceName(row, processName(this.#ownComm(batch, row)))
   }
 
   #writePeer(batch: FlowBatch, row: number, target: EndColumns): void {
@@ -141,7 +142,8 @@ export class Join {
       end.write(target, row)
     }
     const peerRole = 1 - (batch.base.role[row] as number)
-    if (!target.named(row)) target.setServiceName(row, this.partners.comm(slot, peerRole))
+    if (!target.named(row))
+      target.setServiceName(row, processName(this.partners.comm(slot, peerRole)))
   }
 
   /** The Service that the client dialled, which a pod behind several Services cannot tell. */
