@@ -4,8 +4,9 @@ import type { KernelInfo } from './capabilities.ts'
 export function describeCapture({ capabilities }: KernelInfo): string[] {
   const hooks = (wanted: (signal: string) => boolean) =>
     capabilities.filter(({ signal, ok }) => ok && wanted(signal)).map(({ hook }) => hook)
-  const connections = hooks((signal) => signal === 'connections')
-  const payload = hooks((signal) => signal !== 'connections')
+  const isPayload = (signal: string) => signal.startsWith('payload')
+  const connections = hooks((signal) => !isPayload(signal))
+  const payload = hooks(isPayload)
   const lines = [`Capturing TCP connections of this host, by ${connections.join(', ')}`]
   if (payload.length > 0) {
     lines.push(`Capturing plaintext HTTP/1 requests, by ${payload.join(', ')}`)

@@ -246,14 +246,61 @@ test('a head longer than what was captured is marked, and its exchange still end
   const connection = script.connection()
   const long = `GET /long HTTP/1.1\r\nHost: a\r\nCookie: ${'c'.repeat(8000)}\r\n\r\n`
   connection.request({ bytes: long, captured: 4096 }).response({ bytes: OK })
+  const [row] = script.exchanges()
+  assert.deepEqual(pick(row, 'target', 'truncated', 'status', 'request_bytes', 'ttfb_us'), {
+    target: '/long',
+    truncated: 1,
+    status: 200,
+    request_bytes: long.length,
+    ttfb_us: 1,
+  })
   connection.request({ bytes: GET }).response({ bytes: OK })
+  assert.equal(script.exchanges()[0]?.target, '/a')
+})
+
+test('a message whose end was not seen ends where a piece begins like the next one', () => {
+  const script = new Script()
+  const connection = script.connection()
+  const chunked = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'
+  const rest = '3\r\nabc\r\n0\r\nTrailer: x\r\n\r\n'
+  connection.request({ bytes: GET + GET.replace('/a', '/b') })
+  connection.response({ bytes: chunked + rest, captured: chunked.length })
+  connection.response({ bytes: OK })
   assert.deepEqual(
-    script.exchanges().map((row) => [row.target, row.truncated, row.status, row.request_bytes]),
+    script.exchanges().map((row) => [row.target, row.response_bytes]),
     [
-      ['/long', 1, 200, long.length],
-      ['/a', 0, 200, GET.length],
+      ['/a', chunked.length + rest.length],
+      ['/b', OK.length],
     ],
   )
+})
+
+test('a closed connection is known until the payload ring has been read as far', () => {
+  const script = new Script()
+  const connection = script.connection()
+  connection.request({ bytes: GET })
+  script.followed.payloadBehind = 1000
+  connection.close({ payloadPosition: 999 })
+  connection.response({ bytes: OK })
+  script.followed.settle(1000)
+  const [row, ...more] = script.exchanges()
+  assert.deepEqual([row?.status, more.length], [200, 0])
+  assert.equal(script.followed.memory().connections, 0)
+})
+
+test('what had arrived before a connection was closed may be read a little later', () => {
+  const script = new Script()
+  const connection = script.connection()
+  connection.request({ bytes: GET })
+  const endNs = Number(process.hrtime.bigint())
+  connection.close({ bytesReceived: OK.length, endNs })
+  connection.response({ bytes: OK, timeNs: endNs + 1000 })
+  assert.deepEqual(
+    script.exchanges().map(({ status }) => status),
+    [200],
+  )
+  script.followed.settle(0)
+  assert.equal(script.followed.memory().connections, 0)
 })
 
 test('a head may come byte by byte', () => {

@@ -72,14 +72,24 @@ export class ScriptedConnection {
     return this.#piece(!this.client, piece)
   }
 
-  /** The connection ends; `bytes…` default to what the pieces brought. */
-  close(fields: { endNs?: number; bytesSent?: number; bytesReceived?: number } = {}): void {
+  /**
+   * The connection ends; `bytes…` default to what the pieces brought. `payloadPosition`: how far
+   * the payload ring has been read by then, default as far as it goes.
+   */
+  close(
+    fields: {
+      endNs?: number
+      bytesSent?: number
+      bytesReceived?: number
+      payloadPosition?: number
+    } = {},
+  ): void {
     const view = this.#record
     setU64(view, ConnRecord.end_ns, fields.endNs ?? this.#script.tick())
     setU64(view, ConnRecord.bytes_sent, fields.bytesSent ?? this.#sent)
     setU64(view, ConnRecord.bytes_received, fields.bytesReceived ?? this.#received)
     this.#play(CONN_STATE.CONN_CLOSED)
-    this.#script.followed.settle(Number.POSITIVE_INFINITY)
+    this.#script.followed.settle(fields.payloadPosition ?? Number.POSITIVE_INFINITY)
   }
 
   #play(state: number): void {
