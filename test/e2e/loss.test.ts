@@ -8,6 +8,7 @@ import { type TestContext, test } from 'node:test'
 import { type Balance, type Book, Flowspan, type Row } from '../kit/flowspan.ts'
 import { inPod } from '../kit/netns.ts'
 import { runInPod } from '../kit/pod_process.ts'
+import { freePorts } from '../kit/ports.ts'
 import { Program, waitFor } from '../kit/processes.ts'
 import { missingForShop, skipUnless } from '../kit/requirements.ts'
 import { Shop } from '../kit/shop.ts'
@@ -19,6 +20,19 @@ const FLOWS = 'flows.jsonl'
 const RECORDS = 4
 const CURL = ['curl', '-sS', '-m', '5', '-o', '/dev/null', '-w', '%{http_code} %{local_port}']
 
+/** The books are served to Prometheus while it runs; others' rows may be among them. */
+async function assertServed(address: string, rows: number): Promise<void> {
+  const text = await (await fetch(`http://${address}/metrics`)).text()
+  const items = (labels: string) => {
+    const line = text.split('\n').find((l) => l.startsWith(`flowspan_component_items{${labels}`))
+    return Number(line?.split(' ').at(-1))
+  }
+  const file = 'kind="exporter",component="file",signal="flows"'
+  assert.ok(items(`${file},flow="used",reason="written"`) >= rows, text)
+  assert.ok(items(`${file},flow="in"`) >= rows, text)
+  assert.doesNotMatch(text, /flow="lost"/)
+}
+
 interface World {
   readonly shop: Shop
   readonly flowspan: Flowspan
@@ -26,14 +40,20 @@ interface World {
   readonly url: string
 }
 
-/** The shop, and flowspan writing rows into a file; `ebpf` are the receiver's options. */
-async function start(t: TestContext, ebpf: object): Promise<World> {
+/** The shop, and flowspan writing rows into a file, with options of its receiver and service. */
+async function start(
+  t: TestContext,
+  { ebpf = {}, telemetry }: { ebpf?: object; telemetry?: object } = {},
+): Promise<World> {
   const shop = await Shop.start()
   t.after(() => shop.close())
   const flowspan = await Flowspan.start((directory) => ({
     receivers: { ebpf },
     exporters: { file: { path: join(directory, FLOWS), append: true, flush_interval: '100ms' } },
-    service: { pipelines: { flows: { receivers: ['ebpf'], exporters: ['file'] } } },
+    service: {
+      ...(telemetry && { telemetry }),
+      pipelines: { flows: { receivers: ['ebpf'], exporters: ['file'] } },
+    },
   }))
   t.after(async () => {
     await flowspan.kill()
@@ -82,25 +102,26 @@ function assertBalance({ components }: Balance, lines: number): { ebpf: Book; fi
  */
 async function overflow(t: TestContext, requests: number): Promise<number> {
   const [ring, interval] = [4096, '300ms']
-  const world = await start(t, {
+  const ebpf = {
     conn_ring_bytes: ring,
     payload_ring_bytes: ring,
     interval,
     interval_max: interval,
-  })
+  }
+  const world = await start(t, { ebpf })
   await burst(world, requests)
   const balance = await world.flowspan.stop()
   await world.shop.close()
-  const { ebpf } = assertBalance(balance, world.flowspan.lines(FLOWS).length)
-  assert.equal(balance.lost, sum(ebpf.lost))
-  const lost = ebpf.lost?.connection_ring_full ?? 0
+  const { ebpf: book } = assertBalance(balance, world.flowspan.lines(FLOWS).length)
+  assert.equal(balance.lost, sum(book.lost))
+  const lost = book.lost?.connection_ring_full ?? 0
   const isConnection = ({ kind }: Row) => kind === 'connection'
   const rows = world.flowspan.rows(FLOWS).filter(isConnection).length
   const ours = shopRows(world).filter(isConnection).length
   assert.ok(lost > requests, `only ${lost} records were lost`)
   assert.ok(ours > 0)
-  assert.equal(rows + lost, ebpf.notes?.kernel_connection_events)
-  assert.ok((ebpf.lost?.payload_ring_full ?? 0) > 0)
+  assert.equal(rows + lost, book.notes?.kernel_connection_events)
+  assert.ok((book.lost?.payload_ring_full ?? 0) > 0)
   return ours + lost
 }
 
@@ -115,8 +136,14 @@ test('a burst that overflows both rings is in the rows or counted as lost', opti
 
 test('a burst that the rings have room for loses nothing', options, async (t) => {
   const requests = 400
-  const world = await start(t, {})
+  const [port] = (await freePorts(1)) as [number]
+  const address = `127.0.0.1:${port}`
+  const world = await start(t, {
+    telemetry: { logs: { encoding: 'json' }, metrics: { address } },
+  })
   await burst(world, requests)
+  await waitFor('Every row', () => shopRows(world).length >= requests * 6 || undefined)
+  await assertServed(address, requests * 6)
   const balance = await world.flowspan.stop()
   assertBalance(balance, world.flowspan.lines(FLOWS).length)
   assert.equal(balance.lost, 0, JSON.stringify(balance.components))
@@ -132,7 +159,7 @@ test('a burst that the rings have room for loses nothing', options, async (t) =>
 })
 
 test('a killed pipeline process forgets no open connection', options, async (t) => {
-  const world = await start(t, {})
+  const world = await start(t)
   const { shop, flowspan, url } = world
   const command = [process.execPath, join(apps, 'hold.ts'), url]
   const holder = new Program(inPod(shop.client, command))
