@@ -55,7 +55,7 @@ function nginxConfig(directory: string, [port, statusPort]: [number, number]): s
   const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
   return `
 daemon off;
-worker_processes 1;
+master_process off;
 pid ${directory}/nginx.pid;
 error_log stderr error;
 events { worker_connections 1024; }

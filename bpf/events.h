@@ -18,7 +18,7 @@ enum record_type {
 };
 
 /* As ROW_STATES, ROLES and CLOSE_REASONS in pipeline/flows/schema.ts. */
-enum conn_state { CONN_OPEN = 0, CONN_CLOSED = 2 };
+enum conn_state { CONN_OPEN = 0, CONN_INTERIM = 1, CONN_CLOSED = 2 };
 enum conn_role { ROLE_CLIENT = 0, ROLE_SERVER = 1 };
 enum close_reason {
 	CLOSE_NONE = 0,
@@ -45,7 +45,7 @@ enum payload_flag {
 	PAYLOAD_AGAIN = 2,
 };
 
-/* A connection was established, or has ended. */
+/* A connection was established, is open, or has ended. */
 struct conn_record {
 	__u8 type;
 	__u8 state;

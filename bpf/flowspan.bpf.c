@@ -19,6 +19,7 @@ const volatile struct knobs knobs = {
 	.capture_max = 4096,
 };
 
+#include "bpf_sk_storage_map.bpf.h"
 #include "inet_sk_error_report.bpf.h"
 #include "inet_sock_set_state.bpf.h"
 #include "skb_copy_datagram_iovec.bpf.h"

@@ -135,6 +135,12 @@ struct task_struct {
 	char comm[16];
 };
 
+/* include/linux/bpf.h: what an iterator over a socket storage map is called with */
+struct bpf_iter__bpf_sk_storage_map {
+	struct sock *sk;
+	void *value;
+};
+
 /* Values are the running kernel's, by bpf_core_enum_value. */
 enum sock_flags { SOCK_DONE = 1 };
 enum iter_type { ITER_UBUF = 0, ITER_IOVEC = 1 };

@@ -10,6 +10,7 @@ export const RECORD_TYPE = {
 
 export const CONN_STATE = {
   CONN_OPEN: 0,
+  CONN_INTERIM: 1,
   CONN_CLOSED: 2,
 } as const
 

@@ -84,12 +84,15 @@ export class Followed {
   #connection(view: DataView, at: number): void {
     const known = this.#table.get(connId(view, at + ConnRecord.conn_id))
     this.#rows.connection(view, at, known)
-    if (view.getUint8(at + ConnRecord.state) === CONN_STATE.CONN_OPEN) {
+    const state = view.getUint8(at + ConnRecord.state)
+    // An interim record may be the first to tell of a connection: see Privileged.childStarted.
+    const isNew = state === CONN_STATE.CONN_INTERIM && known === undefined
+    if (state === CONN_STATE.CONN_OPEN || isNew) {
       const evicted = this.#table.add(new Connection(view, at))
       if (evicted === undefined) return
       this.#ledger.note('connections_evicted', 1)
       evicted.pairing?.finish(0)
-    } else if (known !== undefined) {
+    } else if (known !== undefined && state === CONN_STATE.CONN_CLOSED) {
       this.#closed.push({
         connection: known,
         endNs: u64(view, at + ConnRecord.end_ns),

@@ -146,7 +146,11 @@ export function keepKernel({ object, capabilities }: Loaded, config: KernelConfi
     fds: ['connections', 'payload', 'counters'].map((map) => object.mapFd(map)),
     info,
     childStarted(pid) {
-      if (child !== undefined) object.deleteElem('own', u32(child))
+      if (child !== undefined) {
+        object.deleteElem('own', u32(child))
+        // The one before knew of connections that its successor has to be told of.
+        object.iterate('tell_open', 'conns')
+      }
       child = pid
       markOwn(object, pid)
     },

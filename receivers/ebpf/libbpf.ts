@@ -4,6 +4,7 @@
  * libbpf explains failures by printing: what it prints during a call is kept and becomes part of
  * the error, the verifier's complaint included.
  */
+import { closeSync, readSync } from 'node:fs'
 import koffi from 'koffi'
 import { errnoName } from './memory.ts'
 
@@ -54,6 +55,9 @@ function bind() {
     findProgram: lib.func('void *bpf_object__find_program_by_name(void *object, const char *name)'),
     setAutoload: lib.func('int bpf_program__set_autoload(void *program, bool autoload)'),
     attach: lib.func('void *bpf_program__attach(void *program)'),
+    attachIter: lib.func('void *bpf_program__attach_iter(void *program, void *opts)'),
+    linkFd: lib.func('int bpf_link__fd(void *link)'),
+    createIter: lib.func('int bpf_iter_create(int linkFd)'),
     programFd: lib.func('int bpf_program__fd(void *program)'),
     destroyLink: lib.func('int bpf_link__destroy(void *link)'),
     mapFd: lib.func('int bpf_map__fd(void *map)'),
@@ -110,6 +114,25 @@ export class BpfObject {
     const { result, printed } = this.#listen(() => this.#lib.attach(this.#program(program)))
     if (result === null) throw new BpfError(`Cannot attach ${program}: ${lastErrno()}`, printed)
     this.#links.push(result)
+  }
+
+  /** Runs an iterator program once over all that a map holds. */
+  iterate(program: string, map: string): void {
+    const target = new Uint32Array([this.mapFd(map), 0, 0, 0])
+    // struct bpf_iter_attach_opts: its size, union bpf_iter_link_info by address, that one's size.
+    const options = new BigUint64Array([24n, koffi.address(target), BigInt(target.byteLength)])
+    const attach = () => this.#lib.attachIter(this.#program(program), options)
+    const { result: link, printed } = this.#listen(attach)
+    if (link === null) throw new BpfError(`Cannot attach ${program}: ${lastErrno()}`, printed)
+    const fd = this.#lib.createIter(this.#lib.linkFd(link))
+    try {
+      if (fd < 0) throw new BpfError(`Cannot iterate ${program}: ${lastErrno()}`, printed)
+      // The program prints nothing: the one read that runs it gives no byte.
+      readSync(fd, new Uint8Array(8))
+    } finally {
+      if (fd >= 0) closeSync(fd)
+      this.#lib.destroyLink(link)
+    }
   }
 
   /** The map's file descriptor; valid until `close`. */

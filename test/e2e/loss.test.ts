@@ -189,6 +189,10 @@ test('a killed pipeline process forgets no open connection', options, async (t) 
     after: logged,
   })
   assert.notEqual(flowspan.childPid, killed)
+  // The successor has not seen this connection open, and follows it all the same.
+  await waitFor('The interim row', () => held('interim'))
+  process.kill(holder.pid, 'SIGUSR2')
+  await holder.line(/holds \d+\nholds \d+/)
   await holder.stop()
   const closed = await waitFor('The closed row', () => held('closed'))
   await flowspan.stop()
@@ -197,6 +201,15 @@ test('a killed pipeline process forgets no open connection', options, async (t) 
   assert.ok(Number(closed.bytes_sent) > 0 && Number(closed.bytes_received) > 0)
   assert.ok(Number(closed.connect_us) > 0)
   const rows = shopRows(world)
+  assert.equal(held('interim')?.flow_id, closed.flow_id)
+  const exchanges = rows.filter(
+    (r) => r.src === src && r.role === 'client' && r.kind === 'exchange' && r.state === 'closed',
+  )
+  assert.equal(exchanges.length, 2)
+  for (const { status, desynchronised, connect_us } of exchanges) {
+    assert.deepEqual([status, desynchronised], [200, undefined])
+    assert.equal(connect_us, closed.connect_us)
+  }
   for (const src of meanwhile) {
     const kinds = rows
       .filter((r) => r.src === src && r.role === 'client')
