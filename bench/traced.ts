@@ -157,7 +157,10 @@ exporters: ${exporters}
 service:
   telemetry: { logs: { level: warn }, metrics: { level: none } }
   pipelines:
-    flows: { receivers: [ebpf], processors: [k8s_attributes, stitch], exporters: [flow_spans, flow_metrics] }
+    flows:
+      receivers: [ebpf]
+      processors: [k8s_attributes, stitch]
+      exporters: [flow_spans, flow_metrics]
     traces: { receivers: [flow_spans], exporters: [${exporterIds(exporters)}] }
     metrics: { receivers: [flow_metrics], exporters: [${exporterIds(exporters)}] }
 `

@@ -127,8 +127,8 @@ export class Followed {
   }
 
   /**
-   * After a look at the rings: books the pieces, and forgets closed connections all of whose payload
-   * stands before `payloadPosition`.
+   * After a look at the rings: books the pieces, and forgets closed connections all of whose
+   * payload stands before `payloadPosition`.
    */
   settle(payloadPosition: number): void {
     this.#ledger.used('payload', this.#used)

@@ -47,7 +47,7 @@ function redacted(query: string): string {
   for (let at = 0; at < query.length; ) {
     const ampersand = query.indexOf('&', at)
     const end = ampersand < 0 ? query.length : ampersand
-    // Looked for anew only when passed, so that a query without any is not searched again and again.
+    // Looked for anew only when passed: a query without any is not searched again and again.
     if (equals >= 0 && equals < at) equals = query.indexOf('=', at)
     if (equals >= 0 && equals < end) text += query.slice(at, equals + 1) + REDACTED
     else if (end > at) text += REDACTED

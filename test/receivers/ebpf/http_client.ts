@@ -2,7 +2,7 @@
  * A client that knows exactly what it sends and gets: writes each request to one kept connection,
  * waits for its whole response, and prints both sizes.
  *
- *     http_client.ts HOST PORT REQUEST…     each REQUEST is {method, path, body?, chunked?, headers?}
+ *     http_client.ts HOST PORT REQUEST…   each REQUEST is {method, path, body?, chunked?, headers?}
  *     → one line: [{ "method", "path", "status", "sent", "received" }, …]
  */
 import http from 'node:http'
