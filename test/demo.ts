@@ -70,8 +70,14 @@ async function show(shop: Shop): Promise<void> {
     await flowspan.kill()
     flowspan.clean()
   }
-  const trees = flowspan.log.flatMap(({ text }) => (typeof text === 'string' ? [text] : []))
-  console.log(`\n${trees.join('\n')}\n\n${WHAT_TO_SEE}`)
+  const lines = flowspan.log.flatMap(({ text }) => (typeof text === 'string' ? [text] : []))
+  console.log(`\n${shopTraces(lines).join('\n')}\n\n${WHAT_TO_SEE}`)
+}
+
+/** flowspan sees the whole host: the traces of whatever else runs here are not the shop's. */
+function shopTraces(lines: readonly string[]): string[] {
+  const traces = lines.join('\n').split(/^(?=trace )/m)
+  return traces.filter((trace) => trace.includes('/orders/')).map((trace) => trace.trimEnd())
 }
 
 /** Three requests over one connection, by a client in Node. */
