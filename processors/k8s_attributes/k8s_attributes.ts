@@ -8,13 +8,13 @@ import type { Consumer, Processor } from '../../pipeline/component.ts'
 import { FlowBatch } from '../../pipeline/flows/batch.ts'
 import { ROLE } from '../../pipeline/flows/schema.ts'
 import type { Ledger } from '../../pipeline/ledger.ts'
-import { OK, type Outcome } from '../../pipeline/outcome.ts'
+import { Outbox } from '../../pipeline/outbox.ts'
+import { OK, type Outcome, retryable } from '../../pipeline/outcome.ts'
 import { ADDRESS_BYTES, AddressMap, isLoopback } from './addresses.ts'
 import type { Cluster } from './cluster.ts'
 import type { End } from './end.ts'
 import { HostAddresses } from './host_addresses.ts'
 import { Join } from './join.ts'
-import { Outbox } from './outbox.ts'
 import { Waiting } from './waiting.ts'
 import type { Watch } from './watch.ts'
 
@@ -43,7 +43,7 @@ export class K8sAttributes implements Processor<'flows'> {
   readonly #settings: K8sAttributesSettings
   readonly #join: Join
   readonly #waiting: Waiting
-  readonly #outbox: Outbox
+  readonly #outbox: Outbox<'flows'>
   readonly #hostAddresses = new HostAddresses()
   #evicted = 0
 
@@ -68,7 +68,7 @@ export class K8sAttributes implements Processor<'flows'> {
   async shutdown(): Promise<void> {
     await this.#settings.watch?.stop()
     this.#waiting.flush()
-    await this.#outbox.flush()
+    await this.#outbox.close()
   }
 
   held(): number {
@@ -82,6 +82,9 @@ export class K8sAttributes implements Processor<'flows'> {
   }
 
   consume(batch: FlowBatch): Outcome | Promise<Outcome> {
+    if (this.#outbox.held >= this.#settings.rowsWaitingMax) {
+      return retryable('k8s_attributes is full, for what follows it refuses rows')
+    }
     this.#join.learn(batch)
     const waiting = this.#rowsToWait(batch)
     if (waiting.length === 0) return this.#pass(batch)

@@ -1,10 +1,10 @@
 import type { Consumer, Processor, Settings } from '../../pipeline/component.ts'
 import { FlowBatch } from '../../pipeline/flows/batch.ts'
+import { Outbox } from '../../pipeline/outbox.ts'
 import { OK, type Outcome, retryable } from '../../pipeline/outcome.ts'
 import type { StitchConfig } from './config.ts'
 import { Pin, type PinOwner } from './held_rows.ts'
 import type { Memory } from './memory.ts'
-import { Outbox } from './outbox.ts'
 import { acquireMemory, releaseMemory } from './shared.ts'
 
 const TICK_MS = 100
@@ -24,7 +24,7 @@ export class Stitch implements Processor<'flows'>, PinOwner {
   readonly mutates = true
   readonly #settings: Settings
   readonly #config: StitchConfig
-  readonly #outbox: Outbox
+  readonly #outbox: Outbox<'flows'>
   readonly #clock: Clock
   /** Batches with rows to send. */
   #awake: Pin[] = []
@@ -53,7 +53,7 @@ export class Stitch implements Processor<'flows'>, PinOwner {
   consume(batch: FlowBatch): Outcome {
     const memory = this.#memory
     if (memory === undefined) return retryable('stitch does not run', FULL_RETRY_MS)
-    if (this.#outbox.rows >= this.#config.rows_max) {
+    if (this.#outbox.held >= this.#config.rows_max) {
       return retryable('stitch is full, for what follows it refuses rows', FULL_RETRY_MS)
     }
     const now = this.#clock()
@@ -71,7 +71,7 @@ export class Stitch implements Processor<'flows'>, PinOwner {
   }
 
   held(): number {
-    return this.#taken + this.#outbox.rows
+    return this.#taken + this.#outbox.held
   }
 
   wake(pin: Pin): void {
@@ -113,12 +113,12 @@ export class Stitch implements Processor<'flows'>, PinOwner {
 
 /** Rows of several batches on their way into few. */
 class Gathering {
-  readonly #outbox: Outbox
+  readonly #outbox: Outbox<'flows'>
   /** Rows still to come. */
   #left: number
   #batch: FlowBatch | undefined
 
-  constructor(rows: number, outbox: Outbox) {
+  constructor(rows: number, outbox: Outbox<'flows'>) {
     this.#left = rows
     this.#outbox = outbox
   }

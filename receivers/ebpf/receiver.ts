@@ -2,7 +2,7 @@
  * The unprivileged half: reads the rings that it inherited, makes rows, hands them on.
  *
  *     connection ring ─▶ rows of connections, table ──┐
- *     payload ring ────▶ streams ─▶ exchanges, causes ┴▶ RowWriter ─▶ Handover ─▶ next
+ *     payload ring ────▶ streams ─▶ exchanges, causes ┴▶ RowWriter ─▶ Outbox ─▶ next
  *
  * A look at the rings, in this order, so that a connection is known before its bytes and forgotten
  * after them, although the two come by different rings:
@@ -10,13 +10,13 @@
  *   4. drain the payload ring up to 1; 5. forget connections whose record of 3 is older than 4.
  */
 import type { Component, Consumer, Host, Settings } from '../../pipeline/component.ts'
+import { Outbox } from '../../pipeline/outbox.ts'
 import type { KernelInfo } from './capabilities.ts'
 import { WallClock } from './clock.ts'
 import type { EbpfConfig } from './config.ts'
 import { type Counters, openCounters } from './counters.ts'
 import { describeCapture } from './describe.ts'
 import { Followed } from './followed.ts'
-import { Handover } from './handover.ts'
 import { KernelLosses } from './loss.ts'
 import { openRing, type Ring } from './ring.ts'
 import { RowWriter } from './rows.ts'
@@ -37,7 +37,7 @@ export class EbpfReceiver implements Component {
   readonly #settings: Settings
   readonly #config: EbpfConfig
   readonly #clock = new WallClock()
-  readonly #handover: Handover
+  readonly #outbox: Outbox<'flows'>
   readonly #rows: RowWriter
   readonly #followed: Followed
   #kernel: Kernel | undefined
@@ -50,12 +50,12 @@ export class EbpfReceiver implements Component {
     this.#settings = settings
     this.#config = config
     const { ledger } = settings
-    this.#handover = new Handover(next, { ledger, rowsMax: config.backlog_rows_max })
+    this.#outbox = new Outbox(next, ledger)
     this.#rows = new RowWriter({
       rowsMax: config.batch.rows,
       clock: this.#clock,
       lossEpoch: () => this.#losses?.epoch ?? 0,
-      full: (batch) => this.#handover.push(batch),
+      full: (batch) => this.#outbox.send(batch),
     })
     this.#followed = new Followed(config, {
       ledger,
@@ -89,11 +89,11 @@ export class EbpfReceiver implements Component {
     kernel.close()
     this.#followed.stop()
     this.#flushRows()
-    await this.#handover.flush()
+    await this.#outbox.close()
   }
 
   held(): number {
-    return this.#rows.rows + this.#handover.rows
+    return this.#rows.rows + this.#outbox.held
   }
 
   #schedule(): void {
@@ -104,10 +104,9 @@ export class EbpfReceiver implements Component {
     const kernel = this.#kernel
     if (kernel === undefined) return
     const nowMs = performance.now()
-    this.#handover.pump()
     let records = 0
     // What the pipeline does not take stays in the rings: they are the larger buffer.
-    if (!this.#handover.full) records = this.#drain(kernel)
+    if (this.#outbox.held < this.#config.backlog_rows_max) records = this.#drain(kernel)
     if (nowMs - this.#sweptMs >= SWEEP_INTERVAL_MS) {
       this.#sweptMs = nowMs
       this.#followed.sweep()
@@ -156,7 +155,7 @@ export class EbpfReceiver implements Component {
 
   #flushRows(): void {
     const batch = this.#rows.take()
-    if (batch !== undefined) this.#handover.push(batch)
+    if (batch !== undefined) this.#outbox.send(batch)
   }
 
   /** At once after a full look, at the interval with traffic, ever later without. */

@@ -188,5 +188,5 @@ test('rows that waited are offered again after a retryable refusal, lost after a
   await nothingHeld()
   assert.equal(answers.length, 0)
   assert.equal(rowsTaken(), 1)
-  assert.deepEqual(rig.ledger.entry().lost, { refused_after_waiting: 1 })
+  assert.deepEqual(rig.ledger.entry().lost, { refused: 1 })
 })

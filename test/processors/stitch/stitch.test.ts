@@ -437,11 +437,11 @@ test('what `next` refuses for good, and at shutdown, is counted as lost', async 
   s.answer = () => permanent('never')
   s.send(client(1))
   s.balance()
-  assert.deepEqual(s.ledger.entry().lost, { refused_by_next: 1 })
+  assert.deepEqual(s.ledger.entry().lost, { refused: 1 })
   s.answer = () => retryable('busy', 60_000)
   s.send(client(2), client(3))
   await s.stitch.shutdown()
-  assert.deepEqual(s.ledger.entry().lost, { refused_by_next: 3 })
+  assert.deepEqual(s.ledger.entry().lost, { refused: 1, refused_until_shutdown: 2 })
 })
 
 test('a `next` that answers late is asked for one batch at a time', async () => {

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { pino } from 'pino'
+import { FlowBatch } from '../../pipeline/flows/batch.ts'
+import { Ledger } from '../../pipeline/ledger.ts'
+import { Outbox } from '../../pipeline/outbox.ts'
+import { OK, type Outcome, permanent, retryable } from '../../pipeline/outcome.ts'
+
+function batchOf(rows: number): FlowBatch {
+  const batch = new FlowBatch(rows)
+  for (let row = 0; row < rows; row++) batch.addRow()
+  return batch
+}
+
+function outboxOver(consume: (batch: FlowBatch) => Outcome | Promise<Outcome>) {
+  const ledger = new Ledger(pino({ enabled: false }))
+  return { ledger, outbox: new Outbox<'flows'>({ mutates: false, consume }, ledger) }
+}
+
+test('batches go on in order, one at a time', async () => {
+  const seen: number[] = []
+  let atOnce = 0
+  const { outbox } = outboxOver(async ({ rows }) => {
+    assert.equal(++atOnce, 1)
+    await sleep(1)
+    seen.push(rows)
+    atOnce--
+    return OK
+  })
+  for (const rows of [1, 2, 3]) outbox.send(batchOf(rows))
+  assert.equal(outbox.held, 6)
+  await outbox.close()
+  assert.deepEqual(seen, [1, 2, 3])
+  assert.equal(outbox.held, 0)
+})
+
+test('what is refused for now is offered again by itself, not before it may be', async () => {
+  const answers: Outcome[] = [retryable('wait', 60), OK, OK]
+  let calls = 0
+  const { outbox, ledger } = outboxOver(() => answers[calls++] as Outcome)
+  outbox.send(batchOf(4))
+  outbox.send(batchOf(8))
+  assert.equal(calls, 1)
+  assert.equal(outbox.held, 12)
+  for (let waits = 0; outbox.held > 0 && waits < 200; waits++) await sleep(10)
+  assert.equal(calls, 3)
+  assert.equal(ledger.notes.get('refused_for_now'), 4)
+  assert.deepEqual(ledger.entry().lost, {})
+})
+
+test('what is refused for good is lost, and counted', () => {
+  const { outbox, ledger } = outboxOver(() => permanent('no'))
+  outbox.send(batchOf(4))
+  assert.equal(outbox.held, 0)
+  assert.deepEqual(ledger.entry().lost, { refused: 4 })
+})
+
+test('`close()` does not wait as long as a refusal asks for', async () => {
+  const answers: Outcome[] = [retryable('wait', 60_000), OK]
+  const { outbox, ledger } = outboxOver(() => answers.shift() as Outcome)
+  outbox.send(batchOf(4))
+  await outbox.close()
+  assert.deepEqual(answers, [])
+  assert.deepEqual(ledger.entry().lost, {})
+})
+
+test('`close()` counts as lost what is refused to the end', async () => {
+  const { outbox, ledger } = outboxOver(() => retryable('never'))
+  outbox.send(batchOf(4))
+  outbox.send(batchOf(8))
+  await outbox.close()
+  await outbox.close()
+  assert.equal(outbox.held, 0)
+  assert.deepEqual(ledger.entry().lost, { refused_until_shutdown: 12 })
+})
