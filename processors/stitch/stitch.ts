@@ -47,7 +47,6 @@ export class Stitch implements Processor<'flows'>, PinOwner {
   start(): void {
     const { id, ledger } = this.#settings
     this.#memory = acquireMemory(id, this.#config, (name, count) => ledger.note(name, count))
-    this.#timer = setInterval(() => this.tick(), TICK_MS)
   }
 
   consume(batch: FlowBatch): Outcome {
@@ -60,14 +59,16 @@ export class Stitch implements Processor<'flows'>, PinOwner {
     const pin = new Pin(batch, this)
     this.#taken += batch.rows
     for (let row = 0; row < batch.rows; row++) memory.take(pin, row, now)
-    this.#flush()
+    this.tick()
     return OK
   }
 
-  /** Looks at the clock; a timer's, and also sends what the rows of other pipelines settled. */
+  /** Looks at the clock, and sends what is ready, also by the rows of other pipelines. */
   tick(): void {
     this.#memory?.tick(this.#clock())
     this.#flush()
+    // Without a row that waits the clock matters to the next batch alone: no need to wake for it.
+    if (this.#taken > 0) this.#timer ??= setTimeout(() => this.#ring(), TICK_MS)
   }
 
   held(): number {
@@ -79,7 +80,7 @@ export class Stitch implements Processor<'flows'>, PinOwner {
   }
 
   async shutdown(): Promise<void> {
-    clearInterval(this.#timer)
+    clearTimeout(this.#timer)
     const memory = this.#memory
     this.#memory = undefined
     if (memory !== undefined) {
@@ -88,6 +89,11 @@ export class Stitch implements Processor<'flows'>, PinOwner {
       releaseMemory(this.#settings.id)
     }
     await this.#outbox.close()
+  }
+
+  #ring(): void {
+    this.#timer = undefined
+    this.tick()
   }
 
   /** Sends all ready rows: a batch as it is when all its rows are, else rows gathered anew. */

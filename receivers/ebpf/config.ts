@@ -11,8 +11,10 @@ const RING_BYTES_MAX = 1 << 30
 const ringBytes = z.number().int().min(RING_BYTES_MIN).max(RING_BYTES_MAX)
 
 export const schema = z.strictObject({
-  interval: duration('20ms').describe('time between two looks at the rings while there is traffic'),
-  interval_max: duration('100ms').describe('the same while there is none'),
+  interval: duration('20ms').describe('time between two looks at the rings, at least'),
+  interval_max: duration('100ms').describe(
+    'the same at most: while the rings are found nearly empty',
+  ),
   batch: z
     .strictObject({
       rows: z.number().int().min(1).max(65_536).default(1000).describe('rows in a batch, at most'),

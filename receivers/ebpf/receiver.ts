@@ -25,6 +25,11 @@ import { RowWriter } from './rows.ts'
 const PAYLOAD_RECORDS_MAX = 16_384
 /** How often exchanges are looked over for those that last. */
 const SWEEP_INTERVAL_MS = 250
+/**
+ * How full a look shall find the rings, at most: a wake costs as much as several rows, so the next
+ * look is as late as this allows, and a load that grows eightfold in between loses nothing.
+ */
+const RING_SHARE_MAX = 1 / 8
 
 interface Kernel {
   readonly connections: Ring
@@ -105,14 +110,17 @@ export class EbpfReceiver implements Component {
     if (kernel === undefined) return
     const nowMs = performance.now()
     let records = 0
+    const share = ringShare(kernel)
     // What the pipeline does not take stays in the rings: they are the larger buffer.
     if (this.#outbox.held < this.#config.backlog_rows_max) records = this.#drain(kernel)
     if (nowMs - this.#sweptMs >= SWEEP_INTERVAL_MS) {
       this.#sweptMs = nowMs
       this.#followed.sweep()
     }
-    if (this.#rows.ageMs(nowMs) >= this.#config.batch.latency) this.#flushRows()
-    this.#waitMs = this.#nextWaitMs(records)
+    this.#waitMs = this.#nextWaitMs(records, share)
+    // A row's record came up to a look earlier; of the looks to come the nearest to its time is it.
+    const ageMs = this.#rows.ageMs(nowMs) + this.#waitMs
+    if (ageMs + this.#waitMs / 2 >= this.#config.batch.latency) this.#flushRows()
     this.#schedule()
   }
 
@@ -158,12 +166,19 @@ export class EbpfReceiver implements Component {
     if (batch !== undefined) this.#outbox.send(batch)
   }
 
-  /** At once after a full look, at the interval with traffic, ever later without. */
-  #nextWaitMs(records: number): number {
+  /** At once after a full look, else the later the emptier the rings were found. */
+  #nextWaitMs(records: number, share: number): number {
     if (records >= PAYLOAD_RECORDS_MAX) return 0
-    if (records > 0) return this.#config.interval
-    return Math.min(this.#waitMs * 1.5 + 1, this.#config.interval_max)
+    const { interval, interval_max } = this.#config
+    const later = Math.min(this.#waitMs * 1.5 + 1, interval_max)
+    const allowed = share === 0 ? interval_max : (this.#waitMs * RING_SHARE_MAX) / share
+    return Math.max(interval, Math.min(later, allowed))
   }
+}
+
+/** How full the fuller of the rings is, 0 to 1. */
+function ringShare({ connections, payload }: Kernel): number {
+  return Math.max(connections.pending() / connections.bytes, payload.pending() / payload.bytes)
 }
 
 function openKernelMaps(fds: readonly number[], info: KernelInfo): Kernel {

@@ -29,6 +29,8 @@ export interface DrainOptions {
 }
 
 export interface Ring {
+  /** How much it holds, headers included. */
+  readonly bytes: number
   /**
    * Hands over the records that are complete, oldest first, and gives their room back. Returns how
    * many. When `onRecord` throws, its record counts as handed over.
@@ -52,6 +54,7 @@ export function openRing(fd: number, bytes: number): Ring {
   const reader = new RingReader(consumer.buffer, producer.buffer, page)
   let open = true
   return {
+    bytes,
     drain: (onRecord, options) => (open ? reader.drain(onRecord, options) : 0),
     pending: () => (open ? reader.pending() : 0),
     snapshot: () => (open ? reader.snapshot() : 0),
