@@ -3,53 +3,86 @@
  *
  * The kernel's pieces come in the order in which threads read and wrote them. A request is *open*
  * in a process from the moment its head was read there until its response is written. When the
- * process begins a request of its own, the candidates for its cause are open requests:
+ * process begins a request of its own (a *call*), the candidates for its cause are open requests:
  *
- * 1. `header`, confidence 1: the new request carries a traceparent, and exactly one open request of
- *    the process carries the same one (a proxy passes it on unchanged); failing that, exactly one
- *    of the same trace.
- * 2. `thread`: the open requests that the writing thread has read.
+ * 1. `header`, confidence 1: the call carries a traceparent, and exactly one open request of the
+ *    process carries the same one (a proxy passes it on unchanged); failing that, exactly one of
+ *    the same trace.
+ * 2. `thread`: the open requests that the calling thread has read.
  *    - one: confidence 1 if this process is known to answer in the thread that reads, else 0.9;
- *    - k: the one it turned to last, confidence 1/k. It turns to a request by reading of it, and by
- *      reading the response to a request that it caused. If the request is the first on its
- *      connection and this thread called connect(), what it had read by then counts instead.
+ *    - more (an event loop): the one that it was sent **at once** for, see below;
+ *    - else, of k, the one the thread turned to last, confidence 1/k. If the call is the first on
+ *      its connection and this thread called connect(), what it had read by then counts instead.
  * 3. `timing`: where requests are handed from thread to thread (Go, thread pools), the reading
  *    thread says nothing, and all open requests of the process are candidates: one has confidence
  *    0.8, of k the latest 1/k. A process is known to hand over once a response was begun by another
  *    thread than the one that read its request, or a response read by another than wrote the
  *    request.
  *
- * In 2 and 3, an open request of another trace than the new one's is no candidate. Without a
- * candidate there is no cause: an orphan rather than a wrong parent.
+ * In 2 and 3, an open request of another trace than the call's is no candidate. Without a candidate
+ * there is no cause: an orphan rather than a wrong parent.
+ *
+ * A thread *turns to* a request by reading of it, or of the response to a call that is surely its.
+ * It turns away by any other read or write. A call is made when its first byte is written; the
+ * first of a connection when its thread called connect(). It was sent **at once** for T when
+ * - T is what the thread had turned to last, and it has not slept since (payload_record.sleeps);
+ * - it did not turn to T by a response on the call's own connection: what a pool is given back goes
+ *   to whoever is next in its queue;
+ * - every other candidate was read after the call was made, or is waiting: for more of its request,
+ *   for the answer to a call that was made before, or for the rest of its response to be taken;
+ * - this process sends at once: habits.ts. That is learnt where the cause is certain (a header, one
+ *   candidate), and when a thread that slept reads one request and makes a call: at once. A call by
+ *   a thread that has slept since it last read or wrote is a deferred one, whatever its cause.
  */
 import { LINK_METHOD } from '../../pipeline/flows/schema.ts'
+import {
+  CANDIDATES_MAX,
+  latest,
+  only,
+  possible,
+  TRACE_AND_PARENT_WORDS,
+  TRACE_ID_WORDS,
+} from './candidates.ts'
+import type { Connection } from './connections.ts'
 import type { Exchange } from './exchanges.ts'
+import { ANSWERS_IN_THREAD, CAUSE, type CauseState, HANDS_OVER, Habits } from './habits.ts'
+import type { Piece } from './http1/piece.ts'
+import { type Turn, Turns } from './turns.ts'
 
 const CONFIDENCE_PROVEN = 1
 const CONFIDENCE_UNPROVEN = 0.9
 const CONFIDENCE_ALONE = 0.8
+/** From here on a cause counts as known in the search for others. */
+const CONFIDENCE_SURE = 0.7
 
-/** With more, none would be believed, and looking at them would cost. */
-const CANDIDATES_MAX = 256
-/** Processes whose habit is remembered. */
-const PROCESSES_MAX = 8192
+/** A thread with open requests: those, and what it turned to. */
+interface Thread {
+  readonly open: Exchange[]
+  readonly turns: Turns
+}
 
-const ANSWERS_IN_THREAD = 1
-const HANDS_OVER = 2
-
-/** Words of Head.trace: the trace id, and with it the parent id. */
-const TRACE_ID_WORDS = 4
-const TRACE_AND_PARENT_WORDS = 6
+/** When a call was made. */
+interface Moment {
+  timeNs: number
+  sleeps: number
+  /** What the thread was at. */
+  turn: Turn | undefined
+}
 
 export class Causes {
   /** Looked for, and too many candidates to look at. */
   crowded = 0
-  /** Habits forgotten because there were too many processes. */
-  forgotten = 0
-  readonly #threads = new Map<number, Exchange[]>()
+  readonly #threads = new Map<number, Thread>()
   readonly #processes = new Map<number, Exchange[]>()
-  readonly #habits = new Map<number, number>()
+  readonly #habits = new Habits()
+  readonly #moment: Moment = { timeNs: 0, sleeps: 0, turn: undefined }
+  readonly #losing: () => boolean
   #reads = 0
+
+  /** `losing`: pieces were lost among those that are handled now. */
+  constructor(losing: () => boolean) {
+    this.#losing = losing
+  }
 
   /** Open requests, of all processes. */
   get size(): number {
@@ -58,11 +91,18 @@ export class Causes {
     return size
   }
 
+  /** Processes whose habits were forgotten because there were too many. */
+  get forgotten(): number {
+    return this.#habits.forgotten
+  }
+
   /** The head of a request was read. */
   received(exchange: Exchange): void {
     exchange.readOrder = ++this.#reads
-    exchange.processSlot = push(this.#processes, exchange.pid, exchange)
-    exchange.threadSlot = push(this.#threads, exchange.tid, exchange)
+    const open = this.#processes.get(exchange.pid)
+    if (open === undefined) this.#processes.set(exchange.pid, [exchange])
+    exchange.processSlot = open === undefined ? 0 : open.push(exchange) - 1
+    this.#joinThread(exchange)
   }
 
   /** More of the request was read, maybe by another thread: it is that one's now. */
@@ -72,158 +112,205 @@ export class Causes {
     if (exchange.tid === tid) return
     this.#leaveThread(exchange)
     exchange.tid = tid
-    exchange.threadSlot = push(this.#threads, tid, exchange)
+    this.#joinThread(exchange)
+  }
+
+  /** A piece was handled; the thread read or wrote it in the name of `to`, if that is known. */
+  turned(piece: Piece, to: Exchange | undefined, connection: Connection): void {
+    const turns = this.#threads.get(piece.tid)?.turns
+    if (turns === undefined) return
+    // Who makes a call for the request it is at stays there.
+    if (piece.sent && to !== undefined && turns.last?.to === to) turns.stay(piece)
+    else turns.turn(piece, piece.sent || this.#losing() ? undefined : to, connection)
   }
 
   /** A thread begins to write the response. */
   answering(exchange: Exchange, tid: number): void {
-    this.#learn(exchange.pid, tid === exchange.tid ? ANSWERS_IN_THREAD : HANDS_OVER)
+    this.#habits.get(exchange.pid).threads |= tid === exchange.tid ? ANSWERS_IN_THREAD : HANDS_OVER
   }
 
-  /** The exchange has ended: it causes nothing any more. */
+  /** The exchange has ended: it causes nothing any more, and nobody waits for it. */
   answered(exchange: Exchange): void {
+    this.#awaited(exchange)
     if (exchange.processSlot < 0) return
     this.#leaveThread(exchange)
-    const moved = remove(this.#processes, exchange.pid, exchange.processSlot)
+    const open = this.#processes.get(exchange.pid) as Exchange[]
+    const moved = remove(open, exchange.processSlot)
     if (moved !== undefined) moved.processSlot = exchange.processSlot
+    if (open.length === 0) this.#processes.delete(exchange.pid)
     exchange.processSlot = -1
   }
 
   /** A thread begins to read the response to a request that this process has sent. */
   returned(exchange: Exchange, tid: number): void {
-    if (tid !== exchange.tid) this.#learn(exchange.pid, HANDS_OVER)
+    if (tid !== exchange.tid) this.#habits.get(exchange.pid).threads |= HANDS_OVER
+    this.#awaited(exchange)
     const { cause } = exchange
     if (cause !== undefined && cause.threadSlot >= 0) cause.readOrder = ++this.#reads
   }
 
-  /** Sets the cause of a request that a process begins to send. `first`: on its connection. */
-  find(exchange: Exchange, first: boolean): void {
-    const open = this.#processes.get(exchange.pid)
+  /**
+   * Sets the cause of a request that a process begins to send. `first`: on its connection;
+   * `sleeps`: the thread's, as the first byte was written.
+   */
+  find(call: Exchange, { first, sleeps }: { first: boolean; sleeps: number }): void {
+    const open = this.#processes.get(call.pid)
     if (open === undefined) return
-    if (this.#findByHeader(exchange, open)) return
-    const habit = this.#habits.get(exchange.pid) ?? 0
-    if ((habit & HANDS_OVER) !== 0) {
-      const { best, count } = latest(exchange, open, Number.POSITIVE_INFINITY)
-      this.#set(exchange, best, LINK_METHOD.timing, count === 1 ? CONFIDENCE_ALONE : 1 / count)
+    const moment = this.#momentOf(call, { first, sleeps })
+    const same = byHeader(call, open)
+    if (same !== undefined) {
+      this.#learn(call, same, moment)
+      this.#set(call, same, { moment, method: LINK_METHOD.header, confidence: 1 })
       return
     }
-    const mine = this.#threads.get(exchange.tid)
+    const { threads } = this.#habits.get(call.pid)
+    if ((threads & HANDS_OVER) !== 0) {
+      const { best, count } = latest(call, open, Number.POSITIVE_INFINITY)
+      const confidence = count === 1 ? CONFIDENCE_ALONE : 1 / count
+      this.#set(call, best, { moment, method: LINK_METHOD.timing, confidence })
+      return
+    }
+    const mine = this.#threads.get(call.tid)?.open
     if (mine === undefined) return
-    const { connection } = exchange
-    const connected = first && connection.connectTid === exchange.tid && connection.startNs > 0
-    const before = connected ? connection.startNs : Number.POSITIVE_INFINITY
-    const { best, count } = latest(exchange, mine, before)
-    const alone = (habit & ANSWERS_IN_THREAD) !== 0 ? CONFIDENCE_PROVEN : CONFIDENCE_UNPROVEN
-    this.#set(exchange, best, LINK_METHOD.thread, count === 1 ? alone : 1 / count)
+    const { best, count } = latest(call, mine, moment.timeNs)
+    if (best === undefined) return
+    const method = LINK_METHOD.thread
+    if (count === 1) {
+      const proven = (threads & ANSWERS_IN_THREAD) !== 0
+      const confidence = proven ? CONFIDENCE_PROVEN : CONFIDENCE_UNPROVEN
+      this.#learn(call, best, moment)
+      this.#set(call, best, { moment, method, confidence })
+      return
+    }
+    const believed = count > CANDIDATES_MAX ? undefined : this.#findAtOnce(call, mine, moment)
+    if (believed !== undefined) this.#set(call, believed.cause, { moment, method, ...believed })
+    else this.#set(call, best, { moment, method, confidence: 1 / count })
   }
 
-  #findByHeader(exchange: Exchange, open: readonly Exchange[]): boolean {
-    if (exchange.trace === undefined) return false
-    const match =
-      only(exchange.trace, open, TRACE_AND_PARENT_WORDS) ??
-      only(exchange.trace, open, TRACE_ID_WORDS)
-    this.#set(exchange, match, LINK_METHOD.header, 1)
-    return match !== undefined
+  /** The candidate, among several, that a call was sent at once for. */
+  #findAtOnce(
+    call: Exchange,
+    mine: readonly Exchange[],
+    moment: Moment,
+  ): { cause: Exchange; confidence: number } | undefined {
+    const { turn } = moment
+    if (turn === undefined || this.#losing()) return undefined
+    const habit = this.#habits.get(call.pid)
+    if (turn.sleeps !== moment.sleeps) {
+      const isNew = (other: Exchange) => other.calls === 0 && !waits(other, moment.timeNs)
+      habit.note(mine.some(isNew) ? CAUSE.new : CAUSE.resumed, false)
+      return undefined
+    }
+    const cause = atOnce(moment)
+    if (cause === undefined || turn.connection === call.connection) return undefined
+    if (!possible(call, cause)) return undefined
+    const state = stateOf(cause)
+    const confidence = habit.confidence(state)
+    if (turn.woke && state === CAUSE.new) habit.note(state, true)
+    if (confidence === 0) return undefined
+    for (const other of mine) {
+      if (other === cause || other.startNs > moment.timeNs || !possible(call, other)) continue
+      if (!waits(other, moment.timeNs)) return undefined
+    }
+    return { cause, confidence }
   }
 
-  #set(exchange: Exchange, cause: Exchange | undefined, method: number, confidence: number): void {
+  /** The cause is certain: was the call sent at once? */
+  #learn(call: Exchange, cause: Exchange, moment: Moment): void {
+    const { turn } = moment
+    if (turn === undefined || turn.connection === call.connection || this.#losing()) return
+    this.#habits.get(call.pid).note(stateOf(cause), atOnce(moment) === cause)
+  }
+
+  /** When the call was made: connect() if it is by the same thread and for this call. */
+  #momentOf(call: Exchange, { first, sleeps }: { first: boolean; sleeps: number }): Moment {
+    const { connectTid, startNs, connectSleeps } = call.connection
+    const moment = this.#moment
+    const turns = this.#threads.get(call.tid)?.turns
+    if (!first) {
+      moment.timeNs = call.startNs
+      moment.sleeps = sleeps
+      moment.turn = turns?.last
+      return moment
+    }
+    const connected = connectTid === call.tid && startNs > 0
+    moment.timeNs = connected ? startNs : call.startNs
+    moment.sleeps = connectSleeps
+    moment.turn = connected ? turns?.at(startNs) : undefined
+    return moment
+  }
+
+  #set(
+    call: Exchange,
+    cause: Exchange | undefined,
+    how: { moment: Moment; method: number; confidence: number },
+  ): void {
     if (cause === undefined) return
-    if (confidence < 1 / CANDIDATES_MAX) {
+    if (how.confidence < 1 / CANDIDATES_MAX) {
       this.crowded++
       return
     }
-    exchange.cause = cause
-    exchange.causeMethod = method
-    exchange.causeConfidence = confidence
+    call.cause = cause
+    call.causeMethod = how.method
+    call.causeConfidence = how.confidence
+    if (how.confidence < CONFIDENCE_SURE) return
+    call.isSure = true
+    call.isAwaited = true
+    if (cause.awaited++ === 0) cause.awaitsSinceNs = how.moment.timeNs
+    cause.calls++
+  }
+
+  /** The answer to a call has come, or will not come. */
+  #awaited(call: Exchange): void {
+    if (!call.isAwaited) return
+    call.isAwaited = false
+    if (call.cause !== undefined) call.cause.awaited--
+  }
+
+  #joinThread(exchange: Exchange): void {
+    let thread = this.#threads.get(exchange.tid)
+    if (thread === undefined) {
+      thread = { open: [], turns: new Turns() }
+      this.#threads.set(exchange.tid, thread)
+    }
+    exchange.threadSlot = thread.open.push(exchange) - 1
   }
 
   #leaveThread(exchange: Exchange): void {
-    const moved = remove(this.#threads, exchange.tid, exchange.threadSlot)
+    const { open } = this.#threads.get(exchange.tid) as Thread
+    const moved = remove(open, exchange.threadSlot)
     if (moved !== undefined) moved.threadSlot = exchange.threadSlot
+    if (open.length === 0) this.#threads.delete(exchange.tid)
     exchange.threadSlot = -1
   }
-
-  #learn(pid: number, habit: number): void {
-    const known = this.#habits.get(pid)
-    if (known !== undefined && (known & habit) !== 0) return
-    if (known === undefined && this.#habits.size >= PROCESSES_MAX) {
-      const oldest = this.#habits.keys().next().value
-      if (oldest !== undefined) this.#habits.delete(oldest)
-      this.forgotten++
-    }
-    this.#habits.set(pid, (known ?? 0) | habit)
-  }
 }
 
-/**
- * How many of `candidates` may be the cause, and which of them the thread turned to last; of those
- * read before `beforeNs`, if there are any.
- */
-function latest(
-  exchange: Exchange,
-  candidates: readonly Exchange[],
-  beforeNs: number,
-): { best: Exchange | undefined; count: number } {
-  let best: Exchange | undefined
-  let bestIsBefore = false
-  let count = 0
-  // Beyond the bound the count alone says enough: none will be believed.
-  if (candidates.length > CANDIDATES_MAX) return { best: candidates[0], count: candidates.length }
-  for (const candidate of candidates) {
-    // A thread id may have been another process's.
-    if (candidate.pid !== exchange.pid || contradicts(exchange, candidate)) continue
-    count++
-    const before = candidate.startNs <= beforeNs
-    if (best === undefined || (before && !bestIsBefore)) {
-      best = candidate
-      bestIsBefore = before
-    } else if (before === bestIsBefore && candidate.readOrder > best.readOrder) {
-      best = candidate
-    }
-  }
-  return { best, count }
+/** The request that the thread had just turned to, without having slept since. */
+function atOnce({ turn, sleeps }: Moment): Exchange | undefined {
+  if (turn?.to === undefined || turn.sleeps !== sleeps) return undefined
+  return turn.to.threadSlot < 0 ? undefined : turn.to
 }
 
-/** Both carry a trace context, of different traces. */
-function contradicts(exchange: Exchange, candidate: Exchange): boolean {
-  const { trace } = exchange
-  if (trace === undefined || candidate.trace === undefined) return false
-  return !same(trace, candidate.trace, TRACE_ID_WORDS)
+/** Until something comes or goes on its connections, the process does nothing for it. */
+function waits(request: Exchange, timeNs: number): boolean {
+  if (request.responseStartNs > 0) return true
+  if (!request.requestDone && !request.truncated) return true
+  return request.awaited > 0 && request.awaitsSinceNs <= timeNs
 }
 
-/**
- * The one open request whose trace context is equal in its first words; undefined: none, or more.
- */
-function only(trace: Uint32Array, open: readonly Exchange[], words: number): Exchange | undefined {
-  if (open.length > CANDIDATES_MAX) return undefined
-  let match: Exchange | undefined
-  for (const candidate of open) {
-    if (candidate.trace === undefined || !same(trace, candidate.trace, words)) continue
-    if (match !== undefined) return undefined
-    match = candidate
-  }
-  return match
+function stateOf(cause: Exchange): CauseState {
+  if (cause.awaited > 0) return CAUSE.waiting
+  return cause.calls === 0 ? CAUSE.new : CAUSE.resumed
 }
 
-function same(a: Uint32Array, b: Uint32Array, words: number): boolean {
-  for (let i = 0; i < words; i++) if (a[i] !== b[i]) return false
-  return true
+function byHeader(call: Exchange, open: readonly Exchange[]): Exchange | undefined {
+  if (call.trace === undefined) return undefined
+  return only(call.trace, open, TRACE_AND_PARENT_WORDS) ?? only(call.trace, open, TRACE_ID_WORDS)
 }
 
-/** Appends to the list of `key`; returns the place. */
-function push(lists: Map<number, Exchange[]>, key: number, exchange: Exchange): number {
-  const list = lists.get(key)
-  if (list !== undefined) return list.push(exchange) - 1
-  lists.set(key, [exchange])
-  return 0
-}
-
-/** Takes a place out of the list of `key`; returns who has moved there from the end. */
-function remove(lists: Map<number, Exchange[]>, key: number, at: number): Exchange | undefined {
-  const list = lists.get(key)
-  if (list === undefined || at < 0) return undefined
+/** Takes a place out of a list; returns who has moved there from the end. */
+function remove(list: Exchange[], at: number): Exchange | undefined {
   const last = list.pop() as Exchange
-  if (list.length === 0) lists.delete(key)
   if (at === list.length) return undefined
   list[at] = last
   return last

@@ -31,6 +31,8 @@ export class Connection {
   /** When connect() was called and by which thread; 0: not known, or an accepted socket. */
   readonly startNs: number
   readonly connectTid: number
+  /** How often that thread had slept by then: payload_record.sleeps in bpf/events.h. */
+  readonly connectSleeps: number
   readonly connectUs: number
   /** 0 and '' until an accepted socket is first read or written. */
   pid: number
@@ -62,6 +64,7 @@ export class Connection {
     this.cgroupHi = u32(ConnRecord.cgroup_id + 4)
     this.startNs = u64(view, at + ConnRecord.start_ns)
     this.connectTid = this.role === ROLE.client ? u32(ConnRecord.tid) : 0
+    this.connectSleeps = u32(ConnRecord.sleeps)
     this.connectUs = connectUs(this.startNs, u64(view, at + ConnRecord.established_ns))
     this.pid = u32(ConnRecord.pid)
     this.comm = commOf(view, at + ConnRecord.comm)

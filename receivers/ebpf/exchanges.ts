@@ -53,6 +53,13 @@ export class Exchange {
   threadSlot = -1
   processSlot = -1
   readOrder = 0
+  /** causes.ts: calls surely in its name, those without an answer, since when there are any. */
+  calls = 0
+  awaited = 0
+  awaitsSinceNs = 0
+  /** Its cause is known well enough to count it there, and it does in `awaited`. */
+  isSure = false
+  isAwaited = false
   /** open_exchanges.ts: neighbours in order of begin. */
   previous: Exchange | undefined
   next: Exchange | undefined
@@ -119,22 +126,32 @@ export class Pairing implements MessageSink {
   }
 
   feed(piece: Piece): void {
+    const { causes } = this.#context
     const client = this.#connection.role === ROLE.client
     if (piece.sent !== client) {
+      const answered = client ? this.#only : undefined
       this.responses.feed(piece)
+      causes.turned(piece, sureCause(answered), this.#connection)
       return
     }
     const before = this.#asking
     this.requests.feed(piece)
-    if (before !== undefined && !client) this.#context.causes.readBy(before, piece.tid)
+    if (before !== undefined && !client) causes.readBy(before, piece.tid)
+    const asked = this.#only
+    causes.turned(piece, client ? sureCause(asked) : asked, this.#connection)
   }
 
   /** Bytes that were peeked at before were taken now, by this thread. */
-  taken(tid: number): void {
+  taken(piece: Piece): void {
     const newest = this.#waiting.at(-1)
-    if (newest !== undefined && this.#connection.role === ROLE.server) {
-      this.#context.causes.readBy(newest, tid)
-    }
+    if (newest === undefined || this.#connection.role !== ROLE.server) return
+    this.#context.causes.readBy(newest, piece.tid)
+    this.#context.causes.turned(piece, this.#only, this.#connection)
+  }
+
+  /** The one exchange without an end; undefined: none, or pipelined ones. */
+  get #only(): Exchange | undefined {
+    return this.#waiting.length === 1 ? this.#waiting[0] : undefined
   }
 
   head(stream: Http1Stream, head: Head): Body {
@@ -178,7 +195,7 @@ export class Pairing implements MessageSink {
     this.#waiting.push(exchange)
     this.#asking = exchange
     if (this.#connection.role === ROLE.server) causes.received(exchange)
-    else causes.find(exchange, this.#first)
+    else causes.find(exchange, { first: this.#first, sleeps: stream.startSleeps })
     this.#first = false
     open.add(exchange)
     return requestBody(head)
@@ -265,4 +282,8 @@ export class Pairing implements MessageSink {
       exchange.responseBytes = this.responses.position - exchange.responseOffset
     }
   }
+}
+
+function sureCause(call: Exchange | undefined): Exchange | undefined {
+  return call?.isSure ? call.cause : undefined
 }

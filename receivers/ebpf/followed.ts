@@ -39,6 +39,8 @@ export interface FollowedSettings {
   readonly rows: RowWriter
   /** The one that an exchange begins in: loss.ts. */
   lossEpoch(): number
+  /** Pieces were lost among those that are being drained. */
+  losing(): boolean
 }
 
 export class Followed {
@@ -52,7 +54,7 @@ export class Followed {
   readonly #exchangesMax: number
   readonly #table: ConnectionTable
   readonly #open = new OpenExchanges()
-  readonly #causes = new Causes()
+  readonly #causes: Causes
   readonly #http1 = new Http1Shared()
   readonly #context: ExchangeContext
   readonly #piece = new Piece()
@@ -67,6 +69,7 @@ export class Followed {
     this.#openAfterNs = config.requests.open_row_after * NS_PER_MS
     this.#exchangesMax = config.requests.exchanges_max
     this.#table = new ConnectionTable(config.connections_max)
+    this.#causes = new Causes(settings.losing)
     this.#context = {
       http1: this.#http1,
       causes: this.#causes,
@@ -121,7 +124,7 @@ export class Followed {
       connection.comm = commOf(view, at + PayloadRecord.comm)
     }
     connection.pairing ??= new Pairing(connection, this.#context)
-    if ((flags & PAYLOAD_FLAG.PAYLOAD_AGAIN) !== 0) connection.pairing.taken(piece.tid)
+    if ((flags & PAYLOAD_FLAG.PAYLOAD_AGAIN) !== 0) connection.pairing.taken(piece)
     else connection.pairing.feed(piece)
     if (this.#open.size > this.#exchangesMax) this.#abandonOldest()
   }
@@ -246,6 +249,7 @@ function fillPiece(
   piece.timeNs = u64(view, at + PayloadRecord.time_ns)
   piece.pid = view.getUint32(at + PayloadRecord.pid, true)
   piece.tid = view.getUint32(at + PayloadRecord.tid, true)
+  piece.sleeps = view.getUint32(at + PayloadRecord.sleeps, true)
   piece.srttUs = view.getUint32(at + PayloadRecord.srtt_us, true)
   piece.minRttUs = view.getUint32(at + PayloadRecord.min_rtt_us, true)
   piece.retransmits = view.getUint32(at + PayloadRecord.retrans, true)

@@ -66,6 +66,7 @@ export class EbpfReceiver implements Component {
       ledger,
       rows: this.#rows,
       lossEpoch: () => this.#losses?.epochBefore ?? 0,
+      losing: () => this.#losses !== undefined && this.#losses.epoch !== this.#losses.epochBefore,
     })
   }
 

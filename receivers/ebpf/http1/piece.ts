@@ -20,6 +20,8 @@ export class Piece {
   pid = 0
   /** The thread that read or wrote. */
   tid = 0
+  /** How often that thread had given up its CPU by itself. */
+  sleeps = 0
   srttUs = 0
   minRttUs = 0
   /** Segments of the connection sent again so far. */

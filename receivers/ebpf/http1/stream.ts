@@ -64,6 +64,7 @@ export class Http1Stream {
   startNs = 0
   startPid = 0
   startTid = 0
+  startSleeps = 0
   startRetransmits = 0
   /** When the last piece came. */
   lastNs = 0
@@ -201,6 +202,7 @@ export class Http1Stream {
     this.startNs = piece.timeNs
     this.startPid = piece.pid
     this.startTid = piece.tid
+    this.startSleeps = piece.sleeps
     this.startRetransmits = piece.retransmits
     this.cut = false
     this.desynchronised = false

@@ -112,6 +112,7 @@ export class Script {
   readonly ledger = new Ledger(pino({ enabled: false }))
   readonly followed: Followed
   lossEpoch = 0
+  losing = false
   readonly #rows: RowWriter
   readonly #batches: FlowBatch[] = []
   #connections = 0
@@ -126,7 +127,12 @@ export class Script {
       lossEpoch,
       full: (batch) => this.#batches.push(batch),
     })
-    this.followed = new Followed(parsed, { ledger: this.ledger, rows: this.#rows, lossEpoch })
+    this.followed = new Followed(parsed, {
+      ledger: this.ledger,
+      rows: this.#rows,
+      lossEpoch,
+      losing: () => this.losing,
+    })
   }
 
   connection(fields: ConnectionFields = {}): ScriptedConnection {
