@@ -2,16 +2,20 @@
  * Requests at a fixed rate over kept connections, each closed after so many requests.
  *
  * A process of its own, `node steady_load.ts PORT`, for the bench holds the kernel programs and so
- * counts as flowspan itself. Told seconds by message, it answers with what it sent.
+ * counts as flowspan itself. Told a rate and seconds by message, it answers with what it sent.
  */
 import { connect, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
 const HOST = '127.0.0.1'
 const TICK_MS = 10
-export const PER_SECOND = 1000
 /** Requests on a connection before it is closed and another opened. */
 const PER_CONNECTION = 100
+
+export interface Order {
+  readonly perSecond: number
+  readonly seconds: number
+}
 
 export interface Sent {
   readonly sent: number
@@ -33,12 +37,12 @@ class SteadyLoad {
   }
 
   /** One request after another, as many as are due at each tick. */
-  async run(seconds: number): Promise<Sent> {
+  async run({ perSecond, seconds }: Order): Promise<Sent> {
     const from = performance.now()
     const connectionsBefore = this.#connections
     let sent = 0
     while (performance.now() - from < seconds * 1000) {
-      const due = ((performance.now() - from) / 1000) * PER_SECOND
+      const due = ((performance.now() - from) / 1000) * perSecond
       for (; sent < due; sent++) await this.#exchange()
       await delay(TICK_MS)
     }
@@ -81,5 +85,5 @@ class SteadyLoad {
 
 if (import.meta.main) {
   const load = new SteadyLoad(Number(process.argv[2]))
-  process.on('message', async (seconds: number) => process.send?.(await load.run(seconds)))
+  process.on('message', async (order: Order) => process.send?.(await load.run(order)))
 }
