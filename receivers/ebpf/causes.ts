@@ -26,15 +26,15 @@
  * It turns away by any other read or write. A call is made when its first byte is written; the
  * first of a connection when its thread called connect(). It was sent **at once** for T when
  * - T is what the thread had turned to last, and it has not slept since (payload_record.sleeps);
- * - it did not turn to T by a response on the call's own connection: what a pool is given back goes
- *   to whoever is next in its queue;
+ * - it did not turn to T by a response on the call's own connection, nor by one of several that T
+ *   waits for: a response makes room for whoever is next in a queue;
  * - every other candidate was read after the call was made, or is waiting: for more of its request,
  *   for the answer to a call that was made before, or for the rest of its response to be taken;
  * - this process sends at once: habits.ts. That is learnt where the cause is certain (a header, one
  *   candidate), and when a thread that slept reads one request and makes a call: at once. A call by
  *   a thread that has slept since it last read or wrote is a deferred one, whatever its cause.
  */
-import { LINK_METHOD } from '../../pipeline/flows/schema.ts'
+import { LINK_METHOD, ROLE } from '../../pipeline/flows/schema.ts'
 import {
   CANDIDATES_MAX,
   latest,
@@ -182,44 +182,51 @@ export class Causes {
       this.#set(call, best, { moment, method, confidence })
       return
     }
-    const believed = count > CANDIDATES_MAX ? undefined : this.#findAtOnce(call, mine, moment)
-    if (believed !== undefined) this.#set(call, believed.cause, { moment, method, ...believed })
-    else this.#set(call, best, { moment, method, confidence: 1 / count })
+    if (count <= CANDIDATES_MAX) this.#learnDeferred(call, mine, moment)
+    const cause = count > CANDIDATES_MAX ? undefined : this.#candidateAtOnce(call, moment)
+    const confidence = cause === undefined ? 0 : this.#confidence(call, { cause, mine, moment })
+    this.#set(call, cause ?? best, { moment, method, confidence: confidence || 1 / count })
+    if (cause?.calls === 0) this.#await(call, cause, moment)
   }
 
-  /** The candidate, among several, that a call was sent at once for. */
-  #findAtOnce(
-    call: Exchange,
-    mine: readonly Exchange[],
-    moment: Moment,
-  ): { cause: Exchange; confidence: number } | undefined {
-    const { turn } = moment
-    if (turn === undefined || this.#losing()) return undefined
-    const habit = this.#habits.get(call.pid)
-    if (turn.sleeps !== moment.sleeps) {
-      const isNew = (other: Exchange) => other.calls === 0 && !waits(other, moment.timeNs)
-      habit.note(mine.some(isNew) ? CAUSE.new : CAUSE.resumed, false)
-      return undefined
-    }
+  /** The request that the thread was at when it made the call, among other open ones. */
+  #candidateAtOnce(call: Exchange, moment: Moment): Exchange | undefined {
+    if (moment.turn === undefined || this.#losing()) return undefined
     const cause = atOnce(moment)
-    if (cause === undefined || turn.connection === call.connection) return undefined
-    if (!possible(call, cause)) return undefined
+    if (cause === undefined || saysNothing(call, moment.turn)) return undefined
+    return possible(call, cause) ? cause : undefined
+  }
+
+  /** How sure that is; 0: not at all. And learns. */
+  #confidence(
+    call: Exchange,
+    { cause, mine, moment }: { cause: Exchange; mine: readonly Exchange[]; moment: Moment },
+  ): number {
+    const habit = this.#habits.get(call.pid)
     const state = stateOf(cause)
     const confidence = habit.confidence(state)
-    if (turn.woke && state === CAUSE.new) habit.note(state, true)
-    if (confidence === 0) return undefined
+    if (moment.turn?.woke && state === CAUSE.new) habit.note(state, true)
+    if (confidence === 0) return 0
     for (const other of mine) {
       if (other === cause || other.startNs > moment.timeNs || !possible(call, other)) continue
-      if (!waits(other, moment.timeNs)) return undefined
+      if (!waits(other, moment.timeNs)) return 0
     }
-    return { cause, confidence }
+    return confidence
   }
 
   /** The cause is certain: was the call sent at once? */
   #learn(call: Exchange, cause: Exchange, moment: Moment): void {
     const { turn } = moment
-    if (turn === undefined || turn.connection === call.connection || this.#losing()) return
+    if (turn === undefined || saysNothing(call, turn) || this.#losing()) return
     this.#habits.get(call.pid).note(stateOf(cause), atOnce(moment) === cause)
+  }
+
+  /** Whatever the cause was, the call was not sent at once if the thread has slept since. */
+  #learnDeferred(call: Exchange, mine: readonly Exchange[], moment: Moment): void {
+    const { turn, sleeps, timeNs } = moment
+    if (turn === undefined || turn.sleeps === sleeps || this.#losing()) return
+    const isNew = (other: Exchange) => other.calls === 0 && !waits(other, timeNs)
+    this.#habits.get(call.pid).note(mine.some(isNew) ? CAUSE.new : CAUSE.resumed, false)
   }
 
   /** When the call was made: connect() if it is by the same thread and for this call. */
@@ -255,8 +262,13 @@ export class Causes {
     call.causeConfidence = how.confidence
     if (how.confidence < CONFIDENCE_SURE) return
     call.isSure = true
+    this.#await(call, cause, how.moment)
+  }
+
+  /** Its cause waits for the answer to a call. */
+  #await(call: Exchange, cause: Exchange, moment: Moment): void {
     call.isAwaited = true
-    if (cause.awaited++ === 0) cause.awaitsSinceNs = how.moment.timeNs
+    if (cause.awaited++ === 0) cause.awaitsSinceNs = moment.timeNs
     cause.calls++
   }
 
@@ -289,6 +301,12 @@ export class Causes {
 function atOnce({ turn, sleeps }: Moment): Exchange | undefined {
   if (turn?.to === undefined || turn.sleeps !== sleeps) return undefined
   return turn.to.threadSlot < 0 ? undefined : turn.to
+}
+
+/** A response makes room, in a pool or a limit, for whoever is next in its queue. */
+function saysNothing(call: Exchange, { connection, to }: Turn): boolean {
+  if (connection.role === ROLE.server) return false
+  return connection === call.connection || (to !== undefined && to.awaited > 0)
 }
 
 /** Until something comes or goes on its connections, the process does nothing for it. */
