@@ -1,12 +1,13 @@
-/** Who of the open requests may be a cause, as far as trace contexts and the order of reading tell. */
+/** What an open request can be for a call: its cause for sure, maybe, or not now. */
 import type { Exchange } from './exchanges.ts'
+import { CAUSE, type CauseState } from './habits.ts'
 
 /** With more, none would be believed, and looking at them would cost. */
 export const CANDIDATES_MAX = 256
 
 /** Words of Head.trace: the trace id, and with it the parent id. */
-export const TRACE_ID_WORDS = 4
-export const TRACE_AND_PARENT_WORDS = 6
+const TRACE_ID_WORDS = 4
+const TRACE_AND_PARENT_WORDS = 6
 
 /**
  * How many of `candidates` may be the cause, and which of them the thread turned to last; of those
@@ -44,14 +45,28 @@ export function possible(exchange: Exchange, candidate: Exchange): boolean {
   return same(trace, candidate.trace, TRACE_ID_WORDS)
 }
 
+/** Until something comes or goes on its connections, the process does nothing for it. */
+export function waits(request: Exchange, timeNs: number): boolean {
+  if (request.responseStartNs > 0) return true
+  if (!request.requestDone && !request.truncated) return true
+  return request.awaited > 0 && request.awaitsSinceNs <= timeNs
+}
+
+export function stateOf(cause: Exchange): CauseState {
+  if (cause.awaited > 0) return CAUSE.waiting
+  return cause.calls === 0 ? CAUSE.new : CAUSE.resumed
+}
+
+/** The one open request that carries the call's trace context, or is alone in its trace. */
+export function byHeader(call: Exchange, open: readonly Exchange[]): Exchange | undefined {
+  if (call.trace === undefined) return undefined
+  return only(call.trace, open, TRACE_AND_PARENT_WORDS) ?? only(call.trace, open, TRACE_ID_WORDS)
+}
+
 /**
  * The one open request whose trace context is equal in its first words; undefined: none, or more.
  */
-export function only(
-  trace: Uint32Array,
-  open: readonly Exchange[],
-  words: number,
-): Exchange | undefined {
+function only(trace: Uint32Array, open: readonly Exchange[], words: number): Exchange | undefined {
   if (open.length > CANDIDATES_MAX) return undefined
   let match: Exchange | undefined
   for (const candidate of open) {

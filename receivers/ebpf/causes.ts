@@ -30,22 +30,19 @@
  *   waits for: a response makes room for whoever is next in a queue;
  * - every other candidate was read after the call was made, or is waiting: for more of its request,
  *   for the answer to a call that was made before, or for the rest of its response to be taken;
- * - this process sends at once: habits.ts. That is learnt where the cause is certain (a header, one
- *   candidate), and when a thread that slept reads one request and makes a call: at once. A call by
- *   a thread that has slept since it last read or wrote is a deferred one, whatever its cause.
+ * - this process sends at once: habits.ts.
+ *
+ * That is learnt where the cause is certain: by a header, as the one candidate, and, for a request
+ * that has caused nothing yet, as the only one that waits for nothing or that was read since the
+ * thread woke. A call by a thread that has slept since it last read or wrote was not sent at once,
+ * whatever its cause. A request that has caused nothing yet waits for the answer to a call of which
+ * all but the last two is true: else one orphan would make orphans of all that come after it.
  */
 import { LINK_METHOD, ROLE } from '../../pipeline/flows/schema.ts'
-import {
-  CANDIDATES_MAX,
-  latest,
-  only,
-  possible,
-  TRACE_AND_PARENT_WORDS,
-  TRACE_ID_WORDS,
-} from './candidates.ts'
+import { byHeader, CANDIDATES_MAX, latest, possible, stateOf, waits } from './candidates.ts'
 import type { Connection } from './connections.ts'
 import type { Exchange } from './exchanges.ts'
-import { ANSWERS_IN_THREAD, CAUSE, type CauseState, HANDS_OVER, Habits } from './habits.ts'
+import { ANSWERS_IN_THREAD, CAUSE, HANDS_OVER, Habits } from './habits.ts'
 import type { Piece } from './http1/piece.ts'
 import { type Turn, Turns } from './turns.ts'
 
@@ -205,13 +202,15 @@ export class Causes {
     const habit = this.#habits.get(call.pid)
     const state = stateOf(cause)
     const confidence = habit.confidence(state)
-    if (moment.turn?.woke && state === CAUSE.new) habit.note(state, true)
-    if (confidence === 0) return 0
-    for (const other of mine) {
-      if (other === cause || other.startNs > moment.timeNs || !possible(call, other)) continue
-      if (!waits(other, moment.timeNs)) return 0
-    }
-    return confidence
+    const alone = mine.every(
+      (other) =>
+        other === cause ||
+        other.startNs > moment.timeNs ||
+        waits(other, moment.timeNs) ||
+        !possible(call, other),
+    )
+    if (state === CAUSE.new && (alone || moment.turn?.woke)) habit.note(state, true)
+    return alone ? confidence : 0
   }
 
   /** The cause is certain: was the call sent at once? */
@@ -307,23 +306,6 @@ function atOnce({ turn, sleeps }: Moment): Exchange | undefined {
 function saysNothing(call: Exchange, { connection, to }: Turn): boolean {
   if (connection.role === ROLE.server) return false
   return connection === call.connection || (to !== undefined && to.awaited > 0)
-}
-
-/** Until something comes or goes on its connections, the process does nothing for it. */
-function waits(request: Exchange, timeNs: number): boolean {
-  if (request.responseStartNs > 0) return true
-  if (!request.requestDone && !request.truncated) return true
-  return request.awaited > 0 && request.awaitsSinceNs <= timeNs
-}
-
-function stateOf(cause: Exchange): CauseState {
-  if (cause.awaited > 0) return CAUSE.waiting
-  return cause.calls === 0 ? CAUSE.new : CAUSE.resumed
-}
-
-function byHeader(call: Exchange, open: readonly Exchange[]): Exchange | undefined {
-  if (call.trace === undefined) return undefined
-  return only(call.trace, open, TRACE_AND_PARENT_WORDS) ?? only(call.trace, open, TRACE_ID_WORDS)
 }
 
 /** Takes a place out of a list; returns who has moved there from the end. */
