@@ -9,7 +9,7 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { loadFile } from '../cli/run.ts'
+import { loadFile, PIPELINE_NODE_OPTIONS } from '../cli/run.ts'
 import { COMPONENTS } from '../components.ts'
 import { Factories } from '../pipeline/config/factories.ts'
 import { Keeper } from '../pipeline/keeper/keeper.ts'
@@ -111,6 +111,7 @@ class Pipeline {
       opened: [{ of, privileged }],
       command: [
         process.execPath,
+        ...PIPELINE_NODE_OPTIONS,
         ...process.execArgv,
         ...profiling(),
         MAIN,
@@ -144,6 +145,11 @@ class Pipeline {
     return { total, byThread }
   }
 
+  rssMiB(): number {
+    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8')
+    return Math.round(Number(/^VmRSS:\s*(\d+) kB/m.exec(status)?.[1]) / 1024)
+  }
+
   async end(): Promise<void> {
     this.#stop.request('SIGTERM')
     await this.#ended
@@ -170,13 +176,15 @@ async function bench(name: string, load: Load): Promise<void> {
     const parts = [...byThread].filter(([, millicores]) => millicores >= 0.05)
     const text = parts.map(([thread, millicores]) => `${thread} ${millicores.toFixed(2)}`)
     const side = (total / 2).toFixed(2)
-    console.log(`| ${name} | ${total.toFixed(2)} | ${side} | ${text.join(', ')} |`)
+    console.log(
+      `| ${name} | ${total.toFixed(2)} | ${side} | ${pipeline.rssMiB()} | ${text.join(', ')} |`,
+    )
   }
   await pipeline.end()
 }
 
 console.log(`${describeMachine()}\n`)
-console.log('| load | process mc | a host side | by thread |\n|---|---|---|---|')
+console.log('| load | process mc | a host side | RSS MiB | by thread |\n|---|---|---|---|---|')
 const only = process.argv[2]
 const LOADS: readonly (readonly [string, Load])[] = [
   ['1,000 requests/s', { perSecond: 1000, payload: true }],

@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { loadFile } from '../cli/run.ts'
+import { loadFile, PIPELINE_NODE_OPTIONS } from '../cli/run.ts'
 import { COMPONENTS } from '../components.ts'
 import { Factories } from '../pipeline/config/factories.ts'
 import { Keeper } from '../pipeline/keeper/keeper.ts'
@@ -84,7 +84,15 @@ export class Traced {
               },
             },
           ],
-          command: [process.execPath, ...process.execArgv, MAIN, 'run', '--config', path],
+          command: [
+            process.execPath,
+            ...PIPELINE_NODE_OPTIONS,
+            ...process.execArgv,
+            MAIN,
+            'run',
+            '--config',
+            path,
+          ],
           user: NOBODY,
           stop,
           shutdownTimeoutMs: 10_000,

@@ -21,6 +21,13 @@ export interface Program {
   readonly version: string
 }
 
+/**
+ * Of the pipelines' process. Batches and OTLP payloads are memory outside V8's heap, which counts it
+ * and marks the whole heap every 2.5 s at 1,000 requests/s where it begins with its default limit
+ * of the old generation: a third of the process's CPU time. The heap is 20 MB all the same.
+ */
+export const PIPELINE_NODE_OPTIONS = ['--initial-old-space-size=96']
+
 /** A programmer's error in the pipelines' process (sysexits.h: EX_SOFTWARE). */
 const EXIT_CRASH = 70
 
@@ -66,7 +73,12 @@ export async function run(
   try {
     return await new Keeper({
       opened,
-      command: [process.execPath, ...process.execArgv, ...process.argv.slice(1)],
+      command: [
+        process.execPath,
+        ...PIPELINE_NODE_OPTIONS,
+        ...process.execArgv,
+        ...process.argv.slice(1),
+      ],
       user,
       stop,
       shutdownTimeoutMs: config.service.shutdown_timeout,
