@@ -30,6 +30,8 @@ export interface ConnectionFields {
   readonly tid?: number
   readonly startNs?: number
   readonly establishedNs?: number
+  /** How often the thread had slept at connect(). */
+  readonly sleeps?: number
 }
 
 export interface PieceFields {
@@ -43,6 +45,8 @@ export interface PieceFields {
   readonly offset?: number
   readonly again?: boolean
   readonly retransmits?: number
+  /** How often the thread had slept. */
+  readonly sleeps?: number
 }
 
 /** One connection in a script. */
@@ -191,6 +195,7 @@ export class Script {
     view.setUint32(PayloadRecord.captured, captured, true)
     view.setUint32(PayloadRecord.pid, piece.pid, true)
     view.setUint32(PayloadRecord.tid, piece.tid ?? piece.pid, true)
+    view.setUint32(PayloadRecord.sleeps, piece.sleeps ?? 0, true)
     view.setUint32(PayloadRecord.retrans, piece.retransmits ?? 0, true)
     setU64(view, PayloadRecord.conn_id, toNumber(connection.getUint32(ConnRecord.conn_id, true), 0))
     setU64(view, PayloadRecord.offset, piece.offset)
@@ -214,6 +219,7 @@ function connRecord(fields: ConnectionFields, id: number): DataView {
   setU64(view, ConnRecord.established_ns, fields.establishedNs ?? 0)
   view.setUint32(ConnRecord.pid, client ? (fields.pid ?? 100) : 0, true)
   view.setUint32(ConnRecord.tid, client ? (fields.tid ?? fields.pid ?? 100) : 0, true)
+  view.setUint32(ConnRecord.sleeps, fields.sleeps ?? 0, true)
   view.setUint16(ConnRecord.local_port, client ? 40_000 : 80, true)
   view.setUint16(ConnRecord.remote_port, client ? 80 : 40_000, true)
   const [near, far] = [ConnRecord.local_addr, ConnRecord.remote_addr]
