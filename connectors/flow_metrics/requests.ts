@@ -1,7 +1,7 @@
 /** Durations of requests, by the semantic conventions for HTTP metrics. */
 import type { FlowBatch } from '../../pipeline/flows/batch.ts'
 import { errorType, OTHER_METHOD, serverOf } from '../../pipeline/flows/http.ts'
-import { addressWords, RowIndex } from '../../pipeline/flows/row_index.ts'
+import { addressWords, noAddress, RowIndex } from '../../pipeline/flows/row_index.ts'
 import { ROLE } from '../../pipeline/flows/schema.ts'
 import { HTTP_CLIENT_DURATION, HTTP_SERVER_DURATION } from './instruments.ts'
 import type { Resource } from './resources.ts'
@@ -48,8 +48,8 @@ export class Requests {
     numbers[5] = base.desynchronised[row] as number
     numbers[6] = isClient ? host : 0
     numbers[7] = isClient ? (base.dst_port[row] as number) : 0
-    numbers.fill(0, 8)
     if (isClient && host === 0) addressWords(numbers, 8, [base.dst_address, row])
+    else noAddress(numbers, 8)
   }
 
   #series(

@@ -8,7 +8,7 @@ import { addressText } from '../../pipeline/flows/address_text.ts'
 import type { Columns, FlowBatch } from '../../pipeline/flows/batch.ts'
 import { errorType, OTHER_METHOD, serverOf } from '../../pipeline/flows/http.ts'
 import { encodeFields } from '../../pipeline/flows/resource.ts'
-import { addressWords, RowIndex } from '../../pipeline/flows/row_index.ts'
+import { addressWords, noAddress, RowIndex } from '../../pipeline/flows/row_index.ts'
 import { ROLE } from '../../pipeline/flows/schema.ts'
 import type { AttributeValue } from '../../pipeline/otlp/attributes.ts'
 import { LEN, tag } from '../../pipeline/otlp/wire.ts'
@@ -108,8 +108,8 @@ export class RequestBlocks {
     numbers[4] = base.protocol_version[row] as number
     numbers[5] = host
     numbers[6] = base.dst_port[row] as number
-    numbers.fill(0, 7)
     if (host === 0) addressWords(numbers, 7, [base.dst_address, row])
+    else noAddress(numbers, 7)
     return this.#index.get() ?? this.#index.set(this.#block(batch, row))
   }
 

@@ -77,6 +77,12 @@ export class SpanTable {
     return slot * WORDS + field
   }
 
+  /** Copies words of `ids`. A loop, for `copyWithin` costs more than it copies here. */
+  copyWords(to: number, from: number, count: number): void {
+    const { ids } = this
+    for (let i = 0; i < count; i++) ids[to + i] = ids[from + i] as number
+  }
+
   /** The slot of the span with this id, or NONE. */
   find(lo: number, hi: number): number {
     if (this.#size === 0) return NONE
@@ -96,7 +102,7 @@ export class SpanTable {
     this.#free = this.#chain[slot] as number
     this.#size++
     const at = slot * WORDS
-    this.ids.fill(0, at, at + WORDS)
+    for (let word = at; word < at + WORDS; word++) this.ids[word] = 0
     this.ids[at + SPAN_ID] = lo
     this.ids[at + SPAN_ID + 1] = hi
     this.state[slot] = EXPECTED

@@ -191,8 +191,8 @@ export class WaitingSpans {
     } else {
       spans.method[slot] = LINK_METHOD.header
       spans.confidence[slot] = 1
-      ids.copyWithin(spans.word(slot, table.TRACE_ID), wire, wire + 4)
-      ids.copyWithin(spans.word(slot, table.PARENT_ID), span, span + 2)
+      spans.copyWords(spans.word(slot, table.TRACE_ID), wire, 4)
+      spans.copyWords(spans.word(slot, table.PARENT_ID), span, 2)
     }
     this.#settle(slot)
   }
@@ -206,14 +206,13 @@ export class WaitingSpans {
   /** What a span has from the settled span it waited for. Its trace id, so far, is a root's. */
   #inherit(slot: number, parent: number): void {
     const spans = this.#spans
-    const { ids } = spans
     const isParent = spans.edge[slot] === EDGE.parent
     const traceField = isParent ? table.TRACE_ID : table.CANDIDATE_TRACE_ID
     const spanField = isParent ? table.PARENT_ID : table.CANDIDATE_SPAN_ID
     const trace = spans.word(parent, table.TRACE_ID)
     const span = spans.word(parent, table.SPAN_ID)
-    ids.copyWithin(spans.word(slot, traceField), trace, trace + 4)
-    ids.copyWithin(spans.word(slot, spanField), span, span + 2)
+    spans.copyWords(spans.word(slot, traceField), trace, 4)
+    spans.copyWords(spans.word(slot, spanField), span, 2)
     if (isParent) return
     spans.method[slot] = LINK_METHOD.none
     spans.confidence[slot] = Number.NaN

@@ -6,6 +6,7 @@
  * Tolerated as RFC 9112 §2.2 and §5.2 allow: a bare LF as line end, folded field values. Only
  * fields that framing, identity or trace context need are looked at; none but those are kept.
  */
+import { textOf } from './texts.ts'
 import { parseTraceparent } from './traceparent.ts'
 
 const LF = 10
@@ -25,8 +26,6 @@ const HTTP1 = Buffer.from('HTTP/1.')
 
 const CONTENT_LENGTH = Buffer.from('content-length')
 const TRANSFER_ENCODING = Buffer.from('transfer-encoding')
-const CONNECTION = Buffer.from('connection')
-const UPGRADE = Buffer.from('upgrade')
 const HOST = Buffer.from('host')
 const TRACEPARENT = Buffer.from('traceparent')
 
@@ -46,9 +45,6 @@ export class Head {
   /** There is a transfer coding; `chunked`: the last one is that. */
   transferCoded = false
   chunked = false
-  /** The `Connection` options `close` and `upgrade`. */
-  close = false
-  upgrade = false
   /** The valid trace context: trace id (4 words), parent id (2 words), low first; then flags. */
   readonly trace = new Uint32Array(7)
   traces = 0
@@ -62,8 +58,6 @@ export class Head {
     this.contentLength = NO_LENGTH
     this.transferCoded = false
     this.chunked = false
-    this.close = false
-    this.upgrade = false
     this.traces = 0
   }
 }
@@ -143,7 +137,7 @@ function readRequestLine(
     const byte = bytes[i] as number
     if (byte <= SP || byte === 127) return false
   }
-  head.target = bytes.toString('latin1', sp + 1, Math.min(end, sp + 1 + TARGET_BYTES_MAX))
+  head.target = textOf(bytes, sp + 1, Math.min(end, sp + 1 + TARGET_BYTES_MAX))
   return true
 }
 
@@ -169,23 +163,19 @@ function readField(head: Head, bytes: Buffer, line: number, lf: number): void {
   while (colon < lf && bytes[colon] !== COLON) colon++
   if (colon === lf) return
   const length = colon - line
+  // Most lines are told by this alone to be of no interest.
+  if (length !== 4 && length !== 11 && length !== 14 && length !== 17) return
   let at = colon + 1
   let to = lf
   while (at < to && isSpace(bytes[at] as number)) at++
   while (to > at && isSpace(bytes[to - 1] as number)) to--
   if (length === 4 && isName(bytes, line, HOST)) {
-    head.host = bytes.toString('latin1', at, Math.min(to, at + HOST_BYTES_MAX))
+    head.host = textOf(bytes, at, Math.min(to, at + HOST_BYTES_MAX))
   } else if (length === 14 && isName(bytes, line, CONTENT_LENGTH)) {
     readLength(head, bytes, at, to)
   } else if (length === 17 && isName(bytes, line, TRANSFER_ENCODING)) {
     head.transferCoded = true
     head.chunked = /(?:^|,)[ \t]*chunked$/i.test(bytes.toString('latin1', at, to))
-  } else if (length === 10 && isName(bytes, line, CONNECTION)) {
-    const options = bytes.toString('latin1', at, to)
-    if (/(?:^|,)\s*close\s*(?:,|$)/i.test(options)) head.close = true
-    if (/(?:^|,)\s*upgrade\s*(?:,|$)/i.test(options)) head.upgrade = true
-  } else if (length === 7 && isName(bytes, line, UPGRADE)) {
-    head.upgrade = true
   } else if (length === 11 && isName(bytes, line, TRACEPARENT)) {
     // W3C Trace Context §3.2: with more than one, none is valid.
     head.traces += head.traces > 0 || parseTraceparent(head.trace, bytes, at, to) ? 1 : 0
