@@ -80,6 +80,12 @@ export function beginsMessage(bytes: Buffer, at: number, to: number, request: bo
   return lf < 0 || versionAt(bytes, lf) >= 0
 }
 
+/** The same beyond doubt: a whole request line, or as much of a status line as `HTTP/1.`. */
+export function isMessageStart(bytes: Buffer, at: number, to: number, request: boolean): boolean {
+  const whole = request ? indexOfLf(bytes, at, to) >= 0 : to - at >= HTTP1.length
+  return whole && beginsMessage(bytes, at, to, request)
+}
+
 /** What readHead() says instead of an index. */
 export const INCOMPLETE = -1
 export const INVALID = -2

@@ -24,7 +24,7 @@
  */
 import { Chunks, endsChunked } from './chunks.ts'
 import { BODY, type Body } from './framing.ts'
-import { beginsMessage, Head, INCOMPLETE, INVALID, readHead } from './head.ts'
+import { beginsMessage, Head, INCOMPLETE, INVALID, isMessageStart, readHead } from './head.ts'
 import { HEAD_BYTES_MAX, HeadBuffer } from './head_buffer.ts'
 import type { Piece } from './piece.ts'
 import type { Http1Shared } from './shared.ts'
@@ -302,9 +302,10 @@ export class Http1Stream {
     this.#sink.end(this)
   }
 
-  /** A piece begins like a message: if one is still open it has ended before. */
+  /** A piece begins like a message: one that is open has ended before, if there is no doubt. */
   #resynchronise(piece: Piece, from: number, to: number): void {
-    if (!beginsMessage(piece.bytes, from, to, this.isRequest)) return
+    const begins = this.unframed ? isMessageStart : beginsMessage
+    if (!begins(piece.bytes, from, to, this.isRequest)) return
     if (this.unframed) this.#end()
     if (!this.stopped) this.#state = START
   }

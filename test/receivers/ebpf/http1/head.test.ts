@@ -6,6 +6,7 @@ import {
   Head,
   INCOMPLETE,
   INVALID,
+  isMessageStart,
   NO_LENGTH,
   readHead,
 } from '../../../../receivers/ebpf/http1/head.ts'
@@ -202,3 +203,17 @@ for (const [text, request, expected] of BEGINNINGS) {
     assert.equal(beginsMessage(bytes, 0, bytes.length, request), expected)
   })
 }
+
+test('`isMessageStart()` wants the whole request line, or the whole of `HTTP/1.`', () => {
+  const is = (text: string, request: boolean) =>
+    isMessageStart(Buffer.from(text, 'latin1'), 0, text.length, request)
+  assert.deepEqual(
+    ['d', 'GET', 'Hello world', 'GET / HTTP/1.1', 'Hello world\r\n'].map((text) => is(text, true)),
+    [false, false, false, false, false],
+  )
+  assert.equal(is('GET / HTTP/1.1\r\n', true), true)
+  assert.deepEqual(
+    ['H', 'HTTP/1', 'HTTP/1.'].map((text) => is(text, false)),
+    [false, false, true],
+  )
+})
