@@ -41,7 +41,10 @@ exporters: { nop: {} }
 service:
   telemetry: { logs: { level: warn }, metrics: { level: none } }
   pipelines:
-    flows: { receivers: [ebpf], processors: [k8s_attributes, stitch], exporters: [flow_spans, flow_metrics] }
+    flows:
+      receivers: [ebpf]
+      processors: [k8s_attributes, stitch]
+      exporters: [flow_spans, flow_metrics]
     traces: { receivers: [flow_spans], exporters: [nop] }
     metrics: { receivers: [flow_metrics], exporters: [nop] }
 `

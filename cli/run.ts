@@ -22,9 +22,9 @@ export interface Program {
 }
 
 /**
- * Of the pipelines' process. Batches and OTLP payloads are memory outside V8's heap, which counts it
- * and marks the whole heap every 2.5 s at 1,000 requests/s where it begins with its default limit
- * of the old generation: a third of the process's CPU time. The heap is 20 MB all the same.
+ * Of the pipelines' process. Batches and OTLP payloads are memory outside V8's heap, which counts
+ * it, and marks the whole heap every 2.5 s at 1,000 requests/s where it begins with its default
+ * limit of the old generation: a third of the process's CPU time. The heap is 20 MB all the same.
  */
 export const PIPELINE_NODE_OPTIONS = ['--initial-old-space-size=96']
 

@@ -1,7 +1,7 @@
 /**
  * Hands batches to the next component, in order and one at a time, for a component that cannot give
- * them back to whoever sent them. What is refused for now waits here and is offered again: who fills
- * the outbox looks at `held`, and stops in time.
+ * them back to whoever sent them. What is refused for now waits here and is offered again: who
+ * fills the outbox looks at `held`, and stops in time.
  */
 import type { Consumer, Signal, SignalData } from './component.ts'
 import { itemsOf } from './data.ts'

@@ -37,7 +37,7 @@ export function latest(
   return { best, count }
 }
 
-/** Of the same process (a thread id may have been another's), and not known to be of other traces. */
+/** Of the same process (a thread id may have been another's), and of no other trace. */
 export function possible(exchange: Exchange, candidate: Exchange): boolean {
   if (candidate.pid !== exchange.pid) return false
   const { trace } = exchange

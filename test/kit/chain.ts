@@ -17,7 +17,7 @@ const host = '127.0.0.1'
 /** How long the last service takes at most. */
 const SLOW_MS = 8
 
-/** How causes were found: of as many calls, those without a parent, with the right, with a wrong. */
+/** How causes were found: calls with the right parent, without one, with a wrong one. */
 export interface Score {
   correct: number
   orphan: number
