@@ -1,4 +1,4 @@
-/** Where configurations come from: for now, files. */
+/** Where configurations come from: files. */
 import { readFile } from 'node:fs/promises'
 
 export interface Source {

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { stitchedTo } from '../kit/chain.ts'
 import { Flowspan, type Row } from '../kit/flowspan.ts'
 import { runInPod } from '../kit/pod_process.ts'
 import { missingForShop, skipUnless } from '../kit/requirements.ts'
@@ -28,20 +29,7 @@ async function score(
 ): Promise<Record<string, Score>> {
   const shop = await Shop.start()
   t.after(() => shop.close())
-  const flowspan = await Flowspan.start((directory) => ({
-    receivers: { ebpf: {} },
-    processors: { k8s_attributes: { auth_type: 'none' }, stitch: {} },
-    exporters: { file: { path: join(directory, ROWS) } },
-    service: {
-      pipelines: {
-        flows: {
-          receivers: ['ebpf'],
-          processors: ['k8s_attributes', 'stitch'],
-          exporters: ['file'],
-        },
-      },
-    },
-  }))
+  const flowspan = await Flowspan.start(stitchedTo(ROWS))
   t.after(async () => {
     await flowspan.kill()
     flowspan.clean()
