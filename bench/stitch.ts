@@ -18,6 +18,7 @@ import { Ledger } from '../pipeline/ledger.ts'
 import { OK } from '../pipeline/outcome.ts'
 import { schema as stitchSchema } from '../processors/stitch/config.ts'
 import { Stitch } from '../processors/stitch/stitch.ts'
+import { settingsOf } from '../test/pipeline/surroundings.ts'
 import { describeMachine } from './machine.ts'
 
 const ROUNDS = 10
@@ -106,7 +107,7 @@ class Sink<S extends Signal> implements Consumer<S> {
 
 function settings(): Settings {
   const logger = pino({ level: 'silent' })
-  return { id: `bench/${performance.now()}`, logger, ledger: new Ledger(logger), version: '0' }
+  return settingsOf({ id: `bench/${performance.now()}`, logger, ledger: new Ledger(logger) })
 }
 
 async function stitched(order: Order, take: (us: number) => void): Promise<FlowBatch[]> {

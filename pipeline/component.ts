@@ -12,12 +12,16 @@
  * The graph is built backwards, so a component gets what stands after it (`next`) when it is
  * created, and never looks for it later.
  */
+import type { Meter, Tracer } from '@opentelemetry/api'
 import type { Logger } from 'pino'
 import type { ZodType } from 'zod'
 import type { FlowBatch } from './flows/batch.ts'
 import type { Ledger } from './ledger.ts'
+import type { Listening, OnConnection } from './listening.ts'
 import type { OtlpBatch } from './otlp/batch.ts'
-import type { Outcome } from './outcome.ts'
+import type { Outcome, Retryable } from './outcome.ts'
+import type { ServiceView } from './service_view.ts'
+import type { Report } from './status.ts'
 
 /** What a pipeline can carry. */
 export const SIGNALS = ['flows', 'traces', 'metrics', 'logs'] as const
@@ -52,6 +56,15 @@ export interface Component {
    * Items taken in and not yet passed on: the `held` of the ledger. Cheap, callable at any time.
    */
   held?(): number
+
+  /**
+   * A reload has a new config for this running component. Answers with a function that makes it
+   * take effect, or undefined when only a new instance can: that one is then created and started
+   * beside this one, which is shut down after data has been directed to the new one. Until the
+   * function is called, once the whole reload is certain, nothing may change; it must not fail.
+   * A component whose config is unchanged is kept without being asked.
+   */
+  reconfigure?(config: unknown): (() => void) | undefined
 }
 
 /** Takes data of one signal. */
@@ -68,6 +81,13 @@ export interface Consumer<S extends Signal = Signal> {
    * Answers synchronously wherever that is possible. Never throws on account of the data.
    */
   consume(data: SignalData[S]): Outcome | Promise<Outcome>
+
+  /**
+   * Why nothing would be taken at this moment, whatever it were. Whoever spends work before it can
+   * offer data (reads a body, decompresses, decodes) asks first. Components that pass data on need
+   * not implement it: the graph asks what stands behind a processor.
+   */
+  refusal?(): Retryable | undefined
 }
 
 /** Gets data into a pipeline: from the kernel, the network, a file. A noun. */
@@ -91,6 +111,16 @@ export interface Host {
   extension(id: string): Extension | undefined
   /** Reports that the component cannot go on: the service shuts down in order and exits 1. */
   fatal(error: Error): void
+  /** Tells how the component is doing, whenever that may have changed. Cheap when it has not. */
+  report(report: Report): void
+  /**
+   * Takes connections on `host:port`, `[v6]:port` or `unix:///path`. The socket outlives a reload:
+   * the component that takes this one's place listens on the same address and gets every connection
+   * from then on. Throws, naming the address, when it is taken by somebody else.
+   */
+  listen(endpoint: string, onConnection: OnConnection): Promise<Listening>
+  /** The service as a whole, for extensions that show it. */
+  readonly service: ServiceView
 }
 
 /** What code gives to a component; what the user gives to it is its config. */
@@ -103,6 +133,10 @@ export interface Settings {
   readonly ledger: Ledger
   /** flowspan's version, for user agents and scope versions. */
   readonly version: string
+  /** The component's own instruments, beside what the ledger counts. Names: `otelcol_…`. */
+  readonly meter: Meter
+  /** Traces of flowspan itself; does nothing unless `service::telemetry::traces` is configured. */
+  readonly tracer: Tracer
   /** What the privileged parent opened for this component (see `Factory.open`). */
   readonly inherited?: Inherited
 }
@@ -149,6 +183,11 @@ interface FactoryOf<K extends Kind, Config> {
    * components that cannot do without; errors say what is missing and what to do.
    */
   open?(config: Config, settings: PrivilegedSettings): Promise<Privileged>
+  /**
+   * With `open`: what differs between two configs in the part that `open` uses. A reload cannot
+   * open again, so each entry is an error of the reload, and the running config stays.
+   */
+  fixed?(running: Config, wanted: Config): readonly ConfigProblem[]
 }
 
 export interface PrivilegedSettings {

@@ -5,8 +5,10 @@ import type { Config } from './config/config.ts'
 import { type BuildSettings, buildGraph } from './graph/build.ts'
 import { type Graph, messageOf, type Node, shutdownAll } from './graph/graph.ts'
 import { Ledger } from './ledger.ts'
+import { Listeners } from './listeners.ts'
 import { balanceOf, booksOf } from './telemetry/books.ts'
 import { exposition } from './telemetry/exposition.ts'
+import { NO_INSTRUMENTS } from './telemetry/instruments.ts'
 import { MetricsServer } from './telemetry/server.ts'
 
 /** How long components may take to end after a start that failed: nothing is worth waiting for. */
@@ -21,6 +23,7 @@ export class Service {
   readonly #graph: Graph
   readonly #metrics: MetricsServer
   readonly #host: Host
+  readonly #listeners = new Listeners()
   #ended: Promise<boolean> | undefined
 
   private constructor(parts: {
@@ -41,6 +44,17 @@ export class Service {
     this.#host = {
       extension: (id) => this.#extensions.find((node) => node.id === id)?.component,
       fatal: reject,
+      report: () => {},
+      listen: (endpoint, onConnection) =>
+        this.#listeners.listen(endpoint, onConnection, { owner: 'a component', generation: 0 }),
+      service: {
+        version: '',
+        startedAt: Date.now(),
+        state: 'ready',
+        components: () => [],
+        pipelines: () => [],
+        reload: async () => ({ ok: false, reason: 'cannot be reloaded' }),
+      },
     }
   }
 
@@ -129,6 +143,7 @@ async function createExtensions(config: Config, settings: BuildSettings): Promis
       logger,
       ledger,
       version: settings.version,
+      ...(settings.instruments ?? NO_INSTRUMENTS),
       ...(inherited && { inherited }),
     }
     const component: Extension = await found.factory.create(of, found.config)

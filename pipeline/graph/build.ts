@@ -10,6 +10,7 @@ import type { Component, Consumer, Inherited, Kind, Settings, Signal } from '../
 import type { ComponentConfig, Config, PipelineConfig } from '../config/config.ts'
 import { ConfigError } from '../config/problems.ts'
 import { Ledger } from '../ledger.ts'
+import { type Instruments, NO_INSTRUMENTS } from '../telemetry/instruments.ts'
 import { type Branch, Inlet, Outlet } from './edges.ts'
 import { FanOut } from './fanout.ts'
 import { Graph, messageOf, type Node, shutdownAll } from './graph.ts'
@@ -21,6 +22,7 @@ const ABANDON_MS = 2000
 export interface BuildSettings {
   readonly logger: Logger
   readonly version: string
+  readonly instruments?: Instruments
   /** What the privileged parent opened for a component, by kind and id. */
   readonly inherited: (kind: Kind, id: string) => Inherited | undefined
 }
@@ -148,6 +150,7 @@ class Builder {
       logger,
       ledger,
       version: this.#settings.version,
+      ...(this.#settings.instruments ?? NO_INSTRUMENTS),
       ...(inherited && { inherited }),
     }
     const outlet = next && new Outlet(next, counterOf(kind, ledger))
@@ -181,5 +184,9 @@ function inletOf(
   const consumer = component as Component & Consumer
   // A processor hands on what it was handed, so with it everything behind it may change the data.
   const behind = of.kind === 'processor' && of.next?.mutates === true
-  return new Inlet(consumer, { ledger: of.ledger, mutates: consumer.mutates || behind })
+  return new Inlet(consumer, {
+    ledger: of.ledger,
+    mutates: consumer.mutates || behind,
+    ...(of.kind === 'processor' && { behind: of.next }),
+  })
 }

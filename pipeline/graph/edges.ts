@@ -52,18 +52,30 @@ export class Outlet implements Consumer {
       if (outcome.kind === 'ok') this.#count(items)
     })
   }
+
+  refusal(): Retryable | undefined {
+    return this.#next.refusal?.()
+  }
 }
 
 export class Inlet implements Branch {
   readonly mutates: boolean
   readonly #taker: Consumer
   readonly #ledger: Ledger
+  readonly #behind: Consumer | undefined
 
-  /** @param mutates whether the taker, or anything that it passes the same data on to, does */
-  constructor(taker: Consumer, { ledger, mutates }: { ledger: Ledger; mutates: boolean }) {
-    this.mutates = mutates
+  /**
+   * @param of.mutates whether the taker, or anything that it passes the same data on to, does
+   * @param of.behind where a processor passes the same data on
+   */
+  constructor(
+    taker: Consumer,
+    of: { ledger: Ledger; mutates: boolean; behind?: Consumer | undefined },
+  ) {
+    this.mutates = of.mutates
     this.#taker = taker
-    this.#ledger = ledger
+    this.#ledger = of.ledger
+    this.#behind = of.behind
   }
 
   consume(data: SignalData[Signal]): Outcome | Promise<Outcome> {
@@ -72,6 +84,10 @@ export class Inlet implements Branch {
       if (outcome.kind === 'ok') this.#ledger.in += items
       else this.#ledger.note('refused', items)
     })
+  }
+
+  refusal(): Retryable | undefined {
+    return this.#taker.refusal?.() ?? this.#behind?.refusal?.()
   }
 
   lose(items: number, refusal: Retryable | Permanent): void {

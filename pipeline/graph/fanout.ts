@@ -47,6 +47,17 @@ export class FanOut implements Branch {
       : this.#join(outcomes as Outcome[], items)
   }
 
+  /** Only when no branch would take anything: one that would is not to starve for the others. */
+  refusal(): Retryable | undefined {
+    const refusals: Retryable[] = []
+    for (const branch of this.#branches) {
+      const refusal = branch.refusal?.()
+      if (refusal === undefined) return undefined
+      refusals.push(refusal)
+    }
+    return joined(refusals) as Retryable
+  }
+
   /** The whole fan-out is one branch of another, and refused: each branch loses its copy. */
   lose(items: number, refusal: Refusal): void {
     for (const branch of this.#branches) branch.lose(items, refusal)

@@ -6,6 +6,7 @@ import { CLOSE_REASON, type CloseReason, KIND, ROLE, STATE } from '../../pipelin
 import { Ledger } from '../../pipeline/ledger.ts'
 import type { OtlpBatch } from '../../pipeline/otlp/batch.ts'
 import { OK, type Outcome } from '../../pipeline/outcome.ts'
+import { settingsOf } from '../pipeline/surroundings.ts'
 
 export interface EndText {
   readonly service_name?: string
@@ -128,12 +129,7 @@ function writeEnd(
 /** What stands around a connector: settings, and a consumer that keeps what it gets. */
 export class Surroundings {
   readonly ledger = new Ledger(pino({ level: 'silent' }))
-  readonly settings: Settings = {
-    id: 'test',
-    logger: pino({ level: 'silent' }),
-    ledger: this.ledger,
-    version: '1.2.3',
-  }
+  readonly settings: Settings = settingsOf({ ledger: this.ledger, version: '1.2.3' })
   readonly got: OtlpBatch[] = []
   answer: () => Outcome | Promise<Outcome> = () => OK
 

@@ -17,8 +17,9 @@ import { LogsWriter } from '../../../pipeline/otlp/logs_writer.ts'
 import { MetricsWriter } from '../../../pipeline/otlp/metrics_writer.ts'
 import { SPAN_KIND, TracesWriter } from '../../../pipeline/otlp/traces_writer.ts'
 import { OK } from '../../../pipeline/outcome.ts'
+import { hostOf, settingsOf } from '../../pipeline/surroundings.ts'
 
-const HOST = { extension: () => undefined, fatal: (error: Error) => assert.fail(error) }
+const HOST = hostOf()
 
 class Sink extends Writable {
   text = ''
@@ -41,7 +42,7 @@ function making(verbosity: DebugConfig['verbosity']) {
   const logger = pino({ level: 'silent' })
   const ledger = new Ledger(logger)
   const sink = new Sink()
-  const settings = { id: 'debug', logger, ledger, version: '1' }
+  const settings = settingsOf({ id: 'debug', logger, ledger, version: '1' })
   const config = schema.parse({ verbosity })
   return { ledger, sink, settings, config, output: { stream: sink, colors: false } }
 }

@@ -9,13 +9,13 @@ import { schema, validate } from '../../../exporters/file/config.ts'
 import { flowsFileExporter, otlpFileExporter } from '../../../exporters/file/file_exporter.ts'
 import { FlowBatch } from '../../../pipeline/flows/batch.ts'
 import { flowLog } from '../../../pipeline/flows/json.ts'
-import { Ledger } from '../../../pipeline/ledger.ts'
 import type { OtlpBatch } from '../../../pipeline/otlp/batch.ts'
 import { toJson } from '../../../pipeline/otlp/json.ts'
 import { TracesWriter } from '../../../pipeline/otlp/traces_writer.ts'
 import { OK } from '../../../pipeline/outcome.ts'
+import { hostOf, settingsOf } from '../../pipeline/surroundings.ts'
 
-const HOST = { extension: () => undefined, fatal: (error: Error) => assert.fail(error) }
+const HOST = hostOf()
 
 /** What a test has to undo, last first: `t.after` would go first to last. */
 function cleanup(t: TestContext): AsyncDisposableStack {
@@ -33,7 +33,7 @@ function directory(stack: AsyncDisposableStack): string {
 function settings() {
   const log: string[] = []
   const logger = pino({ level: 'info' }, { write: (line: string) => void log.push(line) })
-  return { id: 'file', logger, ledger: new Ledger(logger), version: '1', log }
+  return { ...settingsOf({ id: 'file', logger, version: '1' }), log }
 }
 
 async function exporting(stack: AsyncDisposableStack, options: Record<string, unknown>) {

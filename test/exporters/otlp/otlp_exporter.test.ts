@@ -16,6 +16,7 @@ import { Ledger } from '../../../pipeline/ledger.ts'
 import type { OtlpBatch } from '../../../pipeline/otlp/batch.ts'
 import { TracesWriter } from '../../../pipeline/otlp/traces_writer.ts'
 import { OK } from '../../../pipeline/outcome.ts'
+import { hostOf, settingsOf } from '../../pipeline/surroundings.ts'
 import { decode } from '../../proto/otlp.ts'
 import { Backend, partialSuccess } from './backend.ts'
 
@@ -33,9 +34,12 @@ async function exporting(
   const logger = pino({ level: 'info' }, { write: (line: string) => void log.push(line) })
   const ledger = new Ledger(logger)
   const config = schema.parse({ endpoint: `127.0.0.1:${port}`, ...PLAIN, ...options })
-  const exporter = otlpExporter({ id: 'otlp', logger, ledger, version: '1.2.3' }, config)
+  const exporter = otlpExporter(
+    settingsOf({ id: 'otlp', logger, ledger, version: '1.2.3' }),
+    config,
+  )
   ledger.heldBy = () => exporter.held?.() ?? 0
-  await exporter.start?.({ extension: () => undefined, fatal: (error) => assert.fail(error) })
+  await exporter.start?.(hostOf())
   t.after(async () => {
     await exporter.shutdown?.()
     if (typeof backend !== 'number') backend.close()
@@ -354,9 +358,7 @@ test('shutdown ends at its deadline when the backend answers nothing', {
 })
 
 test('shutdown is safe without start and safe twice', async () => {
-  const logger = pino({ level: 'silent' })
-  const settings = { id: 'otlp', logger, ledger: new Ledger(logger), version: '1' }
-  const exporter = otlpExporter(settings, schema.parse({ endpoint: 'localhost:1', ...PLAIN }))
+  const exporter = otlpExporter(settingsOf(), schema.parse({ endpoint: 'localhost:1', ...PLAIN }))
   await exporter.shutdown?.()
   await exporter.shutdown?.()
 })
@@ -436,8 +438,7 @@ test('TLS: CA and name are checked, the client shows its certificate', async (t)
 })
 
 test('a file that tls names and that cannot be read ends the start-up with its option', () => {
-  const logger = pino({ level: 'silent' })
-  const settings = { id: 'otlp/x', logger, ledger: new Ledger(logger), version: '1' }
+  const settings = settingsOf({ id: 'otlp/x' })
   const config = schema.parse({ endpoint: 'a:1', tls: { ca_file: '/nowhere/ca.pem' } })
   assert.throws(
     () => otlpExporter(settings, config),

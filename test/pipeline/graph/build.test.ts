@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Host } from '../../../pipeline/component.ts'
 import { OK } from '../../../pipeline/outcome.ts'
 import { booksOf } from '../../../pipeline/telemetry/books.ts'
 import { flows, Probes } from '../probes.ts'
+import { hostOf } from '../surroundings.ts'
 
-const HOST: Host = { extension: () => undefined, fatal: () => {} }
+const HOST = hostOf()
 
 const CHAIN = `
 receivers: { probe: }

@@ -15,6 +15,7 @@ import { skipWithoutGo } from '../../kit/backends.ts'
 import { type Kubernetes, startKubernetes } from '../../kit/kubernetes.ts'
 import { createPod, deleteObject } from '../../kit/kubernetes_objects.ts'
 import { waitFor } from '../../kit/processes.ts'
+import { hostOf, settingsOf } from '../../pipeline/surroundings.ts'
 import { batchOf, side } from './rows.ts'
 
 const skip = await skipWithoutGo()
@@ -48,7 +49,7 @@ async function make(t: TestContext, section: object): Promise<Made> {
   }
   const create = factory.create.flows
   assert.ok(create !== undefined)
-  const settings = { id: 'k8s_attributes', logger, ledger, version: '0.0.0' }
+  const settings = settingsOf({ id: 'k8s_attributes', logger, ledger })
   const config = factory.schema.parse(section)
   const processor = await create(settings, config, next)
   t.after(() => processor.shutdown?.())
@@ -73,7 +74,7 @@ function unreachable(t: TestContext): string {
 
 test('without a cluster it says so once, and names both ends by their processes', async (t) => {
   const { processor, taken, lines } = await make(t, { auth_type: 'none' })
-  await processor.start?.({ extension: () => undefined, fatal: assert.fail })
+  await processor.start?.(hostOf())
   for (let i = 0; i < 3; i++) {
     await processor.consume(
       batchOf({ role: 'client', src: '10.0.0.1', dst: '10.0.0.2', flow: 1, comm: 'curl' }),
@@ -93,7 +94,7 @@ test('a row of a pod that the API server tells of later is joined when it does',
     wait_for_metadata: true,
     wait_for_row: '20s',
   })
-  await processor.start?.({ extension: () => undefined, fatal: assert.fail })
+  await processor.start?.(hostOf())
   const row = { role: 'client', src: '10.7.3.1', dst: '10.7.3.2', startMs: Date.now() } as const
   await processor.consume(batchOf(row))
   assert.equal(processor.held?.(), 1)
@@ -123,10 +124,7 @@ test('`wait_for_metadata` ends the start-up when the metadata does not come', as
     wait_for_metadata: true,
     wait_for_metadata_timeout: '200ms',
   })
-  await assert.rejects(
-    async () => processor.start?.({ extension: () => undefined, fatal: assert.fail }),
-    /wait_for_metadata_timeout/,
-  )
+  await assert.rejects(async () => processor.start?.(hostOf()), /wait_for_metadata_timeout/)
   await processor.shutdown?.()
 })
 
@@ -135,7 +133,7 @@ test('a cluster that cannot be reached holds nothing up but rows, for their time
     kube_config_path: unreachable(t),
     wait_for_row: '50ms',
   })
-  await processor.start?.({ extension: () => undefined, fatal: assert.fail })
+  await processor.start?.(hostOf())
   const row = { role: 'client', src: '10.7.3.1', dst: '10.7.3.2', comm: 'curl' } as const
   await processor.consume(batchOf(row))
   await waitFor('the row', () => taken[0])

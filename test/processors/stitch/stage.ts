@@ -1,7 +1,7 @@
 /** A stitch processor with a clock that is set by hand and a consumer that keeps what it gets. */
 import assert from 'node:assert/strict'
 import pino from 'pino'
-import type { Consumer, Settings } from '../../../pipeline/component.ts'
+import type { Consumer } from '../../../pipeline/component.ts'
 import type { FlowBatch } from '../../../pipeline/flows/batch.ts'
 import { KIND, LINK_METHODS, ROLES, ROW_STATES } from '../../../pipeline/flows/schema.ts'
 import { Ledger } from '../../../pipeline/ledger.ts'
@@ -9,6 +9,7 @@ import { OK, type Outcome } from '../../../pipeline/outcome.ts'
 import { hex32, hex64 } from '../../../pipeline/u64.ts'
 import { type StitchConfig, schema } from '../../../processors/stitch/config.ts'
 import { Stitch } from '../../../processors/stitch/stitch.ts'
+import { settingsOf } from '../../pipeline/surroundings.ts'
 import { batchOf, type Row } from './rows.ts'
 
 /** A row as it left stitch; ids as text, '' where all zero. */
@@ -42,12 +43,7 @@ export class Stage {
   constructor(options: Partial<StitchConfig> = {}, id = `stitch/${ids++}`) {
     const config = { ...schema.parse({}), ...options }
     const next: Consumer<'flows'> = { mutates: false, consume: (batch) => this.#next(batch) }
-    const settings: Settings = {
-      id,
-      logger: pino({ level: 'silent' }),
-      ledger: this.ledger,
-      version: '0',
-    }
+    const settings = settingsOf({ id, ledger: this.ledger })
     this.stitch = new Stitch(settings, config, { next, clock: () => this.now })
     this.ledger.heldBy = () => this.stitch.held()
     this.stitch.start()

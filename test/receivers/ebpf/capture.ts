@@ -11,6 +11,7 @@ import { type EbpfConfig, schema } from '../../../receivers/ebpf/config.ts'
 import { ebpf, kernelConfig } from '../../../receivers/ebpf/index.ts'
 import { openKernel } from '../../../receivers/ebpf/keeper.ts'
 import { skipUnless } from '../../kit/requirements.ts'
+import { hostOf, settingsOf } from '../../pipeline/surroundings.ts'
 import { type Row, rowOf } from './script.ts'
 
 export const SKIP = skipUnless(
@@ -36,20 +37,13 @@ export class Capture {
     const capture = new Capture(privileged)
     const create = ebpf.create.flows
     if (create === undefined) throw new Error('ebpf gives no flows')
-    const settings = {
-      id: 'ebpf',
-      logger,
-      ledger: capture.ledger,
-      version: 'test',
-      inherited: privileged,
-    }
+    const settings = settingsOf({ id: 'ebpf', ledger: capture.ledger, inherited: privileged })
     const receiver = await create(settings, config, {
       mutates: false,
       consume: (batch: FlowBatch) => capture.#consume(batch),
     })
     capture.#receiver = receiver
-    const host = { extension: () => undefined, fatal: (error: Error) => assertNever(error) }
-    await receiver.start?.(host)
+    await receiver.start?.(hostOf())
     return capture
   }
 
@@ -70,8 +64,4 @@ export class Capture {
     this.ledger.out += batch.rows
     return outcome
   }
-}
-
-function assertNever(error: Error): never {
-  throw error
 }

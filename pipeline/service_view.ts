@@ -1,0 +1,42 @@
+/** What extensions may see and ask of the service as a whole. */
+import type { Kind, Signal } from './component.ts'
+import type { StatusEvent } from './status.ts'
+import type { Book } from './telemetry/books.ts'
+
+export interface ServiceView {
+  readonly version: string
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number
+  /** `ready` once every component has started and until the shutdown begins. */
+  readonly state: 'starting' | 'ready' | 'stopping'
+  /** Every component that runs now, those of extensions first. */
+  components(): readonly ComponentView[]
+  /** The pipelines of the configuration that runs now. */
+  pipelines(): readonly PipelineView[]
+  /** Reads the configuration again and swaps to it; the old one stays when the new one fails. */
+  reload(): Promise<ReloadResult>
+}
+
+/** One component instance, as the graph has it. */
+export interface ComponentView {
+  readonly kind: Kind
+  readonly id: string
+  /** What it takes; for a receiver what it gives. An extension has none. */
+  readonly signal?: Signal
+  /** What a connector makes. */
+  readonly to?: Signal
+  /** The pipeline of a processor; other components are shared by pipelines. */
+  readonly pipeline?: string
+  status(): StatusEvent
+  /** An extension keeps none. */
+  book(): Book | undefined
+}
+
+export interface PipelineView {
+  readonly id: string
+  readonly receivers: readonly string[]
+  readonly processors: readonly string[]
+  readonly exporters: readonly string[]
+}
+
+export type ReloadResult = { readonly ok: true } | { readonly ok: false; readonly reason: string }
