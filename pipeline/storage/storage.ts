@@ -10,9 +10,10 @@ import type { Outcome } from '../outcome.ts'
 
 export interface Storage extends Extension {
   /**
-   * The queue with this name, made when it is not there. Callers of one name share one queue, so
-   * that after a reload the exporter that goes and the one that comes work side by side. A name is
-   * kind, id and signal: `exporter/otlp/traces`. Throws when it cannot be read or written.
+   * The queue with this name, made when it is not there. Callers of one name share one queue, each
+   * by a handle of its own, so that after a reload the exporter that goes and the one that comes
+   * work side by side. A name is kind, id and signal: `exporter/otlp/traces`. Throws when it cannot
+   * be read or written.
    */
   queue(name: string): Promise<StoredQueue>
 }
@@ -24,7 +25,10 @@ export interface StoredQueue {
   readonly items: number
   /** Payload bytes of the records. */
   readonly bytes: number
-  /** Items in records that were there when the queue was opened. */
+  /**
+   * Items in records that were there when the queue was opened; 0 for a handle on a queue that was
+   * open already, so that each item is restored to one exporter's books.
+   */
   readonly restored: number
 
   /**
@@ -36,7 +40,10 @@ export interface StoredQueue {
   /** The oldest record that nobody has, or undefined when there is none at the moment. */
   lease(): Promise<Lease | undefined>
 
-  /** Called whenever a record became free to lease; the last one set counts for each user. */
+  /**
+   * Called whenever a record became free to lease, by whichever user's doing, and never within a
+   * call of the listener's own user. Answers with a function that ends it.
+   */
   onReady(listener: () => void): () => void
 
   /** Gives this use of the queue back; leases must have ended. The last user closes the files. */
