@@ -8,6 +8,9 @@
  * - `lost`: items that are gone although somebody wanted them (queue full, backend refused);
  * - `used`: items that did their work in the component and were not meant to go further (a
  *   connector's input, an exporter's sent items).
+ *
+ * Beside the balance stands what the Collector's metrics ask for and the balance does not know:
+ * by which transport a receiver got its items, and with which error an exporter lost them.
  */
 import type { Logger } from 'pino'
 
@@ -19,6 +22,17 @@ export interface LedgerEntry {
   readonly held: number
 }
 
+/** What a receiver's transport brought, by what became of it (Collector receiverhelper). */
+export const RECEPTIONS = ['accepted', 'refused', 'failed'] as const
+export type Reception = (typeof RECEPTIONS)[number]
+
+/** What may be logged with a loss; `error_type` is counted too. */
+export interface LossDetail {
+  /** A name for the kind of error, one of few: `Unavailable`, `503`, `ECONNREFUSED`. */
+  readonly error_type?: string
+  readonly [key: string]: unknown
+}
+
 /** How often one reason for loss may be logged, at most; the counts are always exact. */
 const LOG_INTERVAL_MS = 10_000
 
@@ -27,6 +41,10 @@ export class Ledger {
   out = 0
   /** Counts outside the balance, such as refusals that the sender will offer again. */
   readonly notes = new Map<string, number>()
+  /** By transport; empty for a receiver that has but one, and tells nothing of it. */
+  readonly received = new Map<string, Record<Reception, number>>()
+  /** Of what was lost: by `error_type`, and within that by reason. */
+  readonly lostByError = new Map<string, Map<string, number>>()
   readonly #used = new Map<string, number>()
   readonly #lost = new Map<string, number>()
   readonly #lastLog = new Map<string, number>()
@@ -48,14 +66,32 @@ export class Ledger {
   }
 
   /** Items that are gone: counted, and logged at most once in ten seconds for each reason. */
-  lost(reason: string, count: number, detail?: Record<string, unknown>): void {
+  lost(reason: string, count: number, detail?: LossDetail): void {
     if (count <= 0) return
     const total = (this.#lost.get(reason) ?? 0) + count
     this.#lost.set(reason, total)
+    if (detail?.error_type !== undefined) {
+      const reasons = this.lostByError.get(detail.error_type) ?? new Map<string, number>()
+      this.lostByError.set(detail.error_type, reasons)
+      reasons.set(reason, (reasons.get(reason) ?? 0) + count)
+    }
     const now = performance.now()
     if (now - (this.#lastLog.get(reason) ?? Number.NEGATIVE_INFINITY) < LOG_INTERVAL_MS) return
     this.#lastLog.set(reason, now)
     this.#logger.warn({ ...detail, reason, lost: count, lost_total: total }, 'Data lost')
+  }
+
+  /**
+   * A receiver's, for each batch: `accepted` by the pipeline, `refused` by it, or `failed` within
+   * the receiver. `transport` is one of few: `grpc`, `http`.
+   */
+  reception(transport: string, became: Reception, count: number): void {
+    let counts = this.received.get(transport)
+    if (counts === undefined) {
+      counts = { accepted: 0, refused: 0, failed: 0 }
+      this.received.set(transport, counts)
+    }
+    counts[became] += count
   }
 
   note(name: string, count: number): void {
