@@ -49,8 +49,12 @@ export interface Component {
    * handed to `next` or counted as lost, and no timer or handle of it keeps the process alive.
    * Must be safe without `start`, safe twice, and safe after a `start` that threw.
    * Receivers are shut down first, exporters last, so `next` is still there.
+   *
+   * `deadline` aborts when the component's part of the service's time is over: whatever is still
+   * held is counted as lost then, without waiting for anything. Soon after that nobody waits for
+   * the promise any more. Without it the component sets itself a bound.
    */
-  shutdown?(): Promise<void>
+  shutdown?(deadline?: AbortSignal): Promise<void>
 
   /**
    * Items taken in and not yet passed on: the `held` of the ledger. Cheap, callable at any time.

@@ -48,7 +48,7 @@ export async function shutdownAll(nodes: readonly Node[], deadline: AbortSignal)
   const errors: Error[] = []
   for (const { component, kind, id } of nodes) {
     try {
-      const ended = component.shutdown?.()
+      const ended = component.shutdown?.(deadline)
       if (ended !== undefined) await before(deadline, ended)
     } catch (error) {
       const message = `failed to shut down "${id}" ${kind}: ${messageOf(error)}`
