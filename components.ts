@@ -5,6 +5,8 @@ import { debug } from './exporters/debug/index.ts'
 import { file } from './exporters/file/index.ts'
 import { nopExporter } from './exporters/nop/index.ts'
 import { otlp } from './exporters/otlp/index.ts'
+import { basicAuth } from './extensions/basicauth/index.ts'
+import { bearerTokenAuth } from './extensions/bearertokenauth/index.ts'
 import type { Factory } from './pipeline/component.ts'
 import { k8sAttributes } from './processors/k8s_attributes/index.ts'
 import { stitch } from './processors/stitch/index.ts'
@@ -26,4 +28,7 @@ export const COMPONENTS: readonly Factory[] = [
   file,
   nopExporter,
   otlp,
+  // extensions
+  basicAuth,
+  bearerTokenAuth,
 ]
