@@ -1,12 +1,16 @@
 #!/bin/sh
-# Compiles every bpf/*.bpf.c to bpf/build/*.bpf.o for this machine's architecture, if older than a
-# source. One line for each object made, nothing otherwise.
+# Compiles every bpf/*.bpf.c to bpf/build/*.bpf.o, if older than a source. One line for each object
+# made, nothing otherwise.
+#
+# One object serves every little-endian architecture: no program reads a register, and what differs
+# between kernels is relocated when it is loaded. The same sources give the same bytes wherever the
+# tree lies.
 set -eu
 cd "$(dirname "$0")"
 
 case $(uname -m) in
-x86_64) arch=x86 include=/usr/include/x86_64-linux-gnu ;;
-aarch64) arch=arm64 include=/usr/include/aarch64-linux-gnu ;;
+x86_64) include=/usr/include/x86_64-linux-gnu ;;
+aarch64) include=/usr/include/aarch64-linux-gnu ;;
 *)
 	echo "Cannot build bpf/: no kernel programs for $(uname -m) (x86_64, aarch64)" >&2
 	exit 1
@@ -30,8 +34,8 @@ for source in *.bpf.c; do
 		continue
 	fi
 	# Renamed when complete: a reader never sees half an object.
-	clang -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$arch -I "$include" \
-		-Wall -Wpadded -Werror -c "$source" -o "$object.new"
+	clang -g -O2 -target bpf -mcpu=v3 -ffile-prefix-map="$PWD"=bpf \
+		-I "$include" -Wall -Wpadded -Werror -c "$source" -o "$object.new"
 	mv "$object.new" "$object"
 	echo "  BPF  bpf/$object"
 done

@@ -13,7 +13,14 @@ import { spec } from 'node:test/reporters'
 const ROOT = join(import.meta.dirname, '..')
 
 /** Folders whose tests see each other's connections, or load the machine. */
-const ONE_BY_ONE = ['test/bpf/', 'test/cli/', 'test/e2e/', 'test/kit/', 'test/receivers/ebpf/']
+const ONE_BY_ONE = [
+  'test/bpf/',
+  'test/cli/',
+  'test/e2e/',
+  'test/kit/',
+  'test/package/',
+  'test/receivers/ebpf/',
+]
 
 /** A file that takes longer hangs. */
 const FILE_TIMEOUT_MS = 15 * 60_000

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Becomes the Node that flowspan needs: the pinned one, else the system's if it is new enough.
-# Usage: sh tools/node.sh FILE.ts [ARGUMENT...]
+# Usage: sh tools/node.sh FILE [ARGUMENT...]
 set -eu
 
 major_min=24
@@ -33,6 +33,12 @@ if node=$(command -v node); then
   fi
 fi
 
-echo "Error: flowspan needs Node $major_min.$minor_min or later: $found." \
-  "Run 'npm run setup' in $root, which installs one for flowspan alone" >&2
+# The package has no set-up: there npm installs one, unless it was told to omit what is optional.
+if [ -e "$root/tools/setup.sh" ]; then
+  remedy="Run 'npm run setup' in $root, which installs one for flowspan alone"
+else
+  remedy="Install flowspan with its optional dependencies, which bring one: npm install"
+  remedy="$remedy --include=optional"
+fi
+echo "Error: flowspan needs Node $major_min.$minor_min or later: $found. $remedy" >&2
 exit 1

@@ -46,6 +46,12 @@ export interface FlowspanConfig {
   readonly [section: string]: object
 }
 
+export interface FlowspanOptions {
+  /** The launcher; of this tree where none is given. */
+  readonly program?: string
+  readonly env?: NodeJS.ProcessEnv
+}
+
 const TELEMETRY = { logs: { encoding: 'json' }, metrics: { level: 'none' } }
 
 export class Flowspan {
@@ -60,23 +66,29 @@ export class Flowspan {
    * Starts it and waits until it captures. `config` gets the directory, for paths of its files.
    * Throws with the whole log when it ends before it is ready.
    */
-  static async start(config: (directory: string) => FlowspanConfig): Promise<Flowspan> {
-    const flowspan = new Flowspan(config)
+  static async start(
+    config: (directory: string) => FlowspanConfig,
+    { program = PROGRAM, env = process.env }: FlowspanOptions = {},
+  ): Promise<Flowspan> {
+    const flowspan = new Flowspan(config, { program, env })
     await flowspan.waitForLog((line) => line.msg?.includes(READY) === true, {
       timeoutMs: READY_TIMEOUT_MS,
     })
     return flowspan
   }
 
-  private constructor(config: (directory: string) => FlowspanConfig) {
+  private constructor(
+    config: (directory: string) => FlowspanConfig,
+    { program, env }: Required<FlowspanOptions>,
+  ) {
     this.directory = temporaryDirectory('flowspan')
     chmodSync(this.directory, 0o777)
     const file = join(this.directory, 'config.yaml')
     const { service, ...sections } = config(this.directory)
     const full = { ...sections, service: { telemetry: TELEMETRY, ...service } }
     writeFileSync(file, stringify(full, { aliasDuplicateObjects: false }))
-    const command = ['--pdeathsig', 'TERM', '--', PROGRAM, 'run', '--config', file]
-    this.#child = spawn('setpriv', command, { stdio: ['ignore', 'pipe', 'pipe'] })
+    const command = ['--pdeathsig', 'TERM', '--', program, 'run', '--config', file]
+    this.#child = spawn('setpriv', command, { stdio: ['ignore', 'pipe', 'pipe'], env })
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       createInterface({ input: stream as NodeJS.ReadableStream }).on('line', (line) => {
         this.log.push(parse(line))

@@ -61,7 +61,19 @@ for (const [version, isTaken] of [
     if (isTaken) assert.deepEqual([status, stdout], [0, `system-${version}/node main.ts a b\n`])
     else {
       assert.equal(status, 1)
-      assert.match(stderr, /^Error: flowspan needs Node 24\.12 or later: .* is v2\d.*npm run setup/)
+      assert.match(stderr, /^Error: flowspan needs Node 24\.12 or later: .* is v2\d/)
     }
   })
 }
+
+test('a source tree is told to set itself up, a package to install what is optional', () => {
+  for (const [root, remedy] of [
+    ['tree', /Run 'npm run setup' in \S+\/tree, which installs one for flowspan alone\n$/],
+    ['package', /Install flowspan with its optional dependencies, .* --include=optional\n$/],
+  ] as const) {
+    const script = install(root)
+    if (root === 'tree') writeFileSync(join(dirname(script), 'setup.sh'), '')
+    const bin = fakeNode('old/node', 'v22.0.0')
+    assert.match(become(script, `${bin}:/usr/bin:/bin`).stderr, remedy)
+  }
+})
