@@ -2,9 +2,9 @@
 import type { Logger } from 'pino'
 import type { Config } from '../pipeline/config/config.ts'
 import type { Factories } from '../pipeline/config/factories.ts'
-import { loadConfig } from '../pipeline/config/load.ts'
+import { decodeConfig } from '../pipeline/config/load.ts'
 import { ConfigError } from '../pipeline/config/problems.ts'
-import { readSource } from '../pipeline/config/source.ts'
+import { resolveConfig } from '../pipeline/config/resolve.ts'
 import { planGraph } from '../pipeline/graph/plan.ts'
 import { type Handover, takeHandover } from '../pipeline/keeper/handover.ts'
 import { Keeper } from '../pipeline/keeper/keeper.ts'
@@ -32,7 +32,7 @@ export const PIPELINE_NODE_OPTIONS = ['--initial-old-space-size=96']
 const EXIT_CRASH = 70
 
 export async function loadFile(path: string, { factories }: Program): Promise<Config> {
-  const config = loadConfig(await readSource(path), { factories, env: process.env })
+  const config = decodeConfig(await resolveConfig({ uris: [path] }, process.env), { factories })
   const { problems } = planGraph(config)
   if (problems.length > 0) throw new ConfigError(problems, config.locate)
   return config

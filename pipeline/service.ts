@@ -75,6 +75,9 @@ export class Service {
     for (const name of this.#config.unset) {
       this.#logger.warn({ name }, 'Configuration references unset environment variable')
     }
+    for (const name of this.#config.empty) {
+      this.#logger.info({ name }, 'Configuration references empty environment variable')
+    }
     try {
       const { level, address } = this.#config.service.telemetry.metrics
       if (level !== 'none') await this.#metrics.start(address)

@@ -37,5 +37,7 @@ export interface Config {
   readonly service: ServiceOptions
   /** Environment variables that the configuration names but that are not set. */
   readonly unset: readonly string[]
+  /** Environment variables that the configuration names and that are set to nothing. */
+  readonly empty: readonly string[]
   readonly locate: Locate
 }

@@ -7,7 +7,7 @@
  *   `${PASSWORD}` with PASSWORD=0123 is "0123" for text and 83 for a number.
  */
 import { type ZodType, z } from 'zod'
-import { pathKey } from './expand.ts'
+import { pathKey } from './located.ts'
 import type { Path, Problem } from './problems.ts'
 
 type Issue = z.core.$ZodIssue
@@ -18,7 +18,7 @@ export interface Section {
   /** null is a section that was named and left empty. */
   readonly value: unknown
   /** Literal texts of expanded values, by the `pathKey` from the top of the file. */
-  readonly texts: ReadonlyMap<string, string>
+  readonly texts: Readonly<Record<string, string>>
 }
 
 export type Decoded<T> =
@@ -60,17 +60,25 @@ function relax(
     const path = pathOf(issue)
     const key = pathKey(path)
     if (path.length === 0 || settled.has(key)) continue
-    const text = section.texts.get(pathKey([...section.path, ...path]))
+    const text = textOf(issue, section)
     const value = at(input, path)
     if (text === undefined && value !== null) continue
     settled.add(key)
     relaxed ??= structuredClone(input)
     const parent = at(relaxed, path.slice(0, -1)) as Record<string | number, unknown>
     const last = path.at(-1) as string | number
-    if (value === null) delete parent[last]
+    if (text === undefined) delete parent[last]
     else parent[last] = text
   }
   return relaxed
+}
+
+/** The literal text of a `${…}`; that of an empty variable only where nothing but text will do. */
+function textOf(issue: Issue, section: Section): string | undefined {
+  const key = pathKey([...section.path, ...pathOf(issue)])
+  const text = Object.hasOwn(section.texts, key) ? section.texts[key] : undefined
+  const wantsText = issue.code === 'invalid_type' && issue.expected === 'string'
+  return text === '' && !wantsText ? undefined : text
 }
 
 function pathOf(issue: Issue): (string | number)[] {

@@ -3,131 +3,173 @@
  *
  *     ${env:NAME}   ${NAME}         the environment variable, null when it is not set
  *     ${env:NAME:-default}          with a default for when it is not set
+ *     ${file:PATH}   ${yaml:TEXT}   what a file holds, and what the text says
  *     ${env:${OTHER}}               inside out
  *     $$                            one dollar sign, so $${NAME} is the text ${NAME}
  *     $NAME                         the text $NAME
  *
  * A value that is nothing but one `${…}` is read as YAML: a number, a list, a map. What the
- * variable says literally is kept beside it, for options that want text (see `decode.ts`).
+ * variable says literally is kept beside it, for options that want text (see `decode.ts`). What
+ * comes of an expansion is expanded in turn.
  */
+import { DEPTH_MAX } from './bombs.ts'
+import { isList, isMap, type Located, pathKey } from './located.ts'
 import { parseValue } from './parse.ts'
-import type { Path, Problem } from './problems.ts'
+import { ConfigError, type Path, type Place, type Problem } from './problems.ts'
+import { type Providers, parseUri, RetrieveError } from './providers.ts'
+import { type Piece, type Reference, references } from './references.ts'
+import type { Source } from './source.ts'
 
 const ROUNDS_MAX = 1000
-const ENV_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/
-const URI = /^([A-Za-z][A-Za-z0-9+.-]+):([\s\S]*)$/
-
-export type Environment = Readonly<Record<string, string | undefined>>
+// Of all values together. Seventeen variables that each name the next one twice exceed the first.
+const RETRIEVALS_MAX = 100_000
+const RETRIEVED_CHARACTERS_MAX = 2 ** 26
+const VALUES_MAX = 1_000_000
 
 export interface Expanded {
   readonly value: unknown
   /** The literal text of values that came whole from a `${…}`, by `pathKey`. */
-  readonly texts: ReadonlyMap<string, string>
+  readonly texts: Readonly<Record<string, string>>
+  /** Where each value was written, by `pathKey`. */
+  readonly places: Readonly<Record<string, Place>>
   readonly problems: readonly Problem[]
-  /** Variables that the configuration names but that are not set. */
-  readonly unset: readonly string[]
 }
 
-export function pathKey(path: Path): string {
-  return path.map(String).join('\n')
+export function expand(located: Located, providers: Providers): Expanded {
+  return new Expander(providers).run(located)
 }
 
-export function expand(value: unknown, env: Environment): Expanded {
-  const expander = new Expander(env)
-  return { value: expander.expand(value, []), ...expander.found }
+/** Why one value cannot be expanded. */
+class ExpandError extends Error {}
+
+/** Why nothing can be expanded any more. */
+class Exhausted extends Error {}
+
+const TOO_MANY = 'too many recursive expansions'
+
+/** Where in the configuration a value stands, and how many expansions it is inside of. */
+interface At {
+  readonly path: Path
+  readonly round: number
 }
 
 class Expander {
-  readonly found = {
-    texts: new Map<string, string>(),
-    problems: [] as Problem[],
-    unset: [] as string[],
-  }
-  readonly #env: Environment
+  readonly #providers: Providers
+  readonly #texts = new Map<string, string>()
+  readonly #places = new Map<string, Place>()
+  readonly #problems: Problem[] = []
+  #retrievals = 0
+  #characters = 0
+  #values = 0
 
-  constructor(env: Environment) {
-    this.#env = env
-  }
-
-  expand(value: unknown, path: Path): unknown {
-    if (typeof value === 'string') return this.#text(value, path, 0)
-    if (Array.isArray(value)) return value.map((item, i) => this.expand(item, [...path, i]))
-    if (value === null || typeof value !== 'object') return value
-    return Object.fromEntries(
-      Object.entries(value).map(([key, item]) => [key, this.expand(item, [...path, key])]),
-    )
+  constructor(providers: Providers) {
+    this.#providers = providers
   }
 
-  #text(text: string, path: Path, round: number): unknown {
-    if (!text.includes('$')) return text
-    if (round > ROUNDS_MAX) return this.#problem(path, 'too many recursive expansions')
-    if (text.startsWith('${') && closing(text, 0) === text.length - 1) {
-      const raw = this.#retrieve(this.#inner(text.slice(2, -1), path, round), path)
-      if (raw === undefined) return null
-      if (raw.includes('${')) return this.#text(raw, path, round + 1)
-      const value = parseValue(raw)
-      if (typeof value !== 'string' || value !== raw) this.found.texts.set(pathKey(path), raw)
-      return value
+  run(located: Located): Expanded {
+    let value: unknown = null
+    try {
+      value = this.#expand(located, { path: [], round: 0 })
+    } catch (error) {
+      // The problem is noted where it arose.
+      if (!(error instanceof Exhausted)) throw error
     }
-    return this.#inner(text, path, round)
+    return {
+      value,
+      texts: Object.fromEntries(this.#texts),
+      places: Object.fromEntries(this.#places),
+      problems: this.#problems,
+    }
   }
 
-  /** Expands every `${…}` inside a text to text. */
-  #inner(text: string, path: Path, round: number): string {
-    let out = ''
-    for (let at = 0; at < text.length; ) {
-      const dollar = text.indexOf('$', at)
-      if (dollar < 0) return out + text.slice(at)
-      out += text.slice(at, dollar)
-      const end = text[dollar + 1] === '{' ? closing(text, dollar) : -1
-      if (end >= 0) {
-        out += this.#inline(text.slice(dollar + 2, end), path, round)
-        at = end + 1
-      } else {
-        out += '$'
-        at = dollar + (text[dollar + 1] === '$' ? 2 : 1)
+  /** What cannot be expanded is a problem, and null. */
+  #expand(located: Located, at: At): unknown {
+    const { path } = at
+    this.#places.set(pathKey(path), located.place)
+    try {
+      return this.#value(located.value, at)
+    } catch (error) {
+      if (error instanceof ConfigError) {
+        this.#problems.push(...error.problems.map((problem) => ({ ...problem, path })))
+        return null
       }
+      if (error instanceof ExpandError || error instanceof RetrieveError) {
+        this.#problems.push({ path, message: error.message })
+        return null
+      }
+      if (error instanceof Exhausted && this.#problems.at(-1)?.message !== TOO_MANY) {
+        this.#problems.push({ path, message: TOO_MANY })
+      }
+      throw error
+    }
+  }
+
+  #value(value: Located['value'], { path, round }: At): unknown {
+    if (++this.#values > VALUES_MAX) throw new Exhausted()
+    if (path.length > DEPTH_MAX) {
+      throw new ExpandError(round > 0 ? TOO_MANY : `nested deeper than ${DEPTH_MAX} levels`)
+    }
+    if (typeof value === 'string') return this.#text(value, { path, round })
+    const below = (child: Located, step: string | number) =>
+      this.#expand(child, { path: [...path, step], round })
+    if (isList(value)) return value.map(below)
+    if (!isMap(value)) return value
+    return Object.fromEntries(value.entries().map(([key, child]) => [key, below(child, key)]))
+  }
+
+  #text(text: string, { path, round }: At): unknown {
+    if (!text.includes('$')) return text
+    const pieces = references(text)
+    const [only] = pieces
+    if (pieces.length !== 1 || typeof only !== 'object') {
+      return singleDollars(this.#inline(pieces, round))
+    }
+    const source = this.#retrieve(only, round)
+    if (source === undefined) return null
+    // A default that is empty is a text; a variable or a file that is empty is null.
+    if (source.isDefault && source.text === '') return ''
+    const parsed = parseValue(source)
+    const below = { path, round: round + 1 }
+    if (typeof parsed === 'string') return this.#text(parsed, below)
+    const value = this.#value(parsed.value, below)
+    this.#texts.set(pathKey(path), singleDollars(this.#inline(references(source.text), round + 1)))
+    return value
+  }
+
+  /** Puts the text of every reference in its place; `$$` stays for `singleDollars`. */
+  #inline(pieces: readonly Piece[], round: number): string {
+    let out = ''
+    for (const piece of pieces) {
+      out += typeof piece === 'string' ? piece : this.#textOf(piece, round)
     }
     return out
   }
 
-  #inline(reference: string, path: Path, round: number): string {
-    if (round > ROUNDS_MAX) return this.#problem(path, 'too many recursive expansions')
-    const raw = this.#retrieve(this.#inner(reference, path, round + 1), path) ?? ''
-    return raw.includes('${') ? this.#inner(raw, path, round + 1) : raw
+  #textOf(reference: Reference, round: number): string {
+    const text = this.#retrieve(reference, round)?.text ?? ''
+    return text.includes('${') ? this.#inline(references(text), round + 1) : text
   }
 
-  /** The text that a reference stands for, undefined when it is not set. */
-  #retrieve(reference: string, path: Path): string | undefined {
-    const [, scheme, opaque] = URI.exec(reference) ?? [undefined, 'env', reference]
-    if (scheme !== 'env') {
-      return this.#problem(path, `scheme "${scheme}" is not supported for uri "${reference}"`)
+  /** What a reference stands for, undefined for a variable that is not set. */
+  #retrieve({ inside }: Reference, round: number): Source | undefined {
+    if (round > ROUNDS_MAX) throw new ExpandError(TOO_MANY)
+    if (++this.#retrievals > RETRIEVALS_MAX) throw new Exhausted()
+    const named = this.#inline(inside, round + 1)
+    const text = named.includes(':') ? named : `env:${named}`
+    const uri = parseUri(text)
+    if (uri === undefined) throw new ExpandError(`invalid uri: "${text}"`)
+    if (uri.opaque.includes('$')) {
+      throw new ExpandError(`the uri "${text}" contains unsupported characters ('$')`)
     }
-    const at = (opaque as string).indexOf(':-')
-    const name = at < 0 ? (opaque as string) : (opaque as string).slice(0, at)
-    if (!ENV_NAME.test(name)) {
-      const rule = 'must match regex ^[a-zA-Z_][a-zA-Z0-9_]*$'
-      return this.#problem(path, `environment variable "${name}" has invalid name: ${rule}`)
-    }
-    const value = this.#env[name]
-    if (value !== undefined) return value
-    if (at >= 0) return (opaque as string).slice(at + 2)
-    this.found.unset.push(name)
-    return undefined
-  }
-
-  #problem(path: Path, message: string): string {
-    this.found.problems.push({ path, message })
-    return ''
+    const source = this.#providers.retrieve(uri)
+    this.#characters += source?.text.length ?? 0
+    if (this.#characters > RETRIEVED_CHARACTERS_MAX) throw new Exhausted()
+    // The end of a file's last line is no part of the secret that the file holds.
+    if (source === undefined || uri.scheme !== 'file') return source
+    return { ...source, text: source.text.replace(/\r?\n$/, '') }
   }
 }
 
-/** The index of the brace that closes the `${` at `start`, or -1. */
-function closing(text: string, start: number): number {
-  let depth = 0
-  for (let i = start; i < text.length; i++) {
-    if (text[i] === '$' && text[i + 1] === '{') depth++
-    else if (text[i] === '}' && --depth === 0) return i
-  }
-  return -1
+function singleDollars(text: string): string {
+  return text.replaceAll('$$', '$')
 }

@@ -1,35 +1,27 @@
-/** source → parse → expand → decode → validate: a configuration, or all that is wrong with it. */
-import { KINDS } from '../component.ts'
+/** decode → validate: what was resolved becomes a configuration, or all that is wrong with it. */
 import type { Config } from './config.ts'
 import { decode } from './decode.ts'
-import { type Environment, expand, pathKey } from './expand.ts'
 import type { Factories } from './factories.ts'
-import { parseYaml } from './parse.ts'
+import { pathKey } from './located.ts'
 import { ConfigError, type Problem } from './problems.ts'
-import { decodeComponents, sectionOf } from './sections.ts'
+import { type Environment, Providers } from './providers.ts'
+import { locateIn, type Resolved, resolveSources } from './resolve.ts'
+import { decodeComponents, SECTIONS, sectionOf } from './sections.ts'
 import { serviceSchema } from './service_options.ts'
 import type { Source } from './source.ts'
 import { checkPipelines, checkReferencesAndIds } from './validate.ts'
 
-const SECTIONS = [...KINDS.map(sectionOf), 'service']
-
-/** Throws a ConfigError that lists every problem. */
-export function loadConfig(
-  source: Source,
-  context: { factories: Factories; env: Environment },
-): Config {
-  const { value, locate } = parseYaml(source)
-  const { value: root, texts, problems: unexpanded, unset } = expand(value, context.env)
-  if (root === null || root === undefined) {
-    throw new ConfigError([{ path: [], message: 'empty configuration file' }])
-  }
-  if (typeof root !== 'object' || Array.isArray(root)) {
-    const message = `the configuration must be a map of sections: ${SECTIONS.join(', ')}`
-    throw new ConfigError([{ path: [], message }], locate)
+/** Reads neither files nor the environment. Throws a ConfigError that lists every problem. */
+export function decodeConfig(resolved: Resolved, { factories }: { factories: Factories }): Config {
+  const { value: root, texts, problems: unexpanded } = resolved
+  const locate = locateIn(resolved)
+  if (root === null || typeof root !== 'object' || Object.keys(root).length === 0) {
+    const empty = { path: [], message: 'empty configuration file' }
+    throw new ConfigError(unexpanded.length > 0 ? unexpanded : [empty], locate)
   }
   const sections = root as Record<string, unknown>
   const problems: Problem[] = [...unexpanded, ...checkTop(sections)]
-  const components = decodeComponents(sections, { ...context, texts, problems })
+  const components = decodeComponents(sections, { factories, texts, problems })
   const service = decode(serviceSchema, { path: ['service'], value: sections.service, texts })
   if (!service.ok) {
     throw new ConfigError(withoutEchoes([...problems, ...service.problems], unexpanded), locate)
@@ -42,9 +34,18 @@ export function loadConfig(
     pipelines: checked.pipelines,
     extensions: service.value.extensions,
     service: service.value,
-    unset,
+    unset: resolved.unset,
+    empty: resolved.empty,
     locate,
   }
+}
+
+/** Resolves and decodes one text. */
+export function loadConfig(
+  source: Source,
+  { factories, env }: { factories: Factories; env: Environment },
+): Config {
+  return decodeConfig(resolveSources([source], { providers: new Providers(env) }), { factories })
 }
 
 /** What could not be expanded is not also of the wrong type. */

@@ -1,111 +1,73 @@
-/** YAML text to plain values, with the place of each. */
-import {
-  type Document,
-  isAlias,
-  isMap,
-  isNode,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Node,
-  parseDocument,
-  type ScalarTag,
-  type Tags,
-} from 'yaml'
-import { ConfigError, type Path, type Place } from './problems.ts'
+/** YAML text to values with their places. Safe with any text (see `bombs.ts`). */
+import { Composer, type Document, LineCounter, Parser, type ScalarTag, type Tags } from 'yaml'
+import { Bomb, nestingBomb, TEXT_MAX, tooDeep } from './bombs.ts'
+import type { Located } from './located.ts'
+import { NodeReader } from './nodes.ts'
+import { ConfigError, type Place } from './problems.ts'
 import type { Source } from './source.ts'
 
-/**
- * Nodes that all aliases of a file may stand for, together. Ten anchors that each name the one
- * before ten times would be ten thousand million nodes.
- */
-const ALIASED_NODES_MAX = 10_000
+/** What follows the first mistakes is mostly their echo. */
+const PROBLEMS_MAX = 20
 
-/** As Go's YAML reads them: `0123` is octal, which YAML 1.2 alone would not say. */
-const LEADING_ZERO_OCTAL: ScalarTag = {
+/** Integers that Go's YAML reads and YAML 1.2 does not: `0123` is octal, `0b101` binary. */
+const GO_INTEGER: ScalarTag = {
   tag: 'tag:yaml.org,2002:int',
   default: true,
-  test: /^0[0-7]+$/,
-  resolve: (text: string) => Number.parseInt(text, 8),
+  test: /^[-+]?0(?:[0-7]+|b[01]+)$/,
+  resolve: (text: string) => {
+    const [, sign, digits = ''] = /^([-+]?)0(.+)$/.exec(text) ?? []
+    const [base, from] = digits.startsWith('b') ? [2, 1] : [8, 0]
+    return Number.parseInt(digits.slice(from), base) * (sign === '-' ? -1 : 1)
+  },
 }
 
 const OPTIONS = {
-  merge: true,
-  customTags: (tags: Tags): Tags => [LEADING_ZERO_OCTAL, ...tags],
+  prettyErrors: false,
+  // `NodeReader` looks for them, in a time that does not grow with the square of the keys.
+  uniqueKeys: false,
+  customTags: (tags: Tags): Tags => [GO_INTEGER, ...tags],
 } as const
 
-export interface Parsed {
-  readonly value: unknown
-  /** The place of the deepest part of `path` that is written in this source. */
-  locate(path: Path): Place | undefined
-}
-
-/** Throws a ConfigError with all that is wrong with the YAML. */
-export function parseYaml(source: Source): Parsed {
-  const lines = new LineCounter()
-  const document = parseDocument(source.text, {
-    ...OPTIONS,
-    lineCounter: lines,
-    prettyErrors: false,
-  })
+/** Throws a ConfigError with all that is wrong with the YAML; a Bomb when it is one. */
+export function parseYaml(source: Source): Located {
+  const { name: file, text } = source
+  const counter = new LineCounter()
   const place = (offset: number): Place => {
-    const { line, col } = lines.linePos(offset)
-    return { file: source.name, line, column: col }
+    if (source.lines === false) return { file }
+    const { line, col } = counter.linePos(offset)
+    return { file, line, column: col }
   }
-  if (document.errors.length > 0) {
-    throw new ConfigError(
-      document.errors.map((e) => ({ path: [], message: e.message, place: place(e.pos[0]) })),
-    )
+  if (text.length > TEXT_MAX) {
+    throw new Bomb(`the text is too large: more than ${TEXT_MAX} characters`, { file })
   }
-  return {
-    value: toValue(document, source),
-    locate: (path) => {
-      const offset = offsetOf(document, path)
-      return offset === undefined ? undefined : place(offset)
-    },
+  const tokens = [...new Parser(counter.addNewLine).parse(text)]
+  const deep = tooDeep(tokens)
+  if (deep !== undefined) throw nestingBomb(place(deep))
+  const [document, second] = new Composer(OPTIONS).compose(tokens, true, text.length)
+  if (document === undefined) throw new Error('The YAML composer made no document')
+  const problems = document.errors.slice(0, PROBLEMS_MAX).map((error) => ({
+    path: [],
+    message: error.message,
+    place: place(error.pos[0]),
+  }))
+  if (second !== undefined) {
+    const at = place(second.range[0])
+    problems.push({ path: [], message: 'yaml: more than one document', place: at })
   }
+  if (problems.length > 0) throw new ConfigError(problems)
+  return new NodeReader(document as Document.Parsed, place).read()
 }
 
-/** A value as an environment variable holds it: YAML if it is that, else the text. */
-export function parseValue(text: string): unknown {
-  const document = parseDocument(text, OPTIONS)
-  if (document.errors.length > 0) return text
+/**
+ * A value as a variable or a file holds it: YAML, or the text itself when it is not YAML or is
+ * YAML for a text. Throws a Bomb.
+ */
+export function parseValue(source: Source): Located | string {
   try {
-    return document.toJS({ maxAliasCount: ALIASED_NODES_MAX })
-  } catch {
-    return text
-  }
-}
-
-function toValue(document: Document, source: Source): unknown {
-  try {
-    return document.toJS({ maxAliasCount: ALIASED_NODES_MAX })
+    const parsed = parseYaml(source)
+    return typeof parsed.value === 'string' ? source.text : parsed
   } catch (error) {
-    if (!(error instanceof ReferenceError)) throw error
-    const message = error.message.includes('Excessive alias')
-      ? `the aliases (*name) stand for more than ${ALIASED_NODES_MAX} values`
-      : error.message
-    throw new ConfigError([{ path: [], message: `${source.name}: ${message}` }])
+    if (error instanceof ConfigError && !(error instanceof Bomb)) return source.text
+    throw error
   }
-}
-
-function offsetOf(document: Document, path: Path): number | undefined {
-  let node: Node | null | undefined = isNode(document.contents) ? document.contents : null
-  let offset = path.length === 0 ? node?.range?.[0] : undefined
-  for (const step of path) {
-    if (isAlias(node)) node = node.resolve(document)
-    let next: unknown
-    if (isMap(node)) {
-      const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(step))
-      if (pair === undefined) return offset
-      offset = isNode(pair.key) ? pair.key.range?.[0] : offset
-      next = pair.value
-    } else if (isSeq(node)) {
-      next = node.items[Number(step)]
-      offset = isNode(next) ? next.range?.[0] : offset
-    }
-    if (!isNode(next)) return offset
-    node = next
-  }
-  return offset
 }

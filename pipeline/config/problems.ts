@@ -5,9 +5,11 @@ import type { ConfigProblem } from '../component.ts'
 export type Path = readonly (string | number)[]
 
 export interface Place {
+  /** A file, or what else the text came from: `--set a.b`, `env:NAME`. */
   readonly file: string
-  readonly line: number
-  readonly column: number
+  /** Where that has lines. Both count from 1. */
+  readonly line?: number
+  readonly column?: number
 }
 
 export interface Problem {
@@ -39,7 +41,11 @@ function describe(problem: Problem, locate: Locate): string {
   const path = problem.path.map((step) => String(step).trim()).join('::')
   const text = path === '' ? problem.message : `${path}: ${problem.message}`
   const place = problem.place ?? locate(problem.at ?? problem.path)
-  return place === undefined ? text : `${text} (${place.file}:${place.line}:${place.column})`
+  return place === undefined ? text : `${text} (${placeText(place)})`
+}
+
+function placeText({ file, line, column }: Place): string {
+  return line === undefined ? file : `${file}:${line}:${column}`
 }
 
 /** A component's own problems, moved from its section to the whole file. */

@@ -8,7 +8,7 @@ import { below, type Path, type Problem } from './problems.ts'
 
 export interface Decoding {
   readonly factories: Factories
-  readonly texts: ReadonlyMap<string, string>
+  readonly texts: Readonly<Record<string, string>>
   /** Filled while decoding goes on. */
   readonly problems: Problem[]
 }
@@ -16,6 +16,9 @@ export interface Decoding {
 export function sectionOf(kind: Kind): string {
   return `${kind}s`
 }
+
+/** What a configuration may have at its top. */
+export const SECTIONS: readonly string[] = [...KINDS.map(sectionOf), 'service']
 
 /** Everything that is a map, or null for one that was left empty. */
 export function entriesOf(value: unknown, path: Path, problems: Problem[]): [string, unknown][] {

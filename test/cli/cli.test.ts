@@ -89,7 +89,7 @@ const MISTAKES: readonly (readonly [args: string[], error: RegExp])[] = [
   ],
   [
     ['run', '--config', 'gone.yaml'],
-    /^Error: cannot retrieve the configuration: .* gone\.yaml: ENO/,
+    /^Error: cannot retrieve the configuration: .* file:gone\.yaml: ENO/,
   ],
 ]
 
