@@ -7,20 +7,20 @@
  * deletion and an insertion.
  */
 import { ROLE } from '../../pipeline/flows/schema.ts'
+import type { Connection } from '../../pipeline/requests/connection.ts'
+import type { Pairing } from '../../pipeline/requests/exchanges.ts'
 import { toNumber } from '../../pipeline/u64.ts'
 import { CONN_FLAG, ConnRecord } from './events.gen.ts'
-import type { Pairing } from './exchanges.ts'
 
 /** Looks that one insertion may spend on finding who makes room. */
 const CHANCES_MAX = 64
 
-export class Connection {
+export class KernelConnection implements Connection {
   readonly id: number
   readonly role: number
   readonly flowLo: number
   readonly flowHi: number
   readonly idLocal: boolean
-  /** 16 bytes each: the client's end, the server's. */
   readonly srcAddress: Uint8Array
   readonly dstAddress: Uint8Array
   readonly srcPort: number
@@ -28,19 +28,15 @@ export class Connection {
   readonly netns: number
   readonly cgroupLo: number
   readonly cgroupHi: number
-  /** When connect() was called and by which thread; 0: not known, or an accepted socket. */
   readonly startNs: number
   readonly connectTid: number
-  /** How often that thread had slept by then: payload_record.sleeps in bpf/events.h. */
   readonly connectSleeps: number
   readonly connectUs: number
-  /** 0 and '' until an accepted socket is first read or written. */
   pid: number
   comm: string
   srttUs = 0
   minRttUs = 0
   retransmits = 0
-  /** Made at the first piece. */
   pairing: Pairing | undefined
   touched = true
 
@@ -72,7 +68,7 @@ export class Connection {
 }
 
 export class ConnectionTable {
-  readonly #connections = new Map<number, Connection>()
+  readonly #connections = new Map<number, KernelConnection>()
   readonly #max: number
 
   constructor(max: number) {
@@ -83,27 +79,27 @@ export class ConnectionTable {
     return this.#connections.size
   }
 
-  get(id: number): Connection | undefined {
+  get(id: number): KernelConnection | undefined {
     return this.#connections.get(id)
   }
 
-  values(): IterableIterator<Connection> {
+  values(): IterableIterator<KernelConnection> {
     return this.#connections.values()
   }
 
   /** Adds a connection; returns the one that made room for it, if one had to. */
-  add(connection: Connection): Connection | undefined {
+  add(connection: KernelConnection): KernelConnection | undefined {
     const full = this.#connections.size >= this.#max && !this.#connections.has(connection.id)
     const evicted = full ? this.#evict() : undefined
     this.#connections.set(connection.id, connection)
     return evicted
   }
 
-  delete(connection: Connection): void {
+  delete(connection: KernelConnection): void {
     if (this.#connections.get(connection.id) === connection) this.#connections.delete(connection.id)
   }
 
-  #evict(): Connection | undefined {
+  #evict(): KernelConnection | undefined {
     for (let chance = 1; ; chance++) {
       const oldest = this.#connections.values().next().value
       if (oldest === undefined) return undefined

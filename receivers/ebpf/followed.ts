@@ -3,16 +3,14 @@
  * streams into exchanges, and decides how long a connection is remembered.
  */
 import type { Ledger } from '../../pipeline/ledger.ts'
-import { Causes } from './causes.ts'
+import { Piece } from '../../pipeline/requests/http1/piece.ts'
+import type { RowWriter } from '../../pipeline/requests/rows.ts'
+import { RequestTracker } from '../../pipeline/requests/tracker.ts'
 import type { EbpfConfig } from './config.ts'
-import { Connection, ConnectionTable, commOf, connId, u64 } from './connections.ts'
+import { connectionRow } from './connection_row.ts'
+import { ConnectionTable, commOf, connId, KernelConnection, u64 } from './connections.ts'
 import { CONN_STATE, ConnRecord, DIRECTION, PAYLOAD_FLAG, PayloadRecord } from './events.gen.ts'
-import { type Exchange, type ExchangeContext, Pairing } from './exchanges.ts'
-import { Piece } from './http1/piece.ts'
-import { Http1Shared } from './http1/shared.ts'
-import { OpenExchanges } from './open_exchanges.ts'
 import type { OnRecord } from './ring.ts'
-import type { RowWriter } from './rows.ts'
 
 const NS_PER_MS = 1e6
 /**
@@ -20,12 +18,10 @@ const NS_PER_MS = 1e6
  * open and bytes unread stays this long.
  */
 const CLOSED_LINGER_NS = 500 * NS_PER_MS
-/** A message whose end cannot be told is over when nothing has come for so long. */
-const UNFRAMED_SILENCE_NS = 1000 * NS_PER_MS
 
 /** A connection that TCP has closed. */
 interface Closed {
-  readonly connection: Connection
+  readonly connection: KernelConnection
   readonly endNs: number
   /** All that was sent and received; what lies beyond the streams' positions was not seen. */
   readonly bytesSent: number
@@ -50,48 +46,39 @@ export class Followed {
   readonly payloadRecord: OnRecord
   readonly #ledger: Ledger
   readonly #rows: RowWriter
-  readonly #openAfterNs: number
-  readonly #exchangesMax: number
   readonly #table: ConnectionTable
-  readonly #open = new OpenExchanges()
-  readonly #causes: Causes
-  readonly #http1 = new Http1Shared()
-  readonly #context: ExchangeContext
+  readonly #requests: RequestTracker
   readonly #piece = new Piece()
   /** Pieces that the ledger has not been told of. */
   #used = 0
   #closed: Closed[] = []
-  #noted = new Map<string, number>()
 
   constructor(config: EbpfConfig, settings: FollowedSettings) {
     this.#ledger = settings.ledger
     this.#rows = settings.rows
-    this.#openAfterNs = config.requests.open_row_after * NS_PER_MS
-    this.#exchangesMax = config.requests.exchanges_max
     this.#table = new ConnectionTable(config.connections_max)
-    this.#causes = new Causes(settings.losing)
-    this.#context = {
-      http1: this.#http1,
-      causes: this.#causes,
-      open: this.#open,
-      query: config.requests.query,
-      pipelinedMax: config.requests.pipelined_max,
-      lossEpoch: settings.lossEpoch,
-      ended: (exchange) => this.#exchangeRow(exchange),
-      orphanResponse: () => this.#ledger.note('responses_without_request', 1),
-    }
+    const { requests } = config
+    this.#requests = new RequestTracker(
+      {
+        query: requests.query,
+        pipelinedMax: requests.pipelined_max,
+        exchangesMax: requests.exchanges_max,
+        openAfterNs: requests.open_row_after * NS_PER_MS,
+      },
+      settings,
+    )
     this.connectionRecord = (view, at) => this.#connection(view, at)
     this.payloadRecord = (view, at, length) => this.#payload(view, at, length)
   }
 
   #connection(view: DataView, at: number): void {
     const known = this.#table.get(connId(view, at + ConnRecord.conn_id))
-    this.#rows.connection(view, at, known)
+    connectionRow(this.#rows, { view, at, known })
     const state = view.getUint8(at + ConnRecord.state)
     // An interim record may be the first to tell of a connection: see Privileged.childStarted.
     const isNew = state === CONN_STATE.CONN_INTERIM && known === undefined
     if (state === CONN_STATE.CONN_OPEN || isNew) {
-      const evicted = this.#table.add(new Connection(view, at))
+      const evicted = this.#table.add(new KernelConnection(view, at))
       if (evicted === undefined) return
       this.#ledger.note('connections_evicted', 1)
       evicted.pairing?.finish(0)
@@ -123,10 +110,10 @@ export class Followed {
       connection.pid = piece.pid
       connection.comm = commOf(view, at + PayloadRecord.comm)
     }
-    connection.pairing ??= new Pairing(connection, this.#context)
-    if ((flags & PAYLOAD_FLAG.PAYLOAD_AGAIN) !== 0) connection.pairing.taken(piece)
-    else connection.pairing.feed(piece)
-    if (this.#open.size > this.#exchangesMax) this.#abandonOldest()
+    const pairing = this.#requests.pairingOf(connection)
+    if ((flags & PAYLOAD_FLAG.PAYLOAD_AGAIN) !== 0) pairing.taken(piece)
+    else pairing.feed(piece)
+    this.#requests.bound()
   }
 
   /**
@@ -150,25 +137,14 @@ export class Followed {
 
   /** Announces exchanges that last, and ends those whose end nothing else will tell. */
   sweep(): void {
-    const nowNs = monotonicNs()
-    const silentNs = nowNs - UNFRAMED_SILENCE_NS
-    this.#open.visit(silentNs, ({ connection: { pairing } }) => {
-      if (pairing !== undefined && pairing.responses.lastNs < silentNs) {
-        pairing.responses.endUnframed()
-      }
-    })
-    this.#open.announce(nowNs - this.#openAfterNs, (exchange) => this.#exchangeRow(exchange))
-    this.#noteCounts()
+    this.#requests.sweep(monotonicNs())
   }
 
   /** The end: exchanges that go on without us are told of as open. */
   stop(): void {
     for (const { connection, endNs } of this.#closed) connection.pairing?.finish(endNs)
     this.#closed = []
-    const unfinished = this.#open.size
-    if (unfinished > 0) this.#ledger.note('exchanges_unfinished', unfinished)
-    this.#open.announce(Number.POSITIVE_INFINITY, (exchange) => this.#exchangeRow(exchange))
-    this.#noteCounts()
+    this.#requests.stop()
   }
 
   /** What is kept at this moment; every figure is bounded. */
@@ -178,44 +154,7 @@ export class Followed {
     openExchanges: number
     openRequests: number
   } {
-    return {
-      connections: this.#table.size,
-      headBytes: this.#http1.headBytes,
-      openExchanges: this.#open.size,
-      openRequests: this.#causes.size,
-    }
-  }
-
-  /** An exchange row is new in the books: its pieces were used up. */
-  #exchangeRow(exchange: Exchange): void {
-    this.#ledger.in++
-    this.#rows.exchange(exchange)
-  }
-
-  #abandonOldest(): void {
-    const oldest = this.#open.oldest
-    if (oldest === undefined) return
-    this.#ledger.note('exchanges_abandoned', 1)
-    oldest.connection.pairing?.abandon(oldest)
-  }
-
-  #noteCounts(): void {
-    const http1 = this.#http1
-    this.#noteUpTo('stream_gaps', http1.gaps)
-    this.#noteUpTo('stream_gap_bytes', http1.gapBytes)
-    this.#noteUpTo('stream_repeated_bytes', http1.repeatedBytes)
-    this.#noteUpTo('http_heads_cut', http1.headsCut)
-    this.#noteUpTo('http_heads_invalid', http1.headsInvalid)
-    this.#noteUpTo('http_desynchronised', http1.desynchronised)
-    this.#noteUpTo('causes_crowded', this.#causes.crowded)
-    this.#noteUpTo('processes_forgotten', this.#causes.forgotten)
-  }
-
-  #noteUpTo(name: string, total: number): void {
-    const noted = this.#noted.get(name) ?? 0
-    if (total === noted) return
-    this.#ledger.note(name, total - noted)
-    this.#noted.set(name, total)
+    return { connections: this.#table.size, ...this.#requests.memory() }
   }
 }
 

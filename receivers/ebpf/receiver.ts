@@ -11,6 +11,7 @@
  */
 import type { Component, Consumer, Host, Settings } from '../../pipeline/component.ts'
 import { Outbox } from '../../pipeline/outbox.ts'
+import { RowWriter } from '../../pipeline/requests/rows.ts'
 import type { KernelInfo } from './capabilities.ts'
 import { WallClock } from './clock.ts'
 import type { EbpfConfig } from './config.ts'
@@ -19,7 +20,6 @@ import { describeCapture } from './describe.ts'
 import { Followed } from './followed.ts'
 import { KernelLosses } from './loss.ts'
 import { openRing, type Ring } from './ring.ts'
-import { RowWriter } from './rows.ts'
 
 /** Records of payload that one look handles, so that others get their turn. */
 const PAYLOAD_RECORDS_MAX = 16_384

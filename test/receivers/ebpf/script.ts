@@ -6,6 +6,7 @@ import { pino } from 'pino'
 import type { FlowBatch } from '../../../pipeline/flows/batch.ts'
 import { BASE_COLUMNS, type ColumnSpec, KIND } from '../../../pipeline/flows/schema.ts'
 import { Ledger } from '../../../pipeline/ledger.ts'
+import { RowWriter } from '../../../pipeline/requests/rows.ts'
 import { hex64, toNumber } from '../../../pipeline/u64.ts'
 import { WallClock } from '../../../receivers/ebpf/clock.ts'
 import { type EbpfConfig, schema } from '../../../receivers/ebpf/config.ts'
@@ -18,7 +19,6 @@ import {
   RECORD_TYPE,
 } from '../../../receivers/ebpf/events.gen.ts'
 import { Followed } from '../../../receivers/ebpf/followed.ts'
-import { RowWriter } from '../../../receivers/ebpf/rows.ts'
 
 /** A row as an object: numbers, strings, names of enums; ids as hex, times as numbers. */
 export type Row = Readonly<Record<string, number | string>>

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { authorityOf, pathOf } from '../../../../receivers/ebpf/http1/target.ts'
+import { authorityOf, pathOf } from '../../../../pipeline/requests/http1/target.ts'
 
 const TARGETS: [target: string, redacted: string, dropped: string, kept: string][] = [
   ['/', '/', '/', '/'],

@@ -5,9 +5,9 @@
  * response, as this host's kernel saw them written or read. Sizes are differences of stream
  * offsets, so bodies count whose bytes were never copied.
  */
-import { ROLE } from '../../pipeline/flows/schema.ts'
+import { ROLE } from '../flows/schema.ts'
 import type { Causes } from './causes.ts'
-import type { Connection } from './connections.ts'
+import type { Connection } from './connection.ts'
 import { BODY, type Body, requestBody, responseBody } from './http1/framing.ts'
 import type { Head } from './http1/head.ts'
 import type { Piece } from './http1/piece.ts'
@@ -33,7 +33,7 @@ export class Exchange {
   cause: Exchange | undefined
   causeMethod = 0
   causeConfidence = Number.NaN
-  /** When it began, in terms of losses: loss.ts. */
+  /** When it began, in terms of losses of pieces. */
   readonly lossEpoch: number
   readonly retransmitsBefore: number
 
@@ -94,7 +94,7 @@ export interface ExchangeContext {
   readonly open: OpenExchanges
   readonly query: QueryPolicy
   readonly pipelinedMax: number
-  /** The one that an exchange begins in: loss.ts. */
+  /** The one that an exchange begins in: `Exchange.lossEpoch`. */
   lossEpoch(): number
   /** The exchange has ended. */
   ended(exchange: Exchange): void

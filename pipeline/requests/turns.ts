@@ -3,7 +3,7 @@
  *
  * Only as far back as a connect() may lie behind the first request on its connection.
  */
-import type { Connection } from './connections.ts'
+import type { Connection } from './connection.ts'
 import type { Exchange } from './exchanges.ts'
 import type { Piece } from './http1/piece.ts'
 

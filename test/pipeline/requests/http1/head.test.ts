@@ -9,7 +9,7 @@ import {
   isMessageStart,
   NO_LENGTH,
   readHead,
-} from '../../../../receivers/ebpf/http1/head.ts'
+} from '../../../../pipeline/requests/http1/head.ts'
 
 function read(text: string, more: { request?: boolean; cut?: boolean } = {}): Head | undefined {
   const bytes = Buffer.from(text, 'latin1')

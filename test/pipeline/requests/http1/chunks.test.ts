@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Chunks } from '../../../../receivers/ebpf/http1/chunks.ts'
+import { Chunks } from '../../../../pipeline/requests/http1/chunks.ts'
 
 const BODIES: [string, string][] = [
   ['one chunk', '5\r\nhello\r\n0\r\n\r\n'],

@@ -38,9 +38,9 @@
  * whatever its cause. A request that has caused nothing yet waits for the answer to a call of which
  * all but the last two is true: else one orphan would make orphans of all that come after it.
  */
-import { LINK_METHOD, ROLE } from '../../pipeline/flows/schema.ts'
+import { LINK_METHOD, ROLE } from '../flows/schema.ts'
 import { byHeader, CANDIDATES_MAX, latest, possible, stateOf, waits } from './candidates.ts'
-import type { Connection } from './connections.ts'
+import type { Connection } from './connection.ts'
 import type { Exchange } from './exchanges.ts'
 import { ANSWERS_IN_THREAD, CAUSE, HANDS_OVER, Habits } from './habits.ts'
 import type { Piece } from './http1/piece.ts'

@@ -1,0 +1,131 @@
+/**
+ * The requests of all connections of one receiver: what their pairings share, which exchanges are
+ * open, and what is counted. Whoever feeds it knows the connections; it makes the exchange rows.
+ */
+import type { Ledger } from '../ledger.ts'
+import { Causes } from './causes.ts'
+import type { Connection } from './connection.ts'
+import { type Exchange, type ExchangeContext, Pairing } from './exchanges.ts'
+import { Http1Shared } from './http1/shared.ts'
+import type { QueryPolicy } from './http1/target.ts'
+import { OpenExchanges } from './open_exchanges.ts'
+import type { RowWriter } from './rows.ts'
+
+/** A message whose end cannot be told is over when nothing has come for so long. */
+const UNFRAMED_SILENCE_NS = 1e9
+
+export interface TrackerConfig {
+  readonly query: QueryPolicy
+  /** Exchanges of one connection without an end. */
+  readonly pipelinedMax: number
+  /** Exchanges without an end, in all connections. */
+  readonly exchangesMax: number
+  /** An exchange that lasts longer gets a row while it is open. */
+  readonly openAfterNs: number
+}
+
+export interface TrackerSettings {
+  readonly ledger: Ledger
+  readonly rows: RowWriter
+  /** The one that an exchange begins in: Exchange.lossEpoch. */
+  lossEpoch(): number
+  /** Pieces were lost among those that are handled now. */
+  losing(): boolean
+}
+
+export class RequestTracker {
+  readonly #config: TrackerConfig
+  readonly #ledger: Ledger
+  readonly #rows: RowWriter
+  readonly #open = new OpenExchanges()
+  readonly #causes: Causes
+  readonly #http1 = new Http1Shared()
+  readonly #context: ExchangeContext
+  readonly #noted = new Map<string, number>()
+
+  constructor(config: TrackerConfig, settings: TrackerSettings) {
+    this.#config = config
+    this.#ledger = settings.ledger
+    this.#rows = settings.rows
+    this.#causes = new Causes(settings.losing)
+    this.#context = {
+      http1: this.#http1,
+      causes: this.#causes,
+      open: this.#open,
+      query: config.query,
+      pipelinedMax: config.pipelinedMax,
+      lossEpoch: settings.lossEpoch,
+      ended: (exchange) => this.#exchangeRow(exchange),
+      orphanResponse: () => this.#ledger.note('responses_without_request', 1),
+    }
+  }
+
+  /** The connection's pairing, made at its first piece. */
+  pairingOf(connection: Connection): Pairing {
+    connection.pairing ??= new Pairing(connection, this.#context)
+    return connection.pairing
+  }
+
+  /** After a piece was fed: keeps the number of open exchanges within its bound. */
+  bound(): void {
+    if (this.#open.size <= this.#config.exchangesMax) return
+    const { oldest } = this.#open
+    if (oldest === undefined) return
+    this.#ledger.note('exchanges_abandoned', 1)
+    oldest.connection.pairing?.abandon(oldest)
+  }
+
+  /** Announces exchanges that last, and ends those whose end nothing else will tell. */
+  sweep(nowNs: number): void {
+    const silentNs = nowNs - UNFRAMED_SILENCE_NS
+    this.#open.visit(silentNs, ({ connection: { pairing } }) => {
+      if (pairing !== undefined && pairing.responses.lastNs < silentNs) {
+        pairing.responses.endUnframed()
+      }
+    })
+    this.#open.announce(nowNs - this.#config.openAfterNs, (exchange) => this.#exchangeRow(exchange))
+    this.#noteCounts()
+  }
+
+  /** The end: exchanges that go on without us are told of as open. */
+  stop(): void {
+    const unfinished = this.#open.size
+    if (unfinished > 0) this.#ledger.note('exchanges_unfinished', unfinished)
+    this.#open.announce(Number.POSITIVE_INFINITY, (exchange) => this.#exchangeRow(exchange))
+    this.#noteCounts()
+  }
+
+  /** What is kept at this moment; every figure is bounded. */
+  memory(): { headBytes: number; openExchanges: number; openRequests: number } {
+    return {
+      headBytes: this.#http1.headBytes,
+      openExchanges: this.#open.size,
+      openRequests: this.#causes.size,
+    }
+  }
+
+  /** An exchange row is new in the books: its pieces were used up. */
+  #exchangeRow(exchange: Exchange): void {
+    this.#ledger.in++
+    this.#rows.exchange(exchange)
+  }
+
+  #noteCounts(): void {
+    const http1 = this.#http1
+    this.#noteUpTo('stream_gaps', http1.gaps)
+    this.#noteUpTo('stream_gap_bytes', http1.gapBytes)
+    this.#noteUpTo('stream_repeated_bytes', http1.repeatedBytes)
+    this.#noteUpTo('http_heads_cut', http1.headsCut)
+    this.#noteUpTo('http_heads_invalid', http1.headsInvalid)
+    this.#noteUpTo('http_desynchronised', http1.desynchronised)
+    this.#noteUpTo('causes_crowded', this.#causes.crowded)
+    this.#noteUpTo('processes_forgotten', this.#causes.forgotten)
+  }
+
+  #noteUpTo(name: string, total: number): void {
+    const noted = this.#noted.get(name) ?? 0
+    if (total === noted) return
+    this.#ledger.note(name, total - noted)
+    this.#noted.set(name, total)
+  }
+}
