@@ -6,28 +6,18 @@
  * The text of a message is put together from the text of its fields, without objects in between.
  */
 import type { OtlpBatch } from './batch.ts'
-import { type FieldSpec, type MessageSpec, REQUESTS, type ScalarType } from './json_schema.ts'
-import { FIXED32, FIXED64, LEN, VARINT } from './wire.ts'
+import {
+  type FieldSpec,
+  type MessageSpec,
+  REQUESTS,
+  type ScalarType,
+  wireTypeOf,
+} from './json_schema.ts'
+import { LEN } from './wire.ts'
 import { FieldReader, type Malformed, WireSource } from './wire_reader.ts'
 
 /** Levels of messages; what nests deeper is malformed. A request's own messages take ten. */
 export const DEPTH_MAX = 100
-
-const WIRE_TYPE: { readonly [T in ScalarType]: number } = {
-  string: LEN,
-  hex: LEN,
-  base64: LEN,
-  bool: VARINT,
-  i64: VARINT,
-  u64: VARINT,
-  u32: VARINT,
-  s32: VARINT,
-  enum: VARINT,
-  double: FIXED64,
-  x64: FIXED64,
-  s64: FIXED64,
-  x32: FIXED32,
-}
 
 /** One line of JSON without a line break; why not, when the bytes are malformed. */
 export function toJson(signal: OtlpBatch['signal'], bytes: Uint8Array): string | Malformed {
@@ -92,7 +82,7 @@ function fieldText(
     const range = { start: reader.start, end: reader.end, depth: depth + 1 }
     return messageText(source, field.type(), range)
   }
-  if (reader.wireType === WIRE_TYPE[field.type]) return scalarText(source, field.type, reader)
+  if (reader.wireType === wireTypeOf(field.type)) return scalarText(source, field.type, reader)
   if (!field.repeated || reader.wireType !== LEN) return undefined
   return packedText(source, field.type, reader)
 }
@@ -101,7 +91,7 @@ function packedText(source: WireSource, type: ScalarType, reader: FieldReader): 
   const element = new FieldReader(source)
   element.reset(reader.start, reader.end)
   const texts: string[] = []
-  while (element.nextPacked(WIRE_TYPE[type])) texts.push(scalarText(source, type, element))
+  while (element.nextPacked(wireTypeOf(type))) texts.push(scalarText(source, type, element))
   return texts.join(',')
 }
 

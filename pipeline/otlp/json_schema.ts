@@ -6,6 +6,8 @@
  * - `i64 u64`: decimal strings, from varints; `x64 s64`: the same, from fixed64 and sfixed64;
  * - `u32 s32 x32 enum`: numbers, from varints, zigzag varints, fixed32, varints.
  */
+import { FIXED32, FIXED64, LEN, VARINT } from './wire.ts'
+
 export type ScalarType =
   | 'string'
   | 'hex'
@@ -20,6 +22,26 @@ export type ScalarType =
   | 's32'
   | 'x32'
   | 'enum'
+
+const WIRE_TYPE: { readonly [T in ScalarType]: number } = {
+  string: LEN,
+  hex: LEN,
+  base64: LEN,
+  bool: VARINT,
+  i64: VARINT,
+  u64: VARINT,
+  u32: VARINT,
+  s32: VARINT,
+  enum: VARINT,
+  double: FIXED64,
+  x64: FIXED64,
+  s64: FIXED64,
+  x32: FIXED32,
+}
+
+export function wireTypeOf(type: ScalarType): number {
+  return WIRE_TYPE[type]
+}
 
 export interface FieldSpec {
   readonly key: string

@@ -127,6 +127,12 @@ export class WireWriter {
     this.at += 8
   }
 
+  /** A varint of 64 bits without a tag: an element of a packed field. */
+  bareUint64(lo: number, hi: number): void {
+    this.#room(10)
+    this.#varintHalves(lo >>> 0, hi >>> 0)
+  }
+
   bareDouble(value: number): void {
     this.#room(8)
     this.#view.setFloat64(this.at, value, true)
@@ -154,6 +160,19 @@ export class WireWriter {
     this.#room(text.length * 3)
     this.at += this.#bytes.write(text, this.at)
     this.close(start, 1)
+  }
+
+  /** A bytes field, or a string field whose text is UTF-8 already: [start, end) of `source`. */
+  bytes(tagNumber: number, source: Uint8Array, range: { start: number; end: number }): void {
+    const { start, end } = range
+    const length = end - start
+    this.#room(length + 10)
+    this.#varint(tagNumber)
+    this.#varint(length)
+    const bytes = this.#bytes
+    if (length > SHORT_TEXT) bytes.set(source.subarray(start, end), this.at)
+    else for (let i = 0; i < length; i++) bytes[this.at + i] = source[start + i] as number
+    this.at += length
   }
 
   /** Bytes that are encoded already: whole fields, tag and all. */

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { checkRequest } from '../../pipeline/otlp/check.ts'
 import { countItems } from '../../pipeline/otlp/count.ts'
 import { toJson } from '../../pipeline/otlp/json.ts'
 import { LogsView } from '../../pipeline/otlp/logs_view.ts'
 import { MetricsView } from '../../pipeline/otlp/metrics_view.ts'
 import { TracesView } from '../../pipeline/otlp/traces_view.ts'
 import type { AttributesView } from '../../pipeline/otlp/values.ts'
-import { arbitraryMessage } from '../proto/arbitrary.ts'
+import { arbitraryMessage, withWholeIds } from '../proto/arbitrary.ts'
 import { encode, requestType } from '../proto/otlp.ts'
 
 const SIGNALS = ['traces', 'metrics', 'logs'] as const
@@ -71,7 +72,12 @@ function judge(signal: (typeof SIGNALS)[number], bytes: Uint8Array) {
   const json = toJson(signal, bytes)
   if (typeof json === 'string') JSON.parse(json)
   else assert.equal(json.kind, 'malformed')
-  return { count, fault, json }
+  // What the check lets pass every reader can read to its end, and all count alike.
+  const checked = checkRequest(signal, bytes)
+  if (typeof checked === 'number') {
+    assert.deepEqual([count, fault, typeof json], [checked, undefined, 'string'])
+  }
+  return { count, fault, json, checked }
 }
 
 for (const signal of SIGNALS) {
@@ -112,6 +118,17 @@ for (const signal of SIGNALS) {
         assert.ok(typeof count === 'object' && typeof json === 'object' && fault !== undefined)
       }),
       { numRuns: 200 },
+    )
+  })
+
+  test(`a ${signal} request whose ids are as long as they must be passes the check`, () => {
+    fc.assert(
+      fc.property(arbitraryMessage(requestType(signal)), (plain) => {
+        const { bytes } = encode(signal, withWholeIds(plain) as Record<string, unknown>)
+        const { checked } = judge(signal, bytes)
+        assert.equal(typeof checked, 'number', JSON.stringify(checked))
+      }),
+      { numRuns: 300 },
     )
   })
 }

@@ -68,3 +68,17 @@ function singleValue(field: protobuf.Field, depth: number): fc.Arbitrary<unknown
   }
   return SCALARS[field.type]
 }
+
+const ID_BYTES: Readonly<Record<string, number>> = { traceId: 16, spanId: 8, parentSpanId: 8 }
+
+/** The same message with every id as long as ids are, or empty. */
+export function withWholeIds(value: unknown, key = ''): unknown {
+  if (value instanceof Uint8Array) {
+    const length = ID_BYTES[key]
+    if (length === undefined || value.length === 0) return value
+    return Uint8Array.from({ length }, (_, i) => value[i % value.length] as number)
+  }
+  if (Array.isArray(value)) return value.map((v) => withWholeIds(v, key))
+  if (value === null || typeof value !== 'object') return value
+  return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, withWholeIds(v, k)]))
+}
