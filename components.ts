@@ -9,6 +9,7 @@ import { basicAuth } from './extensions/basicauth/index.ts'
 import { bearerTokenAuth } from './extensions/bearertokenauth/index.ts'
 import type { Factory } from './pipeline/component.ts'
 import { k8sAttributes } from './processors/k8s_attributes/index.ts'
+import { memoryLimiter } from './processors/memory_limiter/index.ts'
 import { stitch } from './processors/stitch/index.ts'
 import { ebpf } from './receivers/ebpf/index.ts'
 import { nopReceiver } from './receivers/nop/index.ts'
@@ -19,6 +20,7 @@ export const COMPONENTS: readonly Factory[] = [
   nopReceiver,
   // processors
   k8sAttributes,
+  memoryLimiter,
   stitch,
   // connectors
   flowMetrics,
