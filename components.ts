@@ -7,6 +7,7 @@ import { nopExporter } from './exporters/nop/index.ts'
 import { otlp } from './exporters/otlp/index.ts'
 import { basicAuth } from './extensions/basicauth/index.ts'
 import { bearerTokenAuth } from './extensions/bearertokenauth/index.ts'
+import { fileStorage } from './extensions/file_storage/index.ts'
 import type { Factory } from './pipeline/component.ts'
 import { k8sAttributes } from './processors/k8s_attributes/index.ts'
 import { memoryLimiter } from './processors/memory_limiter/index.ts'
@@ -33,4 +34,5 @@ export const COMPONENTS: readonly Factory[] = [
   // extensions
   basicAuth,
   bearerTokenAuth,
+  fileStorage,
 ]

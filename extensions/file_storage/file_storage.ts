@@ -1,0 +1,93 @@
+/** Queues on disk, one folder each, for exporters whose `sending_queue::storage` names this. */
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs'
+import type { Settings } from '../../pipeline/component.ts'
+import type { Limits } from '../../pipeline/storage/budget.ts'
+import { type QueueDirectory, useDirectory } from '../../pipeline/storage/directory.ts'
+import type { Storage, StoredQueue } from '../../pipeline/storage/storage.ts'
+import { type FileStorageConfig, modeOf } from './config.ts'
+
+export class FileStorage implements Storage {
+  readonly #settings: Settings
+  #config: FileStorageConfig
+  #directory: QueueDirectory | undefined
+
+  constructor(settings: Settings, config: FileStorageConfig) {
+    this.#settings = settings
+    this.#config = config
+  }
+
+  async start(): Promise<void> {
+    const { logger } = this.#settings
+    const { directory: path, timeout: timeoutMs } = this.#config
+    this.#prepare()
+    try {
+      const limits = limitsOf(this.#config)
+      this.#directory = await useDirectory({ path, limits, timeoutMs, logger })
+    } catch (error) {
+      throw this.#problem((error as Error).message)
+    }
+    // The one that came last has the say, when several use one directory.
+    this.#directory.budget.limits = limitsOf(this.#config)
+  }
+
+  queue(name: string): Promise<StoredQueue> {
+    if (this.#directory === undefined) throw new Error(`${this.#settings.id} is not running`)
+    return this.#directory.queue(name)
+  }
+
+  /** Limits change where they are; a queue cannot move to another directory. */
+  reconfigure(wanted: unknown): (() => void) | undefined {
+    const config = wanted as FileStorageConfig
+    if (config.directory !== this.#config.directory) return undefined
+    return () => {
+      this.#config = config
+      if (this.#directory !== undefined) this.#directory.budget.limits = limitsOf(config)
+    }
+  }
+
+  async shutdown(): Promise<void> {
+    const directory = this.#directory
+    this.#directory = undefined
+    await directory?.leave()
+  }
+
+  /** Sees to it that the directory is there and can be used, by the user that the process is. */
+  #prepare(): void {
+    const { directory, create_directory } = this.#config
+    try {
+      if (create_directory) mkdirSync(directory, { recursive: true, mode: modeOf(this.#config) })
+      if (!statSync(directory).isDirectory()) throw this.#problem(`${directory} is not a directory`)
+      accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === undefined) throw error
+      throw this.#problem(this.#accessProblem(error as NodeJS.ErrnoException))
+    }
+  }
+
+  #accessProblem({ code, message }: NodeJS.ErrnoException): string {
+    const { directory } = this.#config
+    const user = process.getuid?.()
+    if (code === 'ENOENT') {
+      return (
+        `directory must exist: ${directory} does not. You can enable the create_directory ` +
+        'option to automatically create it'
+      )
+    }
+    if (code === 'EACCES' || code === 'EPERM') {
+      return (
+        `uid ${user} may not write in ${directory}; the pipelines run without privileges, ` +
+        `so give that user the directory: chown -R ${user} ${directory}`
+      )
+    }
+    return code === 'EROFS' ? `${directory} is on a file system that is read-only` : message
+  }
+
+  #problem(message: string): Error {
+    return new Error(`extensions::${this.#settings.id}::directory: ${message}`)
+  }
+}
+
+function limitsOf({ max_size, segment_size, fsync }: FileStorageConfig): Limits {
+  return { maxBytes: max_size, segmentBytes: segment_size, fsync }
+}

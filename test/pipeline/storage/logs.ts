@@ -1,0 +1,71 @@
+/** Logs in directories of their own, and what they hold, for the tests of the storage. */
+import assert from 'node:assert/strict'
+import { cpSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import pino, { type Logger } from 'pino'
+import { Budget, type Limits } from '../../../pipeline/storage/budget.ts'
+import { SegmentLog } from '../../../pipeline/storage/segment_log.ts'
+import { temporaryDirectory } from '../../kit/processes.ts'
+
+export const LIMITS: Limits = { maxBytes: 2 ** 30, segmentBytes: 2 ** 20, fsync: false }
+
+export interface Opened {
+  readonly log: SegmentLog
+  readonly budget: Budget
+  /** What the log had to say of the disk, in order. */
+  readonly problems: (string | undefined)[]
+  readonly ready: { count: number }
+}
+
+export async function openLog(
+  folder: string,
+  over: { limits?: Partial<Limits>; logger?: Logger } = {},
+): Promise<Opened> {
+  const budget = new Budget({ ...LIMITS, ...over.limits })
+  const problems: (string | undefined)[] = []
+  const ready = { count: 0 }
+  const log = await SegmentLog.open({
+    folder,
+    budget,
+    logger: over.logger ?? pino({ level: 'silent' }),
+    onReady: () => void ready.count++,
+    onDisk: (problem) => void problems.push(problem),
+  })
+  return { log, budget, problems, ready }
+}
+
+export function newFolder(): string {
+  return join(temporaryDirectory('storage'), 'queue')
+}
+
+/** A copy of the folder as it is at this moment: what a killed process would leave. */
+export function snapshot(folder: string): string {
+  const copy = newFolder()
+  cpSync(folder, copy, { recursive: true })
+  return copy
+}
+
+/** Paths of the segments, by number. */
+export function segmentsIn(folder: string): string[] {
+  return readdirSync(folder)
+    .sort()
+    .map((name) => join(folder, name))
+}
+
+export function append(log: SegmentLog, text: string, items = 1): void {
+  assert.deepEqual(log.append({ items, parts: [Buffer.from(text)] }), { kind: 'ok' })
+}
+
+/** Leases everything that is there, and gives the texts; nothing is done. */
+export function texts(log: SegmentLog): string[] {
+  const all: string[] = []
+  for (let leased = log.lease(); leased !== undefined; leased = log.lease()) {
+    all.push(leased.payload.toString())
+  }
+  return all
+}
+
+/** Waits until what was done is said in the log. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
