@@ -7,6 +7,11 @@ export function itemsOf(data: SignalData[Signal]): number {
   return data instanceof FlowBatch ? data.rows : data.items
 }
 
+/** About the memory that it takes. */
+export function bytesOf(data: SignalData[Signal]): number {
+  return data instanceof FlowBatch ? data.byteLength : data.bytes.byteLength
+}
+
 /** A copy that shares nothing with the original. */
 export function copyOf(data: SignalData[Signal]): SignalData[Signal] {
   return data instanceof FlowBatch ? data.clone() : { ...data, bytes: data.bytes.slice() }

@@ -48,11 +48,16 @@ export class Ledger {
   readonly #used = new Map<string, number>()
   readonly #lost = new Map<string, number>()
   readonly #lastLog = new Map<string, number>()
-  readonly #logger: Logger
+  readonly logger: Logger
+  /**
+   * The graph's: items that were handed over for good although the component has not answered yet
+   * (graph/late.ts). They count as taken in, and held.
+   */
+  unanswered = 0
   #held: () => number = () => 0
 
   constructor(logger: Logger) {
-    this.#logger = logger
+    this.logger = logger
   }
 
   /** The graph's: where the component's `held()` is read. */
@@ -78,7 +83,7 @@ export class Ledger {
     const now = performance.now()
     if (now - (this.#lastLog.get(reason) ?? Number.NEGATIVE_INFINITY) < LOG_INTERVAL_MS) return
     this.#lastLog.set(reason, now)
-    this.#logger.warn({ ...detail, reason, lost: count, lost_total: total }, 'Data lost')
+    this.logger.warn({ ...detail, reason, lost: count, lost_total: total }, 'Data lost')
   }
 
   /**
@@ -98,13 +103,37 @@ export class Ledger {
     this.notes.set(name, (this.notes.get(name) ?? 0) + count)
   }
 
+  /** Adds what another ledger has counted; what that one holds counts as held here for good. */
+  absorb(other: Ledger): void {
+    const { in: taken, out, used, lost, held } = other.entry()
+    const before = this.#held
+    this.#held = () => before() + held
+    this.in += taken
+    this.out += out
+    addAll(this.#used, Object.entries(used))
+    addAll(this.#lost, Object.entries(lost))
+    addAll(this.notes, other.notes)
+    for (const [transport, counts] of other.received) {
+      for (const became of RECEPTIONS) this.reception(transport, became, counts[became])
+    }
+    for (const [type, reasons] of other.lostByError) {
+      const known = this.lostByError.get(type) ?? new Map<string, number>()
+      this.lostByError.set(type, known)
+      addAll(known, reasons)
+    }
+  }
+
   entry(): LedgerEntry {
     return {
-      in: this.in,
+      in: this.in + this.unanswered,
       out: this.out,
       used: Object.fromEntries(this.#used),
       lost: Object.fromEntries(this.#lost),
-      held: this.#held(),
+      held: this.#held() + this.unanswered,
     }
   }
+}
+
+function addAll(to: Map<string, number>, counts: Iterable<readonly [string, number]>): void {
+  for (const [name, count] of counts) to.set(name, (to.get(name) ?? 0) + count)
 }

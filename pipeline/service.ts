@@ -1,107 +1,174 @@
-/** A configuration at work: extensions and graph, started and ended in order. */
+/**
+ * A configuration at work: extensions and graph, started and ended in order, and exchanged for
+ * another configuration while they run (see docs/RELOAD.md).
+ */
 import type { Logger } from 'pino'
-import type { Extension, Host, Settings } from './component.ts'
+import type { Host } from './component.ts'
+import { hostOf } from './component_host.ts'
 import type { Config } from './config/config.ts'
-import { type BuildSettings, buildGraph } from './graph/build.ts'
-import { type Graph, messageOf, type Node, shutdownAll } from './graph/graph.ts'
-import { Ledger } from './ledger.ts'
+import { buildGeneration, type Generation, levelsOf, newNodes, nodesOf } from './generation.ts'
+import { type Account, Accounts } from './graph/accounts.ts'
+import type { CreateSettings } from './graph/create.ts'
+import { abandon } from './graph/graph.ts'
+import { shutdownLevels, startNode } from './graph/lifecycle.ts'
+import type { Node } from './graph/node.ts'
 import { Listeners } from './listeners.ts'
+import { settled } from './reload/settled.ts'
+import {
+  componentViews,
+  pipelineViews,
+  type ReloadResult,
+  type ServiceView,
+} from './service_view.ts'
 import { balanceOf, booksOf } from './telemetry/books.ts'
 import { exposition } from './telemetry/exposition.ts'
-import { NO_INSTRUMENTS } from './telemetry/instruments.ts'
 import { MetricsServer } from './telemetry/server.ts'
 
 /** How long components may take to end after a start that failed: nothing is worth waiting for. */
 const FAILED_START_MS = 5000
+/** Of a shutdown's time, what may go by with ending what a reload has left to end. */
+const LEFTOVER_SHARE = 1 / 3
+
+export interface ServiceSettings extends Omit<CreateSettings, 'accounts'> {
+  /** Has the configuration read again, and `reload` called with it. */
+  readonly requestReload?: () => Promise<ReloadResult>
+}
+
+interface Membership {
+  /** The number of the last generation that the node is part of. */
+  number: number
+  /** Where it finds the extensions that it asks for. */
+  generation: Generation
+}
 
 export class Service {
   /** Rejects when a component reports that it cannot go on. */
   readonly failed: Promise<never>
-  readonly #config: Config
+  readonly view: ServiceView
+  readonly #settings: CreateSettings
   readonly #logger: Logger
-  readonly #extensions: readonly Node[]
-  readonly #graph: Graph
+  readonly #accounts: Accounts
   readonly #metrics: MetricsServer
-  readonly #host: Host
   readonly #listeners = new Listeners()
+  readonly #members = new WeakMap<Node, Membership>()
+  readonly #fail: (error: Error) => void
+  #generation: Generation
+  #number = 1
+  #state: ServiceView['state'] = 'starting'
+  /** A reload that has not swapped yet, and the ending of what the last one has left. */
+  #reloading: Promise<void> | undefined
+  #leaving: Promise<void> | undefined
   #ended: Promise<boolean> | undefined
 
-  private constructor(parts: {
-    config: Config
-    logger: Logger
-    extensions: readonly Node[]
-    graph: Graph
-  }) {
-    this.#config = parts.config
-    this.#logger = parts.logger
-    this.#extensions = parts.extensions
-    this.#graph = parts.graph
-    this.#metrics = new MetricsServer(() => exposition(booksOf(parts.graph.nodes)), parts.logger)
+  private constructor(generation: Generation, settings: ServiceSettings & CreateSettings) {
+    this.#generation = generation
+    this.#settings = settings
+    this.#logger = settings.logger
+    this.#accounts = settings.accounts
+    this.#enlist(generation, 1)
+    this.#metrics = new MetricsServer(() => exposition(booksOf(this.accounts)), this.#logger)
     const { promise, reject } = Promise.withResolvers<never>()
     this.failed = promise
+    this.#fail = reject
     // Whoever runs the service waits for it; until then a failure must not end the process.
     promise.catch(() => {})
-    this.#host = {
-      extension: (id) => this.#extensions.find((node) => node.id === id)?.component,
-      fatal: reject,
-      report: () => {},
-      listen: (endpoint, onConnection) =>
-        this.#listeners.listen(endpoint, onConnection, { owner: 'a component', generation: 0 }),
-      service: {
-        version: '',
-        startedAt: Date.now(),
-        state: 'ready',
-        components: () => [],
-        pipelines: () => [],
-        reload: async () => ({ ok: false, reason: 'cannot be reloaded' }),
-      },
-    }
+    this.view = this.#makeView(settings)
   }
 
   /** Creates every component and starts none. Throws ConfigError, or why one cannot be created. */
-  static async build(config: Config, settings: BuildSettings): Promise<Service> {
-    const graph = await buildGraph(config, settings)
-    const extensions = await createExtensions(config, settings)
-    return new Service({ config, logger: settings.logger, extensions, graph })
+  static async build(config: Config, settings: ServiceSettings): Promise<Service> {
+    const all = { ...settings, accounts: new Accounts() }
+    return new Service(await buildGeneration(config, all), all)
   }
 
-  /** Every component that has been created, in the order of their start. */
+  /** Every component that runs, in the order of their start. */
   get nodes(): readonly Node[] {
-    return [...this.#extensions, ...this.#graph.nodes]
+    return nodesOf(this.#generation)
+  }
+
+  /** The books of everything that runs or has run. */
+  get accounts(): readonly Account[] {
+    return this.#accounts.all()
+  }
+
+  get config(): Config {
+    return this.#generation.config
   }
 
   /** Throws when a component cannot start, after what had started was shut down. */
   async start(): Promise<void> {
-    for (const name of this.#config.unset) {
-      this.#logger.warn({ name }, 'Configuration references unset environment variable')
-    }
-    for (const name of this.#config.empty) {
-      this.#logger.info({ name }, 'Configuration references empty environment variable')
-    }
+    this.#warnOfVariables(this.config)
     try {
-      const { level, address } = this.#config.service.telemetry.metrics
+      const { level, address } = this.config.service.telemetry.metrics
       if (level !== 'none') await this.#metrics.start(address)
-      for (const { component, id } of this.#extensions) {
-        try {
-          await component.start?.(this.#host)
-        } catch (error) {
-          const message = `failed to start extension "${id}": ${messageOf(error)}`
-          throw new Error(message, { cause: error })
-        }
-      }
-      await this.#graph.start(this.#host).catch((error: Error) => {
-        throw new Error(`cannot start pipelines: ${error.message}`, { cause: error })
-      })
+      for (const node of this.#generation.extensions) await this.#startExtension(node)
+      for (const node of this.#generation.graph.nodes) await this.#startPart(node)
     } catch (error) {
       await this.discard()
       throw error
     }
+    this.#state = 'ready'
     this.#logger.info('Everything is ready. Begin running and processing data.')
+  }
+
+  /**
+   * Exchanges the configuration. What the new one needs beside what stays is created and started
+   * first; if anything of that fails it is undone, and thrown, and the old configuration goes on
+   * untouched. Resolves when the new one is in force; what is gone may still be ending then.
+   */
+  async reload(wanted: Config): Promise<void> {
+    while (this.#reloading !== undefined) await this.#reloading
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#reloading = promise
+    try {
+      // One at a time: what is ending may hold what is to be started.
+      await this.#leaving
+      await this.#reload(wanted)
+    } finally {
+      this.#reloading = undefined
+      resolve()
+    }
+  }
+
+  async #reload(wanted: Config): Promise<void> {
+    this.#mustRun()
+    const before = this.#generation
+    const next = await buildGeneration(wanted, { ...this.#settings, before })
+    const made = newNodes(next)
+    const number = ++this.#number
+    this.#enlist(next, number)
+    try {
+      this.#warnOfVariables(next.config)
+      for (const node of next.extensions) if (!next.kept.has(node)) await this.#startExtension(node)
+      for (const node of next.graph.nodes) if (!next.kept.has(node)) await this.#startPart(node)
+      this.#mustRun()
+      mustBeAlive(made)
+    } catch (error) {
+      this.#enlist(before, number)
+      await abandon(made, { timeoutMs: FAILED_START_MS, accounts: this.#accounts })
+      throw error
+    }
+    this.#swap(next)
+    this.#leaving = this.#end(
+      before,
+      nodesOf(before).filter((node) => !nodesOf(next).includes(node)),
+    )
+  }
+
+  /** From here on the new configuration is in force. Nothing waits, so no data comes in between. */
+  #swap(next: Generation): void {
+    this.#generation = next
+    next.graph.connect()
+    for (const node of nodesOf(next)) {
+      const member = this.#members.get(node)
+      if (member !== undefined) member.generation = next
+      next.kept.apply(node)
+    }
   }
 
   /** Lets go of what was created and never started. */
   async discard(): Promise<void> {
-    await this.#end(FAILED_START_MS)
+    await this.#endAll(FAILED_START_MS)
   }
 
   /**
@@ -114,43 +181,111 @@ export class Service {
   }
 
   async #shutdown(): Promise<boolean> {
+    this.#state = 'stopping'
     this.#logger.info('Starting shutdown')
-    const errors = await this.#end(this.#config.service.shutdown_timeout)
+    const timeoutMs = this.config.service.shutdown_timeout
+    const startedMs = performance.now()
+    await settled([this.#reloading, this.#leaving], timeoutMs * LEFTOVER_SHARE)
+    const errors = await this.#endAll(timeoutMs - (performance.now() - startedMs))
     for (const error of errors) this.#logger.error(error.message)
-    const balance = balanceOf(booksOf(this.#graph.nodes))
+    const balance = balanceOf(booksOf(this.accounts))
     const clean = balance.lost + balance.held + balance.unaccounted === 0
     const message = clean ? 'Shutdown complete, nothing was lost' : 'Shutdown complete'
     this.#logger.info({ ...balance }, message)
     return errors.length === 0
   }
 
-  async #end(timeoutMs: number): Promise<Error[]> {
-    const deadline = AbortSignal.timeout(timeoutMs)
-    const errors = await this.#graph.shutdown(deadline)
-    errors.push(...(await shutdownAll(this.#extensions.toReversed(), deadline)))
+  async #endAll(timeoutMs: number): Promise<Error[]> {
+    const errors = await shutdownLevels(levelsOf(this.#generation), timeoutMs)
     await this.#metrics.shutdown()
     return errors
   }
+
+  /** Ends what a reload has left, draining into what it was connected to. Never rejects. */
+  async #end(generation: Generation, gone: readonly Node[]): Promise<void> {
+    if (gone.length === 0) return
+    const levels = levelsOf(generation)
+      .map((nodes) => nodes.filter((node) => gone.includes(node)))
+      .filter((nodes) => nodes.length > 0)
+    const errors = await shutdownLevels(levels, this.config.service.shutdown_timeout)
+    for (const error of errors) this.#logger.error(error.message)
+    for (const node of gone) this.#accounts.leave(node, node.component)
+  }
+
+  /** Nodes that were there before are part of the newer generation too, but see the older yet. */
+  #enlist(generation: Generation, number: number): void {
+    for (const node of nodesOf(generation)) {
+      const member = this.#members.get(node)
+      if (member === undefined) this.#members.set(node, { number, generation })
+      else member.number = number
+    }
+  }
+
+  async #startExtension(node: Node): Promise<void> {
+    await startNode(node, this.#hostOf(node)).catch((error: Error) => {
+      const why = (error.cause as Error | undefined)?.message ?? error.message
+      throw new Error(`failed to start extension "${node.id}": ${why}`, { cause: error })
+    })
+  }
+
+  async #startPart(node: Node): Promise<void> {
+    await startNode(node, this.#hostOf(node)).catch((error: Error) => {
+      throw new Error(`cannot start pipelines: ${error.message}`, { cause: error })
+    })
+  }
+
+  #hostOf(node: Node): Host {
+    const member = this.#members.get(node) as Membership
+    return hostOf(node, {
+      extension: (id) =>
+        member.generation.extensions.find((extension) => extension.id === id)?.component,
+      fatal: (error) => this.#fatal(node, error),
+      generation: () => member.number,
+      listeners: this.#listeners,
+      service: this.view,
+    })
+  }
+
+  /** One that does not count yet fails the reload alone, one that counts no more nothing. */
+  #fatal(node: Node, error: Error): void {
+    if (this.nodes.includes(node)) this.#fail(error)
+    else node.logger.error({ reason: error.message }, 'Asynchronous error received')
+  }
+
+  #mustRun(): void {
+    if (this.#state === 'stopping') throw new Error('the service is shutting down')
+    if (this.#state === 'starting') throw new Error('the service is still starting')
+  }
+
+  #warnOfVariables({ unset, empty }: Config): void {
+    for (const name of unset) {
+      this.#logger.warn({ name }, 'Configuration references unset environment variable')
+    }
+    for (const name of empty) {
+      this.#logger.info({ name }, 'Configuration references empty environment variable')
+    }
+  }
+
+  #makeView({ version, requestReload }: ServiceSettings): ServiceView {
+    const state = () => this.#state
+    return {
+      version,
+      startedAt: Date.now(),
+      get state() {
+        return state()
+      },
+      components: () => componentViews(this.nodes),
+      pipelines: () => pipelineViews(this.config),
+      reload: async () =>
+        (await requestReload?.()) ?? { ok: false, reason: 'this service cannot be reloaded' },
+    }
+  }
 }
 
-async function createExtensions(config: Config, settings: BuildSettings): Promise<Node[]> {
-  const nodes: Node[] = []
-  for (const id of config.extensions) {
-    const found = config.components.extension.get(id)
-    if (found === undefined) continue
-    const logger = settings.logger.child({ component: `extension/${id}` })
-    const ledger = new Ledger(logger)
-    const inherited = settings.inherited('extension', id)
-    const of: Settings = {
-      id,
-      logger,
-      ledger,
-      version: settings.version,
-      ...(settings.instruments ?? NO_INSTRUMENTS),
-      ...(inherited && { inherited }),
-    }
-    const component: Extension = await found.factory.create(of, found.config)
-    nodes.push({ kind: 'extension', id, component, ledger, logger })
+/** A component may report that it cannot go on before the reload that brings it is certain. */
+function mustBeAlive(nodes: readonly Node[]): void {
+  for (const { status, kind, id } of nodes) {
+    const { status: now, reason } = status.event
+    if (now === 'fatal_error') throw new Error(`"${id}" ${kind} cannot go on: ${reason}`)
   }
-  return nodes
 }

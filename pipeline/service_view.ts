@@ -1,7 +1,9 @@
 /** What extensions may see and ask of the service as a whole. */
 import type { Kind, Signal } from './component.ts'
+import type { Config } from './config/config.ts'
+import type { Node } from './graph/node.ts'
 import type { StatusEvent } from './status.ts'
-import type { Book } from './telemetry/books.ts'
+import { type Book, booksOf } from './telemetry/books.ts'
 
 export interface ServiceView {
   readonly version: string
@@ -40,3 +42,27 @@ export interface PipelineView {
 }
 
 export type ReloadResult = { readonly ok: true } | { readonly ok: false; readonly reason: string }
+
+export function componentViews(nodes: readonly Node[]): ComponentView[] {
+  return nodes.map((node) => {
+    const { kind, id, signal, to, pipeline, status } = node
+    return {
+      kind,
+      id,
+      ...(signal && { signal }),
+      ...(to && { to }),
+      ...(pipeline !== undefined && { pipeline }),
+      status: () => status.event,
+      book: () => booksOf([node])[0],
+    }
+  })
+}
+
+export function pipelineViews({ pipelines }: Config): PipelineView[] {
+  return pipelines.map(({ id, receivers, processors, exporters }) => ({
+    id: id.text,
+    receivers,
+    processors,
+    exporters,
+  }))
+}

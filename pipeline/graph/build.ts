@@ -3,28 +3,25 @@
  * that everything gets its `next` when it is created.
  *
  * One instance a receiver, exporter and signal, shared by pipelines; one a connector and pair of
- * signals; one a processor and pipeline.
+ * signals; one a processor and pipeline. Where an instance of the graph before may stay it is
+ * taken over, and keeps its outlet, which leads along the edges of that graph until `connect`.
  */
-import type { Logger } from 'pino'
-import type { Component, Consumer, Inherited, Kind, Settings, Signal } from '../component.ts'
+import type { Signal } from '../component.ts'
 import type { ComponentConfig, Config, PipelineConfig } from '../config/config.ts'
 import { ConfigError } from '../config/problems.ts'
-import { Ledger } from '../ledger.ts'
-import { type Instruments, NO_INSTRUMENTS } from '../telemetry/instruments.ts'
-import { type Branch, Inlet, Outlet } from './edges.ts'
+import { type CreateSettings, createNode } from './create.ts'
+import type { Inlet } from './edges.ts'
 import { FanOut } from './fanout.ts'
-import { Graph, messageOf, type Node, shutdownAll } from './graph.ts'
+import { abandon, Graph } from './graph.ts'
+import type { Node, Place } from './node.ts'
 import { type Join, planGraph } from './plan.ts'
 
 /** How long components that were created for nothing may take to let go of what they hold. */
 const ABANDON_MS = 2000
 
-export interface BuildSettings {
-  readonly logger: Logger
-  readonly version: string
-  readonly instruments?: Instruments
-  /** What the privileged parent opened for a component, by kind and id. */
-  readonly inherited: (kind: Kind, id: string) => Inherited | undefined
+export interface BuildSettings extends CreateSettings {
+  /** The running instance that stays at this place. */
+  readonly kept?: (place: Place) => Node | undefined
 }
 
 /** Throws a ConfigError, or the Error of the component that could not be created. */
@@ -35,28 +32,30 @@ export async function buildGraph(config: Config, settings: BuildSettings): Promi
   try {
     return await builder.build()
   } catch (error) {
-    await shutdownAll(builder.nodes, AbortSignal.timeout(ABANDON_MS))
+    await abandon(builder.made, { timeoutMs: ABANDON_MS, accounts: settings.accounts })
     throw error
   }
 }
 
-/** Makers of any signal and kind; which one fits has been checked by the plan. */
-type Make = (settings: Settings, config: unknown, next?: Consumer) => Component | Promise<Component>
+/** Where data enters something. */
+type Way = Inlet | FanOut
+type Later = () => Promise<Way>
 
 interface Creation {
-  readonly where: Pick<Node, 'signal' | 'to' | 'pipeline'>
+  readonly where: Pick<Place, 'signal' | 'to' | 'pipeline'>
   readonly make: unknown
-  readonly next?: Branch
+  readonly next?: Way
 }
 
-type Later<T> = () => Promise<T>
-
 class Builder {
-  readonly nodes: Node[] = []
+  /** Nodes that were created here, and not taken over. */
+  readonly made: Node[] = []
+  readonly #nodes: Node[] = []
+  readonly #edges = new Map<Node, Way>()
   readonly #config: Config
   readonly #joins: readonly Join[]
   readonly #settings: BuildSettings
-  readonly #built = new Map<unknown, Promise<Branch>>()
+  readonly #built = new Map<unknown, Promise<Way>>()
 
   constructor(config: Config, more: { joins: readonly Join[]; settings: BuildSettings }) {
     this.#config = config
@@ -72,30 +71,28 @@ class Builder {
       for (const [signal, targets] of Map.groupBy(uses, (pipeline) => pipeline.id.signal)) {
         const next = await this.#fanOut(targets.map((pipeline) => this.#entry(pipeline)))
         const make = receiver.factory.create[signal]
-        await this.#create(receiver, { where: { signal }, make, next })
+        await this.#node(receiver, { where: { signal }, make, next })
       }
     }
-    return new Graph(this.nodes)
+    return new Graph(this.#nodes, this.#edges)
   }
 
   /** Where data enters a pipeline. */
-  #entry(pipeline: PipelineConfig): Later<Branch> {
+  #entry(pipeline: PipelineConfig): Later {
     return this.#once(pipeline, async () => {
       const { signal, text } = pipeline.id
       let next = await this.#fanOut(this.#exits(pipeline))
       for (const id of pipeline.processors.toReversed()) {
         const processor = this.#config.components.processor.get(id) as ComponentConfig<'processor'>
         const make = processor.factory.create[signal]
-        const where = { signal, pipeline: text }
-        const inlet = await this.#create(processor, { where, make, next })
-        next = inlet
+        next = await this.#way(processor, { where: { signal, pipeline: text }, make, next })
       }
       return next
     })
   }
 
   /** The exporters of a pipeline, and its connectors, once for each signal that they make. */
-  #exits(pipeline: PipelineConfig): Later<Branch>[] {
+  #exits(pipeline: PipelineConfig): Later[] {
     return pipeline.exporters.flatMap((id) => {
       const exporter = this.#config.components.exporter.get(id)
       if (exporter !== undefined) return [this.#exporter(exporter, pipeline.id.signal)]
@@ -105,32 +102,37 @@ class Builder {
     })
   }
 
-  #exporter(exporter: ComponentConfig<'exporter'>, signal: Signal): Later<Branch> {
+  #exporter(exporter: ComponentConfig<'exporter'>, signal: Signal): Later {
     return this.#once(`${signal} ${exporter.id.text}`, async () => {
-      return await this.#create(exporter, {
-        where: { signal },
-        make: exporter.factory.create[signal],
-      })
+      const make = exporter.factory.create[signal]
+      return await this.#way(exporter, { where: { signal }, make })
     })
   }
 
-  #connector(join: Join): Later<Branch> {
+  #connector(join: Join): Later {
     return this.#once(join, async () => {
       const { connector, from, to } = join
       const next = await this.#fanOut(join.targets.map((pipeline) => this.#entry(pipeline)))
       const make = connector.factory.create[from]?.[to]
-      return await this.#create(connector, { where: { signal: from, to }, make, next })
+      return await this.#way(connector, { where: { signal: from, to }, make, next })
     })
   }
 
-  /** One after another, so that the order of creation does not depend on timing. */
-  async #fanOut(branches: readonly Later<Branch>[]): Promise<Branch> {
-    const built: Branch[] = []
-    for (const branch of branches) built.push(await branch())
-    return built.length === 1 ? (built[0] as Branch) : new FanOut(built)
+  /**
+   * One after another, so that the order of creation does not depend on timing. A fan-out that
+   * leads to another is one: the rules are the same however the takers are grouped.
+   */
+  async #fanOut(ways: readonly Later[]): Promise<Way> {
+    const takers: Inlet[] = []
+    for (const build of ways) {
+      const way = await build()
+      if (way instanceof FanOut) takers.push(...way.takers)
+      else takers.push(way)
+    }
+    return takers.length === 1 ? (takers[0] as Inlet) : new FanOut(takers)
   }
 
-  #once(key: unknown, build: Later<Branch>): Later<Branch> {
+  #once(key: unknown, build: Later): Later {
     return () => {
       const known = this.#built.get(key) ?? build()
       this.#built.set(key, known)
@@ -138,55 +140,20 @@ class Builder {
     }
   }
 
-  /** Creates one component, opens its books, and gives the way into it. */
-  async #create(of: ComponentConfig, { where, make, next }: Creation): Promise<Inlet> {
-    const { kind } = of
-    const id = of.id.text
-    const logger = this.#settings.logger.child({ component: `${kind}/${id}`, ...where })
-    const ledger = new Ledger(logger)
-    const inherited = this.#settings.inherited(kind, id)
-    const settings: Settings = {
-      id,
-      logger,
-      ledger,
-      version: this.#settings.version,
-      ...(this.#settings.instruments ?? NO_INSTRUMENTS),
-      ...(inherited && { inherited }),
-    }
-    const outlet = next && new Outlet(next, counterOf(kind, ledger))
-    try {
-      const component = await (make as Make)(settings, of.config, outlet)
-      ledger.heldBy = () => component.held?.() ?? 0
-      this.nodes.push({ kind, id, ...where, component, ledger, logger })
-      return inletOf(component, { kind, ledger, next })
-    } catch (error) {
-      const message = `failed to create "${id}" ${kind} for data type "${where.signal}"`
-      throw new Error(`${message}: ${messageOf(error)}`, { cause: error })
-    }
+  async #way(of: ComponentConfig, creation: Creation): Promise<Way> {
+    return (await this.#node(of, creation)).inlet as Inlet
   }
-}
 
-/**
- * What a connector gives is not what it took: rows became spans. It says itself that its input was
- * used, so what it made stands beside the balance.
- */
-function counterOf(kind: Kind, ledger: Ledger): (items: number) => void {
-  if (kind === 'connector') return (items) => ledger.note('made', items)
-  return (items) => {
-    ledger.out += items
+  /** The instance that stands at a place already, or a new one. */
+  async #node(of: ComponentConfig, { where, make, next }: Creation): Promise<Node> {
+    const place: Place = { kind: of.kind, id: of.id.text, ...where }
+    let node = this.#settings.kept?.(place)
+    if (node === undefined) {
+      node = await createNode(of, { place, make, next, settings: this.#settings })
+      this.made.push(node)
+    }
+    this.#nodes.push(node)
+    if (next !== undefined) this.#edges.set(node, next)
+    return node
   }
-}
-
-function inletOf(
-  component: Component,
-  of: { kind: Kind; ledger: Ledger; next: Branch | undefined },
-): Inlet {
-  const consumer = component as Component & Consumer
-  // A processor hands on what it was handed, so with it everything behind it may change the data.
-  const behind = of.kind === 'processor' && of.next?.mutates === true
-  return new Inlet(consumer, {
-    ledger: of.ledger,
-    mutates: consumer.mutates || behind,
-    ...(of.kind === 'processor' && { behind: of.next }),
-  })
 }

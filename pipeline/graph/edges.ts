@@ -3,11 +3,15 @@
  * over, `Inlet` what its taker has taken. Data that is refused appears in neither; it is noted.
  *
  *     giver ──▶ Outlet ──▶ [FanOut] ──▶ Inlet ──▶ taker
+ *
+ * Both belong to their component and go with it into the graph of the next configuration; what is
+ * between them belongs to the graph, so an outlet is pointed elsewhere when the graph is exchanged.
  */
 import type { Consumer, Signal, SignalData } from '../component.ts'
 import { itemsOf } from '../data.ts'
 import type { Ledger } from '../ledger.ts'
 import type { Outcome, Permanent, Retryable } from '../outcome.ts'
+import { LateAnswers } from './late.ts'
 
 /** Calls `settle` with the outcome, at once when it is there at once. */
 export function settled(
@@ -24,25 +28,24 @@ export function settled(
   return outcome
 }
 
-/** One of the takers of a fan-out. */
-export interface Branch extends Consumer {
-  /**
-   * The giver will not offer this data again, as others have taken it: the copy that was meant for
-   * this branch is lost here.
-   */
-  lose(items: number, refusal: Retryable | Permanent): void
-}
-
 export class Outlet implements Consumer {
-  readonly mutates: boolean
-  readonly #next: Consumer
   readonly #count: (items: number) => void
+  #next: Consumer
 
   /** @param count notes items that the taker has taken */
   constructor(next: Consumer, count: (items: number) => void) {
-    this.mutates = next.mutates
     this.#next = next
     this.#count = count
+  }
+
+  /** Asked each time: what stands behind may change. */
+  get mutates(): boolean {
+    return this.#next.mutates
+  }
+
+  /** From now on the giver's data goes there. What was handed over before is not called back. */
+  pointTo(next: Consumer): void {
+    this.#next = next
   }
 
   consume(data: SignalData[Signal]): Outcome | Promise<Outcome> {
@@ -58,24 +61,23 @@ export class Outlet implements Consumer {
   }
 }
 
-export class Inlet implements Branch {
-  readonly mutates: boolean
+export class Inlet implements Consumer {
+  readonly late: LateAnswers
   readonly #taker: Consumer
   readonly #ledger: Ledger
   readonly #behind: Consumer | undefined
 
-  /**
-   * @param of.mutates whether the taker, or anything that it passes the same data on to, does
-   * @param of.behind where a processor passes the same data on
-   */
-  constructor(
-    taker: Consumer,
-    of: { ledger: Ledger; mutates: boolean; behind?: Consumer | undefined },
-  ) {
-    this.mutates = of.mutates
+  /** @param of.behind where a processor passes the same data on */
+  constructor(taker: Consumer, of: { ledger: Ledger; behind?: Consumer | undefined }) {
     this.#taker = taker
     this.#ledger = of.ledger
     this.#behind = of.behind
+    this.late = new LateAnswers(of.ledger)
+  }
+
+  /** Whether the taker changes the data, or anything that it passes the same data on to. */
+  get mutates(): boolean {
+    return this.#taker.mutates || this.#behind?.mutates === true
   }
 
   consume(data: SignalData[Signal]): Outcome | Promise<Outcome> {
@@ -90,6 +92,7 @@ export class Inlet implements Branch {
     return this.#taker.refusal?.() ?? this.#behind?.refusal?.()
   }
 
+  /** Others have taken the data and it will not be offered again: the taker's copy is lost. */
   lose(items: number, refusal: Retryable | Permanent): void {
     this.#ledger.in += items
     this.#ledger.lost('refused', items, { refusal: refusal.reason })

@@ -1,77 +1,67 @@
-/** The components of all pipelines, with their books. */
-import type { Logger } from 'pino'
-import type { Component, Host, Kind, Signal } from '../component.ts'
-import type { Ledger } from '../ledger.ts'
-
-/** One component instance. */
-export interface Node {
-  readonly kind: Kind
-  readonly id: string
-  /** What it takes; for a receiver what it gives. An extension has none. */
-  readonly signal?: Signal
-  /** What a connector makes. */
-  readonly to?: Signal
-  /** The pipeline of a processor; other components are shared by pipelines. */
-  readonly pipeline?: string
-  readonly component: Component
-  readonly ledger: Ledger
-  readonly logger: Logger
-}
+/** The components of all pipelines, and what stands behind each. */
+import type { Consumer, Host } from '../component.ts'
+import type { Accounts } from './accounts.ts'
+import { FanOut } from './fanout.ts'
+import { oneByOne, shutdownLevels, startNode } from './lifecycle.ts'
+import type { Node } from './node.ts'
 
 export class Graph {
   /** Each node stands after everything that it gives data to; receivers are the last. */
   readonly nodes: readonly Node[]
+  readonly #edges: ReadonlyMap<Node, Consumer>
 
-  constructor(nodes: readonly Node[]) {
+  /** @param edges where each node that gives data gives it */
+  constructor(nodes: readonly Node[], edges: ReadonlyMap<Node, Consumer>) {
     this.nodes = nodes
+    this.#edges = edges
+  }
+
+  /**
+   * Points every outlet along this graph's edges: those of nodes that stood in another graph
+   * before lead there until then.
+   */
+  connect(): void {
+    for (const [{ outlet }, next] of this.#edges) outlet?.pointTo(next)
   }
 
   /** Starts exporters before what feeds them. Throws at the first that cannot start. */
   async start(host: Host): Promise<void> {
-    for (const { component, kind, id } of this.nodes) {
-      try {
-        await component.start?.(host)
-      } catch (error) {
-        throw new Error(`failed to start "${id}" ${kind}: ${messageOf(error)}`, { cause: error })
-      }
-    }
+    for (const node of this.nodes) await startNode(node, host)
   }
 
   /** Receivers first, exporters last. Never throws: what went wrong is given back. */
-  async shutdown(deadline: AbortSignal): Promise<Error[]> {
-    return await shutdownAll(this.nodes.toReversed(), deadline)
+  async shutdown(timeoutMs: number): Promise<Error[]> {
+    return await shutdownLevels(this.levels(), timeoutMs)
   }
-}
 
-/** Ends components one after another; one that fails, or is too slow, does not stop the others. */
-export async function shutdownAll(nodes: readonly Node[], deadline: AbortSignal): Promise<Error[]> {
-  const errors: Error[] = []
-  for (const { component, kind, id } of nodes) {
-    try {
-      const ended = component.shutdown?.(deadline)
-      if (ended !== undefined) await before(deadline, ended)
-    } catch (error) {
-      const message = `failed to shut down "${id}" ${kind}: ${messageOf(error)}`
-      errors.push(new Error(message, { cause: error }))
+  /** The nodes in the order of their end: one gives data to such of later levels alone. */
+  levels(): Node[][] {
+    const levelOf = new Map<Node, number>()
+    const byInlet = new Map(this.nodes.map((node) => [node.inlet as Consumer | undefined, node]))
+    for (const node of this.nodes.toReversed()) {
+      const level = levelOf.get(node) ?? 0
+      levelOf.set(node, level)
+      const next = this.#edges.get(node)
+      for (const inlet of next instanceof FanOut ? next.takers : [next]) {
+        const taker = inlet && byInlet.get(inlet)
+        if (taker) levelOf.set(taker, Math.max(levelOf.get(taker) ?? 0, level + 1))
+      }
     }
-  }
-  return errors
-}
-
-async function before(deadline: AbortSignal, ended: Promise<void>): Promise<void> {
-  const { promise: late, reject } = Promise.withResolvers<never>()
-  const expire = () => reject(new Error('the shutdown deadline has passed'))
-  if (deadline.aborted) {
-    // Past the deadline each still gets the chance to end without waiting for anything.
-    setImmediate(expire)
-  } else deadline.addEventListener('abort', expire, { once: true })
-  try {
-    await Promise.race([ended, late])
-  } finally {
-    deadline.removeEventListener('abort', expire)
+    const levels: Node[][] = []
+    for (const node of this.nodes.toReversed()) {
+      const level = levelOf.get(node) as number
+      levels[level] ??= []
+      levels[level].push(node)
+    }
+    return levels
   }
 }
 
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+/** Ends nodes that were made for nothing, in the reverse of the order of their making. */
+export async function abandon(
+  nodes: readonly Node[],
+  { timeoutMs, accounts }: { timeoutMs: number; accounts: Accounts },
+): Promise<void> {
+  await shutdownLevels(oneByOne(nodes.toReversed()), timeoutMs)
+  for (const node of nodes) accounts.leave(node, node.component)
 }

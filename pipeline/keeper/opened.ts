@@ -2,7 +2,7 @@
 import type { Logger } from 'pino'
 import type { Privileged } from '../component.ts'
 import type { ComponentConfig, Config } from '../config/config.ts'
-import { messageOf } from '../graph/graph.ts'
+import { messageOf } from '../graph/node.ts'
 
 export interface Opened {
   readonly of: ComponentConfig

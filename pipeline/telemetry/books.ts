@@ -1,20 +1,22 @@
 /** The books of all components, as they are served and as the last line of a run sums them up. */
 import type { Kind, Signal } from '../component.ts'
-import type { Node } from '../graph/graph.ts'
+import type { Account } from '../graph/accounts.ts'
 import type { LedgerEntry } from '../ledger.ts'
 
 export interface Book extends LedgerEntry {
   readonly kind: Kind
   readonly id: string
   readonly signal: Signal
+  /** What a connector makes. */
+  readonly to?: Signal
   readonly pipeline?: string
   readonly notes: Readonly<Record<string, number>>
   /** `in - out - used - lost - held`: not 0 while data is on its way, and 0 when all is still. */
   readonly unaccounted: number
 }
 
-export function booksOf(nodes: readonly Node[]): Book[] {
-  return nodes.flatMap(({ kind, id, signal, pipeline, ledger }) => {
+export function booksOf(accounts: readonly Account[]): Book[] {
+  return accounts.flatMap(({ kind, id, signal, to, pipeline, ledger }) => {
     if (signal === undefined) return []
     const entry = ledger.entry()
     const spent = entry.out + sum(entry.used) + sum(entry.lost) + entry.held
@@ -23,6 +25,7 @@ export function booksOf(nodes: readonly Node[]): Book[] {
         kind,
         id,
         signal,
+        ...(to && { to }),
         ...(pipeline !== undefined && { pipeline }),
         ...entry,
         notes: Object.fromEntries(ledger.notes),
@@ -69,8 +72,9 @@ export function balanceOf(books: readonly Book[]): Balance {
 }
 
 /** `exporter/otlp`; with its signal or pipeline, `exporter/otlp/traces`, when there are several. */
-function bookName({ kind, id, signal, pipeline }: Book, books: readonly Book[]): string {
+function bookName({ kind, id, signal, to, pipeline }: Book, books: readonly Book[]): string {
   const name = `${kind}/${id}`
   const alike = books.filter((book) => book.kind === kind && book.id === id)
-  return alike.length === 1 ? name : `${name}/${pipeline ?? signal}`
+  const which = pipeline ?? (to === undefined ? signal : `${signal}-to-${to}`)
+  return alike.length === 1 ? name : `${name}/${which}`
 }

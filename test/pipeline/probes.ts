@@ -20,6 +20,7 @@ import { Factories } from '../../pipeline/config/factories.ts'
 import { loadConfig } from '../../pipeline/config/load.ts'
 import { itemsOf } from '../../pipeline/data.ts'
 import { FlowBatch } from '../../pipeline/flows/batch.ts'
+import { Accounts } from '../../pipeline/graph/accounts.ts'
 import { buildGraph } from '../../pipeline/graph/build.ts'
 import type { Graph } from '../../pipeline/graph/graph.ts'
 import { OK, type Outcome } from '../../pipeline/outcome.ts'
@@ -48,7 +49,12 @@ export class Probes {
   async build(yaml: string): Promise<Graph> {
     const source = { name: 'test.yaml', text: yaml }
     const config = loadConfig(source, { factories: this.factories, env: {} })
-    return await buildGraph(config, { logger: silent, version: '0', inherited: () => undefined })
+    return await buildGraph(config, {
+      logger: silent,
+      version: '0',
+      inherited: () => undefined,
+      accounts: new Accounts(),
+    })
   }
 
   /** Gives data to a pipeline as the receiver with this id would. */
