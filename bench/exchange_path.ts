@@ -9,7 +9,7 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { loadFile, PIPELINE_NODE_OPTIONS } from '../cli/run.ts'
+import { loadConfig, PIPELINE_NODE_OPTIONS } from '../cli/run.ts'
 import { COMPONENTS } from '../components.ts'
 import { Factories } from '../pipeline/config/factories.ts'
 import { Keeper } from '../pipeline/keeper/keeper.ts'
@@ -96,7 +96,7 @@ class Pipeline {
     const directory = temporaryDirectory('recorded')
     const path = join(directory, 'config.yaml')
     writeFileSync(path, CONFIG)
-    const config = await loadFile(path, { factories: new Factories(COMPONENTS), version: 'bench' })
+    const config = await loadConfig({ uris: [path] }, { factories: new Factories(COMPONENTS) })
     const of = needPrivileges(config)[0]
     if (of === undefined) throw new Error('The bench needs the eBPF receiver')
     const ebpf = of.config as EbpfConfig

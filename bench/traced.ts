@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { loadFile, PIPELINE_NODE_OPTIONS } from '../cli/run.ts'
+import { loadConfig, PIPELINE_NODE_OPTIONS } from '../cli/run.ts'
 import { COMPONENTS } from '../components.ts'
 import { Factories } from '../pipeline/config/factories.ts'
 import { Keeper } from '../pipeline/keeper/keeper.ts'
@@ -58,7 +58,7 @@ export class Traced {
     const directory = temporaryDirectory('bench')
     const path = join(directory, 'config.yaml')
     writeFileSync(path, yaml(options))
-    const config = await loadFile(path, { factories: new Factories(COMPONENTS), version: 'bench' })
+    const config = await loadConfig({ uris: [path] }, { factories: new Factories(COMPONENTS) })
     const of = needPrivileges(config)[0]
     if (of === undefined) throw new Error('The bench needs the eBPF receiver')
     const kernel = kernelConfig(of.config as EbpfConfig)

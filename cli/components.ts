@@ -1,5 +1,6 @@
 import { stringify } from 'yaml'
 import { type ConnectorFactory, type Factory, KINDS } from '../pipeline/component.ts'
+import { SCHEMES } from '../pipeline/config/providers.ts'
 import type { Program } from './run.ts'
 
 /** The components as YAML, in the Collector's form. */
@@ -10,13 +11,15 @@ export function componentsText({ factories, version }: Program): string {
     version,
   }
   const kinds = KINDS.map((kind) => [`${kind}s`, factories.list(kind).map(describe)])
-  return stringify({ buildinfo, ...Object.fromEntries(kinds) })
+  const providers = SCHEMES.map((scheme) => ({ scheme, module: 'pipeline/config/providers.ts' }))
+  return stringify({ buildinfo, ...Object.fromEntries(kinds), providers })
 }
 
 function describe(factory: Factory): object {
-  const { type, aliases, stability } = factory
-  const signals = Object.fromEntries(signalsOf(factory).map((signal) => [signal, stability]))
-  return { name: type, ...(aliases && { aliases }), stability: signals }
+  const { kind, type, aliases, stability } = factory
+  const graded = `${stability.charAt(0).toUpperCase()}${stability.slice(1)}`
+  const signals = Object.fromEntries(signalsOf(factory).map((signal) => [signal, graded]))
+  return { name: type, ...(aliases && { aliases }), module: `${kind}s/${type}`, stability: signals }
 }
 
 function signalsOf(factory: Factory): string[] {

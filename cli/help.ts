@@ -1,57 +1,58 @@
-const GENERAL = `flowspan turns the TCP connections and requests of this host into OpenTelemetry data.
+/** The help texts, from the table of commands. */
+import { FeatureGates } from '../pipeline/config/feature_gates.ts'
+import { COMMANDS, type Command } from './commands.ts'
+import type { Flag } from './flags.ts'
+
+export const HELP: Flag = { name: 'help', short: 'h', kind: 'switch', help: 'Help for flowspan' }
+export const VERSION: Flag = {
+  name: 'version',
+  short: 'v',
+  kind: 'switch',
+  help: 'Version of flowspan',
+}
+
+export function generalHelp(): string {
+  const commands = COMMANDS.map(({ name, summary }) => [name, summary] as const)
+  return `flowspan turns the TCP connections and requests of this host into OpenTelemetry data.
 
 Usage:
   flowspan <command> [flags]
+  flowspan --config URI [flags of run]
 
 Commands:
-  run          Run the pipelines of a configuration
-  validate     Check a configuration without running it
-  components   List the components that can be configured
+${columns(commands)}
 
 Flags:
-  -h, --help      Help for flowspan, or for a command
-  -v, --version   Version of flowspan
+${flagLines([{ ...HELP, help: 'Help for flowspan, or for a command' }, VERSION])}
+
+Use "flowspan <command> --help" for what a command takes.
 `
-
-const RUN = `Runs the pipelines of a configuration until SIGTERM or SIGINT, then drains them.
-
-Usage:
-  flowspan run --config FILE [--run-as USER]
-
-Flags:
-      --config FILE   The configuration, YAML
-      --run-as USER   Whom the pipelines run as, once what needs root is open (default nobody)
-  -h, --help          Help for run
-
-Exit code 0 after a clean shutdown, 1 when it cannot start or shut down cleanly.
-`
-
-const VALIDATE = `Checks a configuration and builds its pipelines without starting them.
-Prints nothing and exits 0 if all is well, else names every problem and exits 1.
-
-Usage:
-  flowspan validate --config FILE
-
-Flags:
-      --config FILE   The configuration, YAML
-  -h, --help          Help for validate
-`
-
-const COMPONENTS = `Lists the components that can be configured, as YAML.
-
-Usage:
-  flowspan components
-
-Flags:
-  -h, --help   Help for components
-`
-
-const BY_COMMAND: { readonly [command: string]: string } = {
-  run: RUN,
-  validate: VALIDATE,
-  components: COMPONENTS,
 }
 
-export function helpText(command: string | undefined): string {
-  return command === undefined ? GENERAL : (BY_COMMAND[command] ?? GENERAL)
+export function commandHelp({ name, aliases = [], help, takes, flags }: Command): string {
+  const usage = ['flowspan', name, takes?.usage, '[flags]'].filter(Boolean).join(' ')
+  const also = aliases.length === 0 ? '' : `\nAliases:\n  ${[name, ...aliases].join(', ')}\n`
+  const own = [...flags(new FeatureGates()), { ...HELP, help: `Help for ${name}` }]
+  return `${help}
+
+Usage:
+  ${usage}
+${also}
+Flags:
+${flagLines(own)}
+`
+}
+
+function flagLines(flags: readonly Flag[]): string {
+  return columns(
+    flags.map(({ name, short, takes, help }) => {
+      const dash = short === undefined ? '    ' : `-${short}, `
+      return [`${dash}--${name}${takes === undefined ? '' : ` ${takes}`}`, help] as const
+    }),
+  )
+}
+
+function columns(rows: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...rows.map(([left]) => left.length))
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}   ${right}`).join('\n')
 }

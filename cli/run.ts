@@ -2,9 +2,10 @@
 import type { Logger } from 'pino'
 import type { Config } from '../pipeline/config/config.ts'
 import type { Factories } from '../pipeline/config/factories.ts'
+import type { FeatureGates } from '../pipeline/config/feature_gates.ts'
 import { decodeConfig } from '../pipeline/config/load.ts'
 import { ConfigError } from '../pipeline/config/problems.ts'
-import { resolveConfig } from '../pipeline/config/resolve.ts'
+import { type ConfigArguments, resolveConfig } from '../pipeline/config/resolve.ts'
 import { planGraph } from '../pipeline/graph/plan.ts'
 import { type Handover, takeHandover } from '../pipeline/keeper/handover.ts'
 import { Keeper } from '../pipeline/keeper/keeper.ts'
@@ -19,6 +20,7 @@ import { Stop } from '../pipeline/stop.ts'
 export interface Program {
   readonly factories: Factories
   readonly version: string
+  readonly gates: FeatureGates
 }
 
 /**
@@ -31,8 +33,11 @@ export const PIPELINE_NODE_OPTIONS = ['--initial-old-space-size=96']
 /** A programmer's error in the pipelines' process (sysexits.h: EX_SOFTWARE). */
 const EXIT_CRASH = 70
 
-export async function loadFile(path: string, { factories }: Program): Promise<Config> {
-  const config = decodeConfig(await resolveConfig({ uris: [path] }, process.env), { factories })
+export async function loadConfig(
+  args: ConfigArguments,
+  { factories }: Pick<Program, 'factories'>,
+): Promise<Config> {
+  const config = decodeConfig(await resolveConfig(args, process.env), { factories })
   const { problems } = planGraph(config)
   if (problems.length > 0) throw new ConfigError(problems, config.locate)
   return config
@@ -47,9 +52,9 @@ export async function validate(config: Config, { version }: Program): Promise<nu
 }
 
 /** What `run` is given; unlike `validate` it says that it is the configuration which is wrong. */
-export async function loadToRun(path: string, program: Program): Promise<Config> {
+export async function loadToRun(args: ConfigArguments, program: Program): Promise<Config> {
   try {
-    return await loadFile(path, program)
+    return await loadConfig(args, program)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     throw new Error(`invalid configuration: ${error.message}`, { cause: error })

@@ -9,6 +9,9 @@ import { readFileSync } from 'node:fs'
 import { normalize, resolve } from 'node:path'
 import type { Source } from './source.ts'
 
+/** In the order of their names. */
+export const SCHEMES: readonly string[] = ['env', 'file', 'yaml']
+
 export type Environment = Readonly<Record<string, string | undefined>>
 
 const URI = /^([A-Za-z][A-Za-z0-9+.-]+):([\s\S]*)$/
@@ -26,13 +29,19 @@ export function parseUri(text: string): Uri | undefined {
   return scheme === undefined || opaque === undefined ? undefined : { scheme, opaque, text }
 }
 
-/** A `--config` argument: no scheme, or the drive of another system, is a file. */
+/** Known, but not supported: retrieving says so. */
+const REMOTE = ['http', 'https']
+
+/** A `--config` argument: no scheme, or one letter, is a file. Throws when nothing can read it. */
 export function parseLocation(text: string): Uri {
   if (!text.includes(':') || /^[A-Za-z]:/.test(text)) {
     return { scheme: 'file', opaque: text, text: `file:${text}` }
   }
   const uri = parseUri(text)
   if (uri === undefined) throw new Error(`invalid uri: "${text}"`)
+  if (![...SCHEMES, ...REMOTE].includes(uri.scheme)) {
+    throw new Error(`unsupported scheme on URI "${text}"`)
+  }
   return uri
 }
 

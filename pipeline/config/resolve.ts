@@ -80,9 +80,10 @@ export function resolveSources(
 const NOTHING = { value: null, texts: {}, places: {}, problems: [] }
 
 function retrieveAll(uris: readonly string[], providers: Providers): Source[] {
-  return uris.flatMap((text) => {
+  const locations = uris.map(parseLocation)
+  return locations.flatMap((uri) => {
     try {
-      return providers.retrieve(parseLocation(text)) ?? []
+      return providers.retrieve(uri) ?? []
     } catch (error) {
       if (!(error instanceof RetrieveError)) throw error
       throw new Error(`cannot retrieve the configuration: ${error.message}`, { cause: error })
@@ -91,9 +92,9 @@ function retrieveAll(uris: readonly string[], providers: Providers): Source[] {
 }
 
 /** `a.b=c` is the source `a::b: c`. */
-function parseSet(text: string): Source {
+export function parseSet(text: string): Source {
   const equals = text.indexOf('=')
-  if (equals < 0) throw new Error(`invalid argument "${text}" for "--set" flag: missing equal sign`)
+  if (equals < 0) throw new Error('missing equal sign')
   const key = text.slice(0, equals).trim()
   const value = text.slice(equals + 1).trim()
   const yaml = `${key.replaceAll('.', '::')}: ${value}`

@@ -34,9 +34,10 @@ service:
 test('`--help` helps with all and with each command', () => {
   const general = flowspan('--help')
   assert.equal(general.status, 0)
-  for (const command of ['run', 'validate', 'components']) {
+  for (const command of ['run', 'validate', 'components', 'featuregate']) {
     assert.match(general.stdout, new RegExp(`^  ${command} `, 'm'))
     const { status, stdout } = flowspan(command, '--help')
+    assert.deepEqual(flowspan('help', command).stdout, stdout)
     assert.equal(status, 0)
     assert.match(stdout, new RegExp(`^  flowspan ${command}`, 'm'))
   }
@@ -56,7 +57,13 @@ test('`components` lists every component as YAML', () => {
     assert.ok(names.includes(type), `${kind} ${type}`)
   }
   const spans = listed.connectors.find(({ name }: { name: string }) => name === 'flow_spans')
-  assert.deepEqual(Object.keys(spans.stability), ['flows-to-traces'])
+  assert.deepEqual(spans, {
+    name: 'flow_spans',
+    module: 'connectors/flow_spans',
+    stability: { 'flows-to-traces': 'Alpha' },
+  })
+  const schemes = listed.providers.map(({ scheme }: { scheme: string }) => scheme)
+  assert.deepEqual(schemes, ['env', 'file', 'yaml'])
 })
 
 test('`validate` says nothing of a good configuration', () => {
@@ -77,31 +84,77 @@ test('`validate` takes config.example.yaml as it is, and with all that is commen
   assert.deepEqual(flowspan('validate', '--config', file('whole.yaml', whole)), expected)
 })
 
-const MISTAKES: readonly (readonly [args: string[], error: RegExp])[] = [
-  [[], /^Error: a command is needed; see flowspan --help\n$/],
-  [['start'], /^Error: unknown command "start" for "flowspan"; the commands are run, validate, co/],
-  [['run'], /^Error: at least one config flag must be provided\n$/],
-  [['run', 'it'], /^Error: unexpected argument "it" after "run"\n$/],
-  [['run', '--conf', 'x'], /^Error: Unknown option '--conf'; see flowspan --help\n$/],
+/** As the Collector says it. */
+const MISTAKES: readonly (readonly [args: string, error: string])[] = [
+  ['', 'at least one config flag must be provided'],
+  ['run', 'at least one config flag must be provided'],
+  ['zzz', 'unknown command "zzz" for "flowspan"\nRun \'flowspan --help\' for usage.'],
   [
-    ['validate', '--run-as', 'me', '--config', 'x'],
-    /^Error: unknown flag: --run-as for "flowspan v/,
+    'valdate --config x',
+    'unknown command "valdate" for "flowspan"\n\nDid you mean this?\n\tvalidate\n' +
+      "\nRun 'flowspan --help' for usage.",
+  ],
+  ['run it', 'accepts 0 arg(s), received 1'],
+  ['featuregate a b', 'accepts at most 1 arg(s), received 2'],
+  ['featuregate a', 'feature "a" not found'],
+  ['--conf x', 'unknown flag: --conf'],
+  ['run --conf x', 'unknown flag: --conf'],
+  ['run -c x', "unknown shorthand flag: 'c' in -c"],
+  ['validate --run-as me --config x', 'unknown flag: --run-as'],
+  ['validate --config', 'flag needs an argument: --config'],
+  ['validate --config x --set a.b', 'invalid argument "a.b" for "--set" flag: missing equal sign'],
+  [
+    'validate --config x --feature-gates=zzz,,-yyy',
+    'invalid argument "zzz,,-yyy" for "--feature-gates" flag: no such feature gate "zzz". valid ' +
+      'gates: [confmap.enableMergeAppendOption otelcol.printInitialConfig]; empty feature gate ' +
+      'identifier at index 1; no such feature gate "yyy". valid gates: ' +
+      '[confmap.enableMergeAppendOption otelcol.printInitialConfig]',
+  ],
+  ['validate --config abc:x', 'unsupported scheme on URI "abc:x"'],
+  [
+    'validate --config http://x/y',
+    'cannot retrieve the configuration: scheme "http" is not supported for uri "http://x/y"',
   ],
   [
-    ['run', '--config', 'gone.yaml'],
-    /^Error: cannot retrieve the configuration: .* file:gone\.yaml: ENO/,
+    'run --config gone.yaml',
+    'cannot retrieve the configuration: unable to read the file file:gone.yaml: ' +
+      `ENOENT: no such file or directory, open '${join(folder, 'gone.yaml')}'`,
   ],
 ]
 
 for (const [args, error] of MISTAKES) {
-  test(`\`flowspan ${args.join(' ')}\` is one line on stderr and exit code 1`, () => {
-    const { status, stdout, stderr } = flowspan(...args)
-    assert.equal(status, 1)
-    assert.equal(stdout, '')
-    assert.match(stderr, error)
-    assert.equal(stderr.trimEnd().split('\n').length, 1)
+  test(`\`flowspan ${args}\` says what is wrong on stderr and exits with 1`, () => {
+    const { status, stdout, stderr } = flowspan(...args.split(' ').filter(Boolean))
+    assert.deepEqual(
+      { status, stdout, stderr },
+      { status: 1, stdout: '', stderr: `Error: ${error}\n` },
+    )
   })
 }
+
+test('`--config` and `--set` may be repeated, before and after the command', () => {
+  const noExporter = file('no_exporter.yaml', NOP.replace('exporters: [nop]', 'exporters: []'))
+  const later = 'yaml:service::pipelines::flows::exporters: [nop]'
+  const expected = { status: 0, stdout: '', stderr: '' }
+  assert.deepEqual(flowspan('--config', noExporter, 'validate', '--config', later), expected)
+  const set = '--set=service.pipelines.flows.exporters=[nop]'
+  assert.deepEqual(flowspan('validate', set, `--config=file:${noExporter}`), expected)
+  const { stderr } = flowspan('validate', '--config', file('nop.yaml', NOP), '--set', 'a.b=1')
+  assert.match(stderr, /has invalid keys: a \(valid keys: .*\(--set a\.b\)\n$/)
+})
+
+test('`featuregate` lists the gates, as set on the command line, and tells about one', () => {
+  const { stdout } = flowspan('featuregate', '--feature-gates=+confmap.enableMergeAppendOption')
+  const [head, first] = stdout.split('\n')
+  assert.match(head ?? '', /^ID {31}Enabled {2}Stage {2}Description$/)
+  assert.match(first ?? '', /^confmap\.enableMergeAppendOption {2}true {5}Alpha {2}\S/)
+  const one = flowspan('featuregate', 'confmap.enableMergeAppendOption').stdout.split('\n')
+  assert.deepEqual(one.slice(0, 3), [
+    'Feature: confmap.enableMergeAppendOption',
+    'Enabled: false',
+    'Stage: Alpha',
+  ])
+})
 
 test('`run` prefixes what is wrong with the configuration, `validate` does not', () => {
   const bad = file('bad.yaml', NOP.replace('exporters: [nop]', 'exporters: []'))
@@ -110,9 +163,12 @@ test('`run` prefixes what is wrong with the configuration, `validate` does not',
   assert.equal(flowspan('run', '--config', bad).stderr, `Error: invalid configuration: ${problem}`)
 })
 
-test('SIGTERM and SIGINT drain and exit with 0', async () => {
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    const child = spawn(PROGRAM, ['run', '--config', file('nop.yaml', NOP)], {
+test('SIGTERM and SIGINT drain and exit with 0, with the command `run` and without it', async () => {
+  for (const [signal, command] of [
+    ['SIGTERM', ['run']],
+    ['SIGINT', []],
+  ] as const) {
+    const child = spawn(PROGRAM, [...command, '--config', file('nop.yaml', NOP)], {
       stdio: ['ignore', 'ignore', 'pipe'],
     })
     let stderr = ''

@@ -1,0 +1,111 @@
+/** The commands: what they are called, which flags they take, what they do. */
+import { APPEND_LISTS, type FeatureGates } from '../pipeline/config/feature_gates.ts'
+import { type ConfigArguments, parseSet } from '../pipeline/config/resolve.ts'
+import { componentsText } from './components.ts'
+import { featureGatesText, featureGateText } from './feature_gates.ts'
+import type { Flag, Words } from './flags.ts'
+import { loadConfig, loadToRun, type Program, run, validate } from './run.ts'
+
+export interface Command {
+  readonly name: string
+  readonly aliases?: readonly string[]
+  /** A line in the list of all commands. */
+  readonly summary: string
+  /** What its own help says, above the usage. */
+  readonly help: string
+  /** What it takes beside flags: as the usage shows it, and how many at most. */
+  readonly takes?: { readonly usage: string; readonly max: number }
+  flags(gates: FeatureGates): readonly Flag[]
+  /** Answers with what it prints, or the exit code. */
+  run(words: Words, program: Program): Promise<string | number>
+}
+
+export const COMMANDS: readonly Command[] = [
+  {
+    name: 'run',
+    summary: 'Run the pipelines of a configuration',
+    help: `Runs the pipelines of a configuration until SIGTERM or SIGINT, then drains them.
+"flowspan --config FILE" does the same.
+
+Exit code 0 after a clean shutdown, 1 when it cannot start or shut down cleanly.`,
+    flags: (gates) => [...configFlags(gates), RUN_AS],
+    run: async (words, program) => {
+      const config = await loadToRun(configArguments(words, program), program)
+      return await run(config, { ...program, runAs: words.values.get('run-as')?.at(-1) })
+    },
+  },
+  {
+    name: 'validate',
+    summary: 'Check a configuration without running it',
+    help: `Checks a configuration and builds its pipelines without starting them.
+Prints nothing and exits 0 if all is well, else names every problem and exits 1.`,
+    flags: configFlags,
+    run: async (words, program) => {
+      return await validate(await loadConfig(configArguments(words, program), program), program)
+    },
+  },
+  {
+    name: 'components',
+    summary: 'List the components that can be configured',
+    help: `Lists the components that can be configured, with their stability, as YAML.
+The format is not stable and can change between releases.`,
+    flags: () => [],
+    run: async (_, program) => componentsText(program),
+  },
+  {
+    name: 'featuregate',
+    summary: 'List the feature gates',
+    help: 'Lists the feature gates and whether they are enabled, or tells all about one.',
+    takes: { usage: '[feature-id]', max: 1 },
+    flags: (gates) => [featureGates(gates)],
+    run: async ({ positionals: [id] }, { gates }) => {
+      return id === undefined ? featureGatesText(gates) : featureGateText(gates, id)
+    },
+  },
+]
+
+const RUN_AS: Flag = {
+  name: 'run-as',
+  kind: 'text',
+  takes: 'USER',
+  help: 'Whom the pipelines run as, once what needs root is open (default nobody)',
+}
+
+function configFlags(gates: FeatureGates): Flag[] {
+  return [
+    {
+      name: 'config',
+      kind: 'list',
+      takes: 'URI',
+      help: 'A file, or file:PATH, env:NAME, yaml:TEXT; may be repeated, later ones count more',
+    },
+    {
+      name: 'set',
+      kind: 'list',
+      takes: 'KEY=VALUE',
+      help: 'One option, after all --config, such as --set exporters.otlp.timeout=2s',
+      take: parseSet,
+    },
+    featureGates(gates),
+  ]
+}
+
+function featureGates(gates: FeatureGates): Flag {
+  return {
+    name: 'feature-gates',
+    kind: 'list',
+    takes: 'GATES',
+    help: 'Gates to enable (gate, +gate) and disable (-gate), with commas between them',
+    take: (value) => gates.set(value),
+  }
+}
+
+/** Throws when there is no `--config` and no `--set`. */
+function configArguments({ values }: Words, { gates }: Program): ConfigArguments {
+  const uris = values.get('config') ?? []
+  const sets = values.get('set') ?? []
+  if (uris.length + sets.length === 0) {
+    throw new Error('at least one config flag must be provided')
+  }
+  return { uris, sets, appendLists: gates.isEnabled(APPEND_LISTS) }
+}
