@@ -9,6 +9,7 @@ import { basicAuth } from './extensions/basicauth/index.ts'
 import { bearerTokenAuth } from './extensions/bearertokenauth/index.ts'
 import { fileStorage } from './extensions/file_storage/index.ts'
 import type { Factory } from './pipeline/component.ts'
+import { batch } from './processors/batch/index.ts'
 import { k8sAttributes } from './processors/k8s_attributes/index.ts'
 import { memoryLimiter } from './processors/memory_limiter/index.ts'
 import { stitch } from './processors/stitch/index.ts'
@@ -20,6 +21,7 @@ export const COMPONENTS: readonly Factory[] = [
   ebpf,
   nopReceiver,
   // processors
+  batch,
   k8sAttributes,
   memoryLimiter,
   stitch,
