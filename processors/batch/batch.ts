@@ -70,7 +70,7 @@ export class Batch<S extends Signal> implements Processor<S> {
     return made
   }
 
-  /** Of the sender's metadata what batches are kept apart by; a key that is not there is left out. */
+  /** Of the sender's metadata what batches are kept apart by; what is not there is left out. */
   #metadataOf(data: SignalData[S]): NonNullable<NonNullable<OtlpBatch['client']>['metadata']> {
     const given = data instanceof FlowBatch ? undefined : data.client?.metadata
     const kept: Record<string, readonly string[]> = {}
