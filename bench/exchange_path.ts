@@ -9,11 +9,13 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { loadConfig, PIPELINE_NODE_OPTIONS } from '../cli/run.ts'
+import { decodePlanned } from '../cli/load.ts'
+import { PIPELINE_NODE_OPTIONS } from '../cli/run.ts'
 import { COMPONENTS } from '../components.ts'
 import { Factories } from '../pipeline/config/factories.ts'
+import { resolveConfig } from '../pipeline/config/resolve.ts'
 import { Keeper } from '../pipeline/keeper/keeper.ts'
-import { needPrivileges } from '../pipeline/keeper/opened.ts'
+import { needPrivileges, Opened } from '../pipeline/keeper/opened.ts'
 import { NOBODY } from '../pipeline/keeper/privileges.ts'
 import { createLogger } from '../pipeline/logging.ts'
 import { Stop } from '../pipeline/stop.ts'
@@ -96,7 +98,8 @@ class Pipeline {
     const directory = temporaryDirectory('recorded')
     const path = join(directory, 'config.yaml')
     writeFileSync(path, CONFIG)
-    const config = await loadConfig({ uris: [path] }, { factories: new Factories(COMPONENTS) })
+    const resolved = await resolveConfig({ uris: [path] }, process.env)
+    const config = decodePlanned(resolved, { factories: new Factories(COMPONENTS) })
     const of = needPrivileges(config)[0]
     if (of === undefined) throw new Error('The bench needs the eBPF receiver')
     const ebpf = of.config as EbpfConfig
@@ -111,7 +114,8 @@ class Pipeline {
     }
     const privileged = { fds: pipeline.recorded.fds, info, childStarted, close() {} }
     pipeline.#ended = new Keeper({
-      opened: [{ of, privileged }],
+      opened: new Opened([{ of, privileged }]),
+      resolved,
       command: [
         process.execPath,
         ...PIPELINE_NODE_OPTIONS,
@@ -126,6 +130,7 @@ class Pipeline {
       stop: pipeline.#stop,
       shutdownTimeoutMs: 10_000,
       logger: createLogger({ level: 'warn', encoding: 'console' }),
+      reload: async () => ({ ok: false, reason: 'not in a bench' }),
     }).run()
     pipeline.recorded.exchange(false)
     await waitFor('the pipeline process', () => pipeline.recorded.empty || undefined, {})

@@ -4,11 +4,13 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { loadConfig, PIPELINE_NODE_OPTIONS } from '../cli/run.ts'
+import { decodePlanned } from '../cli/load.ts'
+import { PIPELINE_NODE_OPTIONS } from '../cli/run.ts'
 import { COMPONENTS } from '../components.ts'
 import { Factories } from '../pipeline/config/factories.ts'
+import { resolveConfig } from '../pipeline/config/resolve.ts'
 import { Keeper } from '../pipeline/keeper/keeper.ts'
-import { needPrivileges } from '../pipeline/keeper/opened.ts'
+import { needPrivileges, Opened } from '../pipeline/keeper/opened.ts'
 import { NOBODY } from '../pipeline/keeper/privileges.ts'
 import { createLogger } from '../pipeline/logging.ts'
 import { Stop } from '../pipeline/stop.ts'
@@ -58,7 +60,8 @@ export class Traced {
     const directory = temporaryDirectory('bench')
     const path = join(directory, 'config.yaml')
     writeFileSync(path, yaml(options))
-    const config = await loadConfig({ uris: [path] }, { factories: new Factories(COMPONENTS) })
+    const resolved = await resolveConfig({ uris: [path] }, process.env)
+    const config = decodePlanned(resolved, { factories: new Factories(COMPONENTS) })
     const of = needPrivileges(config)[0]
     if (of === undefined) throw new Error('The bench needs the eBPF receiver')
     const kernel = kernelConfig(of.config as EbpfConfig)
@@ -72,7 +75,7 @@ export class Traced {
       close: inner.close,
       start: (stop, self) =>
         new Keeper({
-          opened: [
+          opened: new Opened([
             {
               of,
               privileged: {
@@ -83,7 +86,8 @@ export class Traced {
                 },
               },
             },
-          ],
+          ]),
+          resolved,
           command: [
             process.execPath,
             ...PIPELINE_NODE_OPTIONS,
@@ -97,6 +101,7 @@ export class Traced {
           stop,
           shutdownTimeoutMs: 10_000,
           logger: createLogger({ level: 'warn', encoding: 'console' }),
+          reload: async () => ({ ok: false, reason: 'not in a bench' }),
         }),
     })
     await waitFor('the pipeline process', () => traced.#isNobody(), {})

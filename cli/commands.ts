@@ -4,7 +4,8 @@ import { type ConfigArguments, parseSet } from '../pipeline/config/resolve.ts'
 import { componentsText } from './components.ts'
 import { featureGatesText, featureGateText } from './feature_gates.ts'
 import type { Flag, Words } from './flags.ts'
-import { loadConfig, loadToRun, type Program, run, validate } from './run.ts'
+import { loadConfig } from './load.ts'
+import { type Program, run, validate } from './run.ts'
 
 export interface Command {
   readonly name: string
@@ -30,8 +31,8 @@ export const COMMANDS: readonly Command[] = [
 Exit code 0 after a clean shutdown, 1 when it cannot start or shut down cleanly.`,
     flags: (gates) => [...configFlags(gates), RUN_AS],
     run: async (words, program) => {
-      const config = await loadToRun(configArguments(words, program), program)
-      return await run(config, { ...program, runAs: words.values.get('run-as')?.at(-1) })
+      const args = configArguments(words, program)
+      return await run(args, { ...program, runAs: words.values.get('run-as')?.at(-1) })
     },
   },
   {

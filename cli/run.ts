@@ -1,20 +1,25 @@
-/** `flowspan run` and `flowspan validate`. */
+/**
+ * `flowspan run` and `flowspan validate`.
+ *
+ * Where no component needs privileges one process does everything. Else this one becomes the
+ * keeper, which reads the configuration and opens what needs privileges, and starts itself once
+ * more as its child, which runs the pipelines.
+ */
 import type { Logger } from 'pino'
-import type { Config } from '../pipeline/config/config.ts'
+import type { ComponentConfig, Config } from '../pipeline/config/config.ts'
 import type { Factories } from '../pipeline/config/factories.ts'
 import type { FeatureGates } from '../pipeline/config/feature_gates.ts'
-import { decodeConfig } from '../pipeline/config/load.ts'
-import { ConfigError } from '../pipeline/config/problems.ts'
-import { type ConfigArguments, resolveConfig } from '../pipeline/config/resolve.ts'
-import { planGraph } from '../pipeline/graph/plan.ts'
-import { type Handover, takeHandover } from '../pipeline/keeper/handover.ts'
+import type { ConfigArguments } from '../pipeline/config/resolve.ts'
+import { takeHandover } from '../pipeline/keeper/handover.ts'
 import { Keeper } from '../pipeline/keeper/keeper.ts'
-import { watchLifeline } from '../pipeline/keeper/lifeline.ts'
-import { closeAll, needPrivileges, openAll } from '../pipeline/keeper/opened.ts'
-import { dropPrivileges, findUser, NOBODY } from '../pipeline/keeper/privileges.ts'
+import { needPrivileges, Opened } from '../pipeline/keeper/opened.ts'
+import { findUser, NOBODY } from '../pipeline/keeper/privileges.ts'
 import { createLogger } from '../pipeline/logging.ts'
 import { Service } from '../pipeline/service.ts'
 import { Stop } from '../pipeline/stop.ts'
+import { ConfigSource, type Loaded } from './load.ts'
+import { runChild } from './run_child.ts'
+import { runService } from './run_service.ts'
 
 /** What the command line is given to work with. */
 export interface Program {
@@ -30,19 +35,6 @@ export interface Program {
  */
 export const PIPELINE_NODE_OPTIONS = ['--initial-old-space-size=96']
 
-/** A programmer's error in the pipelines' process (sysexits.h: EX_SOFTWARE). */
-const EXIT_CRASH = 70
-
-export async function loadConfig(
-  args: ConfigArguments,
-  { factories }: Pick<Program, 'factories'>,
-): Promise<Config> {
-  const config = decodeConfig(await resolveConfig(args, process.env), { factories })
-  const { problems } = planGraph(config)
-  if (problems.length > 0) throw new ConfigError(problems, config.locate)
-  return config
-}
-
 /** Builds everything and starts nothing. */
 export async function validate(config: Config, { version }: Program): Promise<number> {
   const logger = createLogger({ level: 'error', encoding: 'console' })
@@ -51,84 +43,80 @@ export async function validate(config: Config, { version }: Program): Promise<nu
   return 0
 }
 
-/** What `run` is given; unlike `validate` it says that it is the configuration which is wrong. */
-export async function loadToRun(args: ConfigArguments, program: Program): Promise<Config> {
-  try {
-    return await loadConfig(args, program)
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    throw new Error(`invalid configuration: ${error.message}`, { cause: error })
-  }
-}
+export type RunProgram = Program & { readonly runAs: string | undefined }
 
-export async function run(
-  config: Config,
-  { version, runAs }: Program & { runAs: string | undefined },
-): Promise<number> {
-  const logger = createLogger(config.service.telemetry.logs)
+export async function run(args: ConfigArguments, program: RunProgram): Promise<number> {
   const stop = Stop.onSignals()
   const handover = takeHandover(process.env)
-  if (handover !== undefined) return await runService(config, { logger, version, stop, handover })
-  const needy = needPrivileges(config)
-  if (needy.length === 0 && runAs === undefined) {
-    return await runService(config, { logger, version, stop })
-  }
-  const user = runAs === undefined ? NOBODY : findUser(runAs)
-  const opened = await openAll(needy, logger)
-  try {
-    return await new Keeper({
-      opened,
-      command: [
-        process.execPath,
-        ...PIPELINE_NODE_OPTIONS,
-        ...process.execArgv,
-        ...process.argv.slice(1),
-      ],
-      user,
-      stop,
-      shutdownTimeoutMs: config.service.shutdown_timeout,
-      logger,
-    }).run()
-  } finally {
-    closeAll(opened)
-  }
+  if (handover !== undefined) return await runChild(handover, { program, stop })
+  const source = new ConfigSource(args, program)
+  const loaded = await source.loadToRun()
+  const logger = createLogger(loaded.config.service.telemetry.logs)
+  const needy = needPrivileges(loaded.config)
+  const alone = needy.length === 0 && program.runAs === undefined
+  const parent: Parent = { program, stop, source, loaded, logger }
+  return alone ? await runAlone(parent) : await runKeeper(parent, needy)
 }
 
-interface ServiceRun {
-  readonly logger: Logger
-  readonly version: string
+interface Parent {
+  readonly program: RunProgram
   readonly stop: Stop
-  /** Present in a keeper's child. */
-  readonly handover?: Handover
+  readonly source: ConfigSource
+  readonly loaded: Loaded
+  readonly logger: Logger
 }
 
-async function runService(
-  config: Config,
-  { logger, version, stop, handover }: ServiceRun,
-): Promise<number> {
-  process.on('uncaughtException', (error) => {
-    logger.fatal({ error: { message: error.message, stack: error.stack } }, 'Crashed')
-    process.exit(EXIT_CRASH)
-  })
-  // Nothing else may hold the event loop: a pipeline can be waiting for a signal alone.
-  setInterval(() => {}, 2 ** 30)
-  if (handover !== undefined) watchLifeline(handover.lifelineFd, stop)
-  const service = await Service.build(config, {
+async function runAlone({ program, stop, source, loaded, logger }: Parent): Promise<number> {
+  const nothing = new Opened()
+  return await runService(loaded.config, {
     logger,
-    version,
-    inherited: (kind, id) => handover?.components.find((c) => c.kind === kind && c.id === id),
+    version: program.version,
+    stop,
+    inherited: () => undefined,
+    reloads: (service) => {
+      const reloader = source.reloader(loaded.config, {
+        logger,
+        apply: async ({ config }) => {
+          nothing.check(config)
+          await service.reload(config)
+        },
+      })
+      return (by) => reloader.request(by)
+    },
   })
-  // Every module is loaded and every file read by now: from here on the process is nobody.
-  if (handover !== undefined) dropPrivileges(handover.user)
-  await service.start()
+}
+
+async function runKeeper(parent: Parent, needy: readonly ComponentConfig[]): Promise<number> {
+  const { program, stop, source, loaded, logger } = parent
+  const user = program.runAs === undefined ? NOBODY : findUser(program.runAs)
+  const opened = await Opened.all(needy, logger)
+  const reloader = source.reloader(loaded.config, {
+    logger,
+    apply: async ({ resolved, config }) => {
+      opened.check(config)
+      await keeper.reload(resolved, config.service.shutdown_timeout)
+      opened.keepFor(config)
+    },
+  })
+  const keeper = new Keeper({
+    opened,
+    resolved: loaded.resolved,
+    command: [
+      process.execPath,
+      ...PIPELINE_NODE_OPTIONS,
+      ...process.execArgv,
+      ...process.argv.slice(1),
+    ],
+    user,
+    stop,
+    shutdownTimeoutMs: loaded.config.service.shutdown_timeout,
+    logger,
+    reload: (by) => reloader.request(by),
+  })
+  stop.onReload(() => void reloader.request('SIGHUP'))
   try {
-    const reason = await Promise.race([stop.requested, service.failed])
-    logger.info({ reason }, 'Asked to shut down')
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
-    logger.error({ reason: message }, 'Asynchronous error received, terminating process')
-    await service.shutdown()
-    return 1
+    return await keeper.run()
+  } finally {
+    opened.close()
   }
-  return (await service.shutdown()) ? 0 : 1
 }

@@ -13,6 +13,7 @@ import { abandon } from './graph/graph.ts'
 import { shutdownLevels, startNode } from './graph/lifecycle.ts'
 import type { Node } from './graph/node.ts'
 import { Listeners } from './listeners.ts'
+import { RELOAD_PATH } from './reload/route.ts'
 import { settled } from './reload/settled.ts'
 import {
   componentViews,
@@ -30,8 +31,8 @@ const FAILED_START_MS = 5000
 const LEFTOVER_SHARE = 1 / 3
 
 export interface ServiceSettings extends Omit<CreateSettings, 'accounts'> {
-  /** Has the configuration read again, and `reload` called with it. */
-  readonly requestReload?: () => Promise<ReloadResult>
+  /** Has the configuration read again, and `reload` called with it; `by` is who asks. */
+  readonly requestReload?: (by: string) => Promise<ReloadResult>
 }
 
 interface Membership {
@@ -66,7 +67,10 @@ export class Service {
     this.#logger = settings.logger
     this.#accounts = settings.accounts
     this.#enlist(generation, 1)
-    this.#metrics = new MetricsServer(() => exposition(booksOf(this.accounts)), this.#logger)
+    this.#metrics = new MetricsServer(() => exposition(booksOf(this.accounts)), {
+      logger: this.#logger,
+      reload: () => this.view.reload(`POST ${RELOAD_PATH}`),
+    })
     const { promise, reject } = Promise.withResolvers<never>()
     this.failed = promise
     this.#fail = reject
@@ -128,6 +132,11 @@ export class Service {
       this.#reloading = undefined
       resolve()
     }
+  }
+
+  /** Resolves when what the last reload took out has ended. */
+  async left(): Promise<void> {
+    await this.#leaving
   }
 
   async #reload(wanted: Config): Promise<void> {
@@ -276,8 +285,8 @@ export class Service {
       },
       components: () => componentViews(this.nodes),
       pipelines: () => pipelineViews(this.config),
-      reload: async () =>
-        (await requestReload?.()) ?? { ok: false, reason: 'this service cannot be reloaded' },
+      reload: async (by) =>
+        (await requestReload?.(by)) ?? { ok: false, reason: 'this service cannot be reloaded' },
     }
   }
 }

@@ -15,8 +15,11 @@ export interface ServiceView {
   components(): readonly ComponentView[]
   /** The pipelines of the configuration that runs now. */
   pipelines(): readonly PipelineView[]
-  /** Reads the configuration again and swaps to it; the old one stays when the new one fails. */
-  reload(): Promise<ReloadResult>
+  /**
+   * Reads the configuration again and swaps to it; the old one stays when the new one fails.
+   * @param by what asked for it, for the log: `POST /-/reload`
+   */
+  reload(by: string): Promise<ReloadResult>
 }
 
 /** One component instance, as the graph has it. */

@@ -1,13 +1,16 @@
-/** Being asked to end: by a signal, or by something that the process cannot live without. */
+/** What signals ask of a process: to end, or to read its configuration again. */
+import { isatty } from 'node:tty'
 
-const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
-export type StopSignal = (typeof SIGNALS)[number]
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const
+const STDERR = 2
 
 export class Stop {
   /** Resolves once, with what asked for the end. */
   readonly requested: Promise<string>
   readonly #resolve: (reason: string) => void
   #isRequested = false
+  #reload: (() => void) | undefined
+  #reloadIsWanted = false
 
   constructor() {
     const { promise, resolve } = Promise.withResolvers<string>()
@@ -24,10 +27,27 @@ export class Stop {
     this.#resolve(reason)
   }
 
-  /** Takes the signals that end a process; a second one changes nothing, the deadline holds. */
+  /** SIGHUP calls it, also one that came before now. */
+  onReload(reload: () => void): void {
+    this.#reload = reload
+    if (this.#reloadIsWanted) reload()
+  }
+
+  /** Takes the signals; a second one that ends changes nothing, the deadline holds. */
   static onSignals(): Stop {
     const stop = new Stop()
     for (const signal of SIGNALS) process.on(signal, () => stop.request(signal))
+    const hadTerminal = isatty(STDERR)
+    process.on('SIGHUP', () => {
+      // The kernel sends it too when a terminal is closed, which ends what runs there.
+      if (hadTerminal && !isatty(STDERR)) stop.request('SIGHUP')
+      else stop.#hangUp()
+    })
     return stop
+  }
+
+  #hangUp(): void {
+    this.#reloadIsWanted = true
+    this.#reload?.()
   }
 }

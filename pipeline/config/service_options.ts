@@ -43,6 +43,12 @@ export const serviceSchema = z.strictObject({
   telemetry: telemetry.prefault({}),
   /** How long a shutdown may take before what is still held is given up and counted as lost. */
   shutdown_timeout: duration('30s'),
+  reload: z
+    .strictObject({
+      /** Whether a change of any file that the configuration was read from reloads it. */
+      watch: z.boolean().default(false),
+    })
+    .prefault({}),
   pipelines: z.record(z.string(), pipeline).default({}),
 })
 

@@ -19,8 +19,8 @@ export interface User {
 
 export interface Handover {
   readonly components: readonly InheritedBy[]
-  /** A pipe whose other end only the keeper holds: it closes when the keeper is gone. */
-  readonly lifelineFd: number
+  /** A socket whose other end only the keeper holds: see channel.ts. */
+  readonly channelFd: number
   readonly user: User
 }
 

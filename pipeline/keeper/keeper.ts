@@ -4,14 +4,18 @@
  * attached to the kernel, and what the kernel remembers of each socket, stays meanwhile.
  *
  *     keeper (root) ── fds 3… ──▶ setpriv ──▶ child (root with next to nothing, then nobody)
- *           └──────── lifeline ───────────────┘
+ *           └──────── channel ────────────────┘
  *
- * The keeper parses nothing but its configuration.
+ * The keeper parses nothing but its configuration, and the three words its child can say.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
+import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import type { Resolved } from '../config/resolve.ts'
+import type { ReloadResult } from '../service_view.ts'
 import type { Stop } from '../stop.ts'
+import { ChildChannel } from './channel.ts'
 import { handoverEnv, type InheritedBy, type User } from './handover.ts'
 import type { Opened } from './opened.ts'
 import { setprivArguments } from './privileges.ts'
@@ -29,13 +33,17 @@ const GRACE_MS = 5000
 const FUTILE = [1, 126, 127]
 
 export interface KeeperOptions {
-  readonly opened: readonly Opened[]
+  readonly opened: Opened
+  /** What the child runs. */
+  readonly resolved: Resolved
   /** The program and its arguments, as this process was started. */
   readonly command: readonly string[]
   readonly user: User
   readonly stop: Stop
   readonly shutdownTimeoutMs: number
   readonly logger: Logger
+  /** The child was asked for a reload, and asks in turn. */
+  readonly reload: (by: string) => Promise<ReloadResult>
 }
 
 interface End {
@@ -45,9 +53,24 @@ interface End {
 
 export class Keeper {
   readonly #options: KeeperOptions
+  /** Of the configuration that the child runs, or will when it is started again. */
+  #resolved: Resolved
+  #shutdownTimeoutMs: number
+  #child: ChildChannel | undefined
 
   constructor(options: KeeperOptions) {
     this.#options = options
+    this.#resolved = options.resolved
+    this.#shutdownTimeoutMs = options.shutdownTimeoutMs
+  }
+
+  /** Has the child exchange its configuration; throws when it kept the one it had, and why. */
+  async reload(resolved: Resolved, shutdownTimeoutMs: number): Promise<void> {
+    if (this.#child === undefined) throw new Error('the pipeline process does not run')
+    const result = await this.#child.reload(resolved)
+    if (!result.ok) throw new Error(result.reason)
+    this.#resolved = resolved
+    this.#shutdownTimeoutMs = shutdownTimeoutMs
   }
 
   /** Runs until the child has ended for good; gives the exit code. */
@@ -75,10 +98,10 @@ export class Keeper {
   }
 
   async #runChild(): Promise<End> {
-    const { stop, opened, logger, shutdownTimeoutMs } = this.#options
+    const { stop, opened, logger } = this.#options
     const { child, ended } = this.#spawn()
     if (child.pid !== undefined) {
-      for (const { privileged } of opened) privileged.childStarted?.(child.pid)
+      for (const { privileged } of opened.parts) privileged.childStarted?.(child.pid)
       logger.debug({ pid: child.pid }, 'Started the pipeline process')
     }
     let killer: NodeJS.Timeout | undefined
@@ -89,20 +112,21 @@ export class Keeper {
       killer = setTimeout(() => {
         logger.error('The pipeline process did not end in time; killing it')
         child.kill('SIGKILL')
-      }, shutdownTimeoutMs + GRACE_MS)
+      }, this.#shutdownTimeoutMs + GRACE_MS)
     })
     try {
       return await ended
     } finally {
       isOver.value = true
+      this.#child = undefined
       clearTimeout(killer)
     }
   }
 
   #spawn(): { child: ChildProcess; ended: Promise<End> } {
-    const { opened, command, user } = this.#options
+    const { opened, command, user, reload } = this.#options
     const fds: number[] = []
-    const components: InheritedBy[] = opened.map(({ of, privileged }) => {
+    const components: InheritedBy[] = opened.parts.map(({ of, privileged }) => {
       const first = FIRST_FD + fds.length
       fds.push(...privileged.fds)
       return {
@@ -112,14 +136,17 @@ export class Keeper {
         info: privileged.info,
       }
     })
-    const lifelineFd = FIRST_FD + fds.length
+    const channelFd = FIRST_FD + fds.length
     const uid = process.getuid?.() ?? 0
     const child = spawn('setpriv', [...setprivArguments(uid), ...command], {
       stdio: ['inherit', 'inherit', 'inherit', ...fds, 'pipe'],
-      env: { ...process.env, ...handoverEnv({ components, lifelineFd, user }) },
+      env: { ...process.env, ...handoverEnv({ components, channelFd, user }) },
     })
-    // The child writes nothing to it; that the keeper holds it is all it is for.
-    child.stdio[lifelineFd]?.on('error', () => {})
+    const stream = child.stdio[channelFd] as Duplex | null
+    if (stream) {
+      this.#child = new ChildChannel(stream, reload)
+      this.#child.start(this.#resolved)
+    }
     return { child, ended: endOf(child) }
   }
 }

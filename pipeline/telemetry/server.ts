@@ -1,6 +1,8 @@
 /** Serves the service's own metrics to Prometheus, on `service::telemetry::metrics::address`. */
 import { createServer, type Server } from 'node:http'
 import type { Logger } from 'pino'
+import { answerReload, RELOAD_PATH } from '../reload/route.ts'
+import type { ReloadResult } from '../service_view.ts'
 import { CONTENT_TYPE } from './exposition.ts'
 
 const OPTION = 'service::telemetry::metrics::address'
@@ -8,11 +10,16 @@ const OPTION = 'service::telemetry::metrics::address'
 export class MetricsServer {
   readonly #text: () => string
   readonly #logger: Logger
+  readonly #reload: () => Promise<ReloadResult>
   #server: Server | undefined
 
-  constructor(text: () => string, logger: Logger) {
+  constructor(
+    text: () => string,
+    { logger, reload }: { logger: Logger; reload: () => Promise<ReloadResult> },
+  ) {
     this.#text = text
     this.#logger = logger
+    this.#reload = reload
   }
 
   /**
@@ -23,6 +30,7 @@ export class MetricsServer {
     const colon = address.lastIndexOf(':')
     const host = address.slice(0, colon).replace(/^\[(.*)\]$/, '$1')
     const server = createServer((request, response) => {
+      if (request.url === RELOAD_PATH) return void answerReload(request, response, this.#reload)
       if (request.url !== '/metrics') return void response.writeHead(404).end('See /metrics\n')
       response.writeHead(200, { 'content-type': CONTENT_TYPE }).end(this.#text())
     })

@@ -8,12 +8,13 @@ import { MetricsServer } from '../../../pipeline/telemetry/server.ts'
 function logging() {
   const lines: Record<string, unknown>[] = []
   const logger = pino({}, { write: (line) => void lines.push(JSON.parse(line)) })
-  return { lines, logger }
+  const reload = async () => ({ ok: true }) as const
+  return { lines, with: { logger, reload } }
 }
 
 test('metrics are served until the shutdown, and nothing else is', async () => {
-  const { lines, logger } = logging()
-  const server = new MetricsServer(() => 'up 1\n', logger)
+  const { lines, with: surroundings } = logging()
+  const server = new MetricsServer(() => 'up 1\n', surroundings)
   await server.start('127.0.0.1:0')
   const url = String(lines[0]?.url)
   const answer = await fetch(url)
@@ -28,8 +29,8 @@ test('metrics are served until the shutdown, and nothing else is', async () => {
 test('a port that is taken is a warning that names the option', async () => {
   const taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')
-  const { lines, logger } = logging()
-  const server = new MetricsServer(() => '', logger)
+  const { lines, with: surroundings } = logging()
+  const server = new MetricsServer(() => '', surroundings)
   await server.start(`127.0.0.1:${(taken.address() as AddressInfo).port}`)
   assert.equal(lines[0]?.level, 40)
   assert.match(String(lines[0]?.reason), /EADDRINUSE/)

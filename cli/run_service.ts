@@ -1,0 +1,54 @@
+/** Runs the pipelines in this process, until something asks for their end. */
+import type { Logger } from 'pino'
+import type { Config } from '../pipeline/config/config.ts'
+import { messageOf } from '../pipeline/graph/node.ts'
+import { Service, type ServiceSettings } from '../pipeline/service.ts'
+import type { ReloadResult } from '../pipeline/service_view.ts'
+import type { Stop } from '../pipeline/stop.ts'
+
+/** A programmer's error in the pipelines' process (sysexits.h: EX_SOFTWARE). */
+const EXIT_CRASH = 70
+
+export interface ServiceRun {
+  readonly logger: Logger
+  readonly version: string
+  readonly stop: Stop
+  readonly inherited: ServiceSettings['inherited']
+  /** Every component was created, and every module is loaded. */
+  readonly built?: () => void
+  /** The service runs. Gives how it is asked for a reload, which then waits for `by`'s result. */
+  readonly reloads: (service: Service) => (by: string) => Promise<ReloadResult>
+}
+
+/** Gives the exit code. */
+export async function runService(config: Config, run: ServiceRun): Promise<number> {
+  const { logger, version, stop, inherited } = run
+  process.on('uncaughtException', (error) => {
+    logger.fatal({ error: { message: error.message, stack: error.stack } }, 'Crashed')
+    process.exit(EXIT_CRASH)
+  })
+  // Nothing else may hold the event loop: a pipeline can be waiting for a signal alone.
+  setInterval(() => {}, 2 ** 30)
+  let request: ((by: string) => Promise<ReloadResult>) | undefined
+  const service = await Service.build(config, {
+    logger,
+    version,
+    inherited,
+    requestReload: async (by) => (await request?.(by)) ?? STARTING,
+  })
+  run.built?.()
+  await service.start()
+  request = run.reloads(service)
+  stop.onReload(() => void request?.('SIGHUP'))
+  try {
+    const reason = await Promise.race([stop.requested, service.failed])
+    logger.info({ reason }, 'Asked to shut down')
+  } catch (error) {
+    logger.error({ reason: messageOf(error) }, 'Asynchronous error received, terminating process')
+    await service.shutdown()
+    return 1
+  }
+  return (await service.shutdown()) ? 0 : 1
+}
+
+const STARTING: ReloadResult = { ok: false, reason: 'the service is still starting' }
