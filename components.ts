@@ -15,11 +15,13 @@ import { memoryLimiter } from './processors/memory_limiter/index.ts'
 import { stitch } from './processors/stitch/index.ts'
 import { ebpf } from './receivers/ebpf/index.ts'
 import { nopReceiver } from './receivers/nop/index.ts'
+import { otlpReceiver } from './receivers/otlp/index.ts'
 
 export const COMPONENTS: readonly Factory[] = [
   // receivers
   ebpf,
   nopReceiver,
+  otlpReceiver,
   // processors
   batch,
   k8sAttributes,

@@ -1,0 +1,15 @@
+import { receiver } from '../../pipeline/component.ts'
+import { schema, validate } from './config.ts'
+import { receiverOf } from './otlp_receiver.ts'
+
+export const otlpReceiver = receiver({
+  type: 'otlp',
+  stability: 'development',
+  schema,
+  validate,
+  create: {
+    traces: receiverOf('traces'),
+    metrics: receiverOf('metrics'),
+    logs: receiverOf('logs'),
+  },
+})

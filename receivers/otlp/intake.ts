@@ -1,0 +1,206 @@
+/**
+ * What both protocols do with a request: ask whether it may come in, check its bytes, offer it to
+ * the pipeline of its signal, and account for it.
+ */
+import {
+  context,
+  propagation,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api'
+import type { Consumer, Settings } from '../../pipeline/component.ts'
+import { ITEM_NAMES } from '../../pipeline/data.ts'
+import type { Client, OtlpBatch } from '../../pipeline/otlp/batch.ts'
+import { checkRequest } from '../../pipeline/otlp/check.ts'
+import type { Malformed } from '../../pipeline/otlp/wire_reader.ts'
+import type { Outcome } from '../../pipeline/outcome.ts'
+import type { InFlight } from '../../pipeline/server/in_flight.ts'
+import { CODE, OK_STATUS, type Status, statusOf } from './status.ts'
+
+export type Signal = OtlpBatch['signal']
+export type Transport = 'grpc' | 'http'
+/** Names in lower case, as node:http and node:http2 give them. */
+export type RequestHeaders = Readonly<Record<string, string | readonly string[] | undefined>>
+
+/** The Collector's names of a receiver's operations. */
+const OPERATIONS: { readonly [S in Signal]: string } = {
+  traces: 'TraceDataReceived',
+  metrics: 'MetricsReceived',
+  logs: 'LogsReceived',
+}
+
+/** One signal of one generation of the receiver: what the graph made. */
+export interface Member {
+  readonly signal: Signal
+  readonly settings: Settings
+  readonly next: Consumer<Signal>
+}
+
+export interface Request {
+  readonly signal: Signal
+  readonly transport: Transport
+  readonly format: 'protobuf' | 'json'
+  readonly headers: RequestHeaders
+  readonly client: Client
+}
+
+export class Intake {
+  readonly inFlight: InFlight
+  /** By signal, the latest last: it gets the data, and leaves it to the one before when it goes. */
+  readonly #members: { readonly [S in Signal]: Member[] } = { traces: [], metrics: [], logs: [] }
+  /** Offered to a pipeline whose answer has not come. */
+  readonly #pending = new Map<Member, Set<Promise<Outcome>>>()
+  /** The signals will come no more: whoever asks is to ask again, elsewhere. */
+  closing = false
+  /** Members that are about to leave, and get data until they do. */
+  readonly #leaving = new Set<Member>()
+  /** Signals that have a pipeline, whose members have not joined yet. */
+  readonly #expected: Set<Signal>
+
+  constructor(inFlight: InFlight, expected: Iterable<Signal>) {
+    this.inFlight = inFlight
+    this.#expected = new Set(expected)
+  }
+
+  get isEmpty(): boolean {
+    return Object.values(this.#members).every((members) => members.length === 0)
+  }
+
+  get allLeave(): boolean {
+    return Object.values(this.#members).every((members) =>
+      members.every((member) => this.#leaving.has(member)),
+    )
+  }
+
+  join(member: Member): void {
+    this.#expected.delete(member.signal)
+    this.#members[member.signal].push(member)
+  }
+
+  leaves(member: Member): void {
+    this.#leaving.add(member)
+  }
+
+  /** No more data for this member; resolves when all that it was given has been answered. */
+  async leave(member: Member, deadline: AbortSignal): Promise<void> {
+    const members = this.#members[member.signal]
+    const index = members.indexOf(member)
+    if (index >= 0) members.splice(index, 1)
+    this.#leaving.delete(member)
+    const late = new Promise<void>((resolve) => {
+      if (deadline.aborted) resolve()
+      else deadline.addEventListener('abort', () => resolve(), { once: true })
+    })
+    while (this.#pending.has(member) && !deadline.aborted) {
+      await Promise.race([late, Promise.allSettled(this.#pending.get(member) ?? [])])
+    }
+  }
+
+  /** Asked before the body is read: why the request cannot come in. */
+  refusal(signal: Signal, transport: Transport): Status | undefined {
+    const member = this.#members[signal].at(-1)
+    if (member === undefined) return this.#nobody(signal)
+    const refusal = member.next.refusal?.()
+    if (refusal === undefined) return undefined
+    member.settings.ledger.note(`refused_requests_unread{${transport}}`, 1)
+    return statusOf(refusal)
+  }
+
+  /** Whether the signal has a pipeline. */
+  takes(signal: Signal): boolean {
+    return this.closing || this.#expected.has(signal) || this.#members[signal].length > 0
+  }
+
+  /** More bytes are held than may be. */
+  tooMuch(signal: Signal, transport: Transport): Status {
+    const { ledger } = this.#members[signal].at(-1)?.settings ?? {}
+    ledger?.note(`refused_requests_in_flight{${transport}}`, 1)
+    const mib = this.inFlight.maxBytes / 2 ** 20
+    const message = `more than ${mib} MiB of requests are in flight`
+    return { code: CODE.unavailable, message, afterMs: 1000 }
+  }
+
+  /** Offers a request's bytes to the pipeline. Malformed when they are not a request. */
+  offer(request: Request, bytes: Uint8Array): Status | Malformed | Promise<Status> {
+    const { signal, transport, client } = request
+    const member = this.#members[signal].at(-1)
+    if (member === undefined) return this.#nobody(signal)
+    const items = checkRequest(signal, bytes)
+    if (typeof items !== 'number') return this.malformed(signal, transport, items)
+    // As in the Collector, the pipeline is not asked about nothing.
+    if (items === 0) return OK_STATUS
+    const outcome = this.#consume(member, request, { signal, bytes, items, client })
+    if (!(outcome instanceof Promise)) return statusOf(outcome)
+    this.#hold(member, outcome)
+    return outcome.then(statusOf)
+  }
+
+  /** Counts a request that is none. */
+  malformed(signal: Signal, transport: Transport, fault: Malformed): Malformed {
+    const { ledger, logger } = this.#members[signal].at(-1)?.settings ?? {}
+    ledger?.note(`malformed_requests{${transport}}`, 1)
+    logger?.debug({ ...fault, transport }, 'Malformed request')
+    return fault
+  }
+
+  #consume(member: Member, request: Request, batch: OtlpBatch): Outcome | Promise<Outcome> {
+    const { ledger, tracer, id } = member.settings
+    const parent = propagation.extract(context.active(), request.headers)
+    const span = tracer.startSpan(
+      `receiver/${id}/${OPERATIONS[request.signal]}`,
+      { kind: SpanKind.SERVER },
+      parent,
+    )
+    const { items } = batch
+    const settle = (outcome: Outcome): Outcome => {
+      if (outcome.kind === 'ok') ledger.in += items
+      ledger.reception(request.transport, outcome.kind === 'ok' ? 'accepted' : 'refused', items)
+      endSpan(span, request, { outcome, items })
+      return outcome
+    }
+    const consume = () => member.next.consume(batch)
+    const outcome = span.isRecording()
+      ? context.with(trace.setSpan(parent, span), consume)
+      : consume()
+    return outcome instanceof Promise ? outcome.then(settle) : settle(outcome)
+  }
+
+  #hold(member: Member, outcome: Promise<Outcome>): void {
+    const pending = this.#pending.get(member) ?? new Set()
+    this.#pending.set(member, pending)
+    pending.add(outcome)
+    const done = () => {
+      pending.delete(outcome)
+      if (pending.size === 0) this.#pending.delete(member)
+    }
+    outcome.then(done, done)
+  }
+
+  #nobody(signal: Signal): Status {
+    if (this.closing) return { code: CODE.unavailable, message: 'the receiver is shutting down' }
+    if (this.#expected.has(signal)) {
+      return { code: CODE.unavailable, message: 'the receiver is starting' }
+    }
+    return { code: CODE.unimplemented, message: `no pipeline takes ${signal} from this receiver` }
+  }
+}
+
+function endSpan(
+  span: Span,
+  request: Request,
+  { outcome, items }: { outcome: Outcome; items: number },
+): void {
+  if (!span.isRecording()) return
+  const accepted = outcome.kind === 'ok'
+  const name = ITEM_NAMES[request.signal]
+  span.setAttributes({
+    transport: request.transport,
+    format: request.format,
+    [`accepted_${name}`]: accepted ? items : 0,
+    [`refused_${name}`]: accepted ? 0 : items,
+  })
+  if (!accepted) span.setStatus({ code: SpanStatusCode.ERROR, message: outcome.reason })
+  span.end()
+}
