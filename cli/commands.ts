@@ -1,10 +1,12 @@
 /** The commands: what they are called, which flags they take, what they do. */
 import { APPEND_LISTS, type FeatureGates } from '../pipeline/config/feature_gates.ts'
 import { type ConfigArguments, parseSet } from '../pipeline/config/resolve.ts'
+import { configSchema } from '../pipeline/config/schema.ts'
 import { componentsText } from './components.ts'
 import { featureGatesText, featureGateText } from './feature_gates.ts'
-import type { Flag, Words } from './flags.ts'
+import { type Flag, isOn, type Words } from './flags.ts'
 import { loadConfig } from './load.ts'
+import { printConfig } from './print_config.ts'
 import { type Program, run, validate } from './run.ts'
 
 export interface Command {
@@ -46,6 +48,31 @@ Prints nothing and exits 0 if all is well, else names every problem and exits 1.
     },
   },
   {
+    name: 'print-config',
+    aliases: ['print-initial-config'],
+    summary: 'Print a configuration with everything merged and filled in',
+    help: `Prints the configuration that takes effect: all sources merged, everything expanded, and
+every option with its default. Tokens, passwords and headers are shown as [REDACTED], unless
+--mode is unredacted.`,
+    flags: (gates) => [...configFlags(gates), ...PRINT_FLAGS],
+    run: async (words, program) => {
+      return await printConfig(configArguments(words, program), program, {
+        mode: words.values.get('mode')?.at(-1) ?? 'redacted',
+        format: words.values.get('format')?.at(-1) ?? 'yaml',
+        validate: isOn(words, 'validate', true),
+      })
+    },
+  },
+  {
+    name: 'schema',
+    summary: 'Print the JSON Schema of a configuration, for editors',
+    help: `Prints one JSON Schema (draft 2020-12) of a whole configuration, with every component.
+Editors check and complete a file that begins with
+# yaml-language-server: $schema=flowspan.schema.json`,
+    flags: () => [],
+    run: async (_, { factories }) => `${JSON.stringify(configSchema(factories), null, 2)}\n`,
+  },
+  {
     name: 'components',
     summary: 'List the components that can be configured',
     help: `Lists the components that can be configured, with their stability, as YAML.
@@ -62,6 +89,21 @@ The format is not stable and can change between releases.`,
     run: async ({ positionals: [id] }, { gates }) => {
       return id === undefined ? featureGatesText(gates) : featureGateText(gates, id)
     },
+  },
+]
+
+const PRINT_FLAGS: readonly Flag[] = [
+  {
+    name: 'mode',
+    kind: 'text',
+    takes: 'MODE',
+    help: 'redacted (default) or unredacted, which shows secrets',
+  },
+  { name: 'format', kind: 'text', takes: 'FORMAT', help: 'yaml (default) or json' },
+  {
+    name: 'validate',
+    kind: 'switch',
+    help: 'Check rules between options and sections too (default true; --validate=false)',
   },
 ]
 

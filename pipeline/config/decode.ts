@@ -7,6 +7,7 @@
  *   `${PASSWORD}` with PASSWORD=0123 is "0123" for text and 83 for a number.
  */
 import { type ZodType, z } from 'zod'
+import { jsonSchemaAt, jsonSchemaOf } from './json_schema.ts'
 import { pathKey } from './located.ts'
 import type { Path, Problem } from './problems.ts'
 
@@ -101,18 +102,33 @@ function describe(issue: Issue, context: { input: unknown; schema: ZodType }): s
       if (issue.expected === 'object' || issue.expected === 'record') {
         return `expected a map or struct, got "${typeName(found)}"`
       }
-      return `expected type '${goType(issue.expected)}', got unconvertible type '${typeName(found)}'`
+      if (issue.expected === 'array') {
+        return `source data must be an array or slice, got ${typeName(found)}`
+      }
+      return `expected type '${typeOf(issue, context.schema)}', ${unconvertible(found)}`
     case 'invalid_value':
       return `must be one of [${issue.values.map(String).join(' ')}]: it is ${text(found)}`
     case 'too_small':
-      return `must be ${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}: it is ${text(found)}`
+      return `must ${atLeast(issue)}: it is ${text(found)}`
     case 'too_big':
-      return `must be ${issue.inclusive ? 'at most' : 'less than'} ${issue.maximum}: it is ${text(found)}`
+      return `must ${atMost(issue)}: it is ${text(found)}`
     case 'invalid_union':
       return issue.errors.map((branch) => describeBranch(branch, found)).join(', or ')
     default:
       return issue.message
   }
+}
+
+function atLeast({ origin, minimum, inclusive }: z.core.$ZodIssueTooSmall): string {
+  if (origin === 'string') return `have at least ${minimum} characters`
+  if (origin === 'array') return `have at least ${minimum} items`
+  return `be ${inclusive ? 'at least' : 'more than'} ${minimum}`
+}
+
+function atMost({ origin, maximum, inclusive }: z.core.$ZodIssueTooBig): string {
+  if (origin === 'string') return `have at most ${maximum} characters`
+  if (origin === 'array') return `have at most ${maximum} items`
+  return `be ${inclusive ? 'at most' : 'less than'} ${maximum}`
 }
 
 function describeBranch(branch: readonly Issue[], input: unknown): string {
@@ -121,29 +137,22 @@ function describeBranch(branch: readonly Issue[], input: unknown): string {
 
 /** The names that the map at `path` may have, from the schema. */
 function validKeys(schema: ZodType, path: Path): string {
-  let node = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as
-    | JsonSchema
-    | undefined
-  for (const step of path) {
-    node = typeof step === 'number' ? node?.items : (node?.properties?.[step] ?? extra(node))
-  }
-  const keys = Object.keys(node?.properties ?? {})
+  const keys = Object.keys(jsonSchemaAt(jsonSchemaOf(schema), path)?.properties ?? {})
   return keys.length === 0 ? '' : ` (valid keys: [${keys.join(' ')}])`
 }
 
-interface JsonSchema {
-  readonly properties?: Readonly<Record<string, JsonSchema>>
-  readonly items?: JsonSchema
-  readonly additionalProperties?: JsonSchema | boolean
+/** Of a number, as the Collector names what it decodes to. */
+function numberType(schema: ZodType, path: Path): string {
+  return jsonSchemaAt(jsonSchemaOf(schema), path)?.type === 'integer' ? 'int' : 'float64'
 }
 
-function extra(node: JsonSchema | undefined): JsonSchema | undefined {
-  return typeof node?.additionalProperties === 'object' ? node.additionalProperties : undefined
+function typeOf(issue: z.core.$ZodIssueInvalidType, schema: ZodType): string {
+  if (issue.expected === 'boolean') return 'bool'
+  return issue.expected === 'number' ? numberType(schema, pathOf(issue)) : issue.expected
 }
 
-function goType(expected: string): string {
-  if (expected === 'boolean') return 'bool'
-  return expected === 'array' ? 'list' : expected
+function unconvertible(found: unknown): string {
+  return `got unconvertible type '${typeName(found)}'`
 }
 
 function typeName(value: unknown): string {

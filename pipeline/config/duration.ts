@@ -3,6 +3,7 @@
  * `200ms`, `-1s`; a unit is demanded, but for 0). Inside flowspan they are milliseconds.
  */
 import { z } from 'zod'
+import { WRITTEN } from './json_schema.ts'
 
 const UNIT_MS: { readonly [unit: string]: number } = {
   h: 3_600_000,
@@ -14,6 +15,9 @@ const UNIT_MS: { readonly [unit: string]: number } = {
   μs: 1e-3, // U+03BC, the Greek letter
   ns: 1e-6,
 }
+
+/** As it is written in a schema: no sign, as no option may be negative. */
+const PATTERN = '^\\+?(0|((\\d+\\.?\\d*|\\.\\d+)(h|ms|m|s|us|µs|μs|ns))+)$'
 
 const WHOLE = /^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:h|ms|m|s|us|µs|μs|ns))+$/
 const PART = /(\d+\.?\d*|\.\d+)(h|ms|m|s|us|µs|μs|ns)/g
@@ -35,7 +39,7 @@ export function parseDuration(text: string): number | undefined {
 export function duration(defaultText: string): z.ZodDefault<z.ZodType<number>> {
   const defaultMs = parseDuration(defaultText)
   if (defaultMs === undefined) throw new Error(`Not a duration: "${defaultText}"`)
-  return z
+  const schema = z
     .unknown()
     .transform((value, context) => {
       if (value === 0) return 0
@@ -45,6 +49,8 @@ export function duration(defaultText: string): z.ZodDefault<z.ZodType<number>> {
       return z.NEVER
     })
     .default(defaultMs)
+  const json = { anyOf: [{ type: 'string', pattern: PATTERN }, { const: 0 }], default: defaultText }
+  return schema.register(WRITTEN, { json })
 }
 
 function problemOf(value: unknown, ms: number | undefined): string {

@@ -11,8 +11,15 @@ import { serviceSchema } from './service_options.ts'
 import type { Source } from './source.ts'
 import { checkPipelines, checkReferencesAndIds } from './validate.ts'
 
+export interface Decoding {
+  readonly factories: Factories
+  /** Whether rules between options and between sections are checked; they are. */
+  readonly validate?: boolean
+}
+
 /** Reads neither files nor the environment. Throws a ConfigError that lists every problem. */
-export function decodeConfig(resolved: Resolved, { factories }: { factories: Factories }): Config {
+export function decodeConfig(resolved: Resolved, options: Decoding): Config {
+  const { factories, validate = true } = options
   const { value: root, texts, problems: unexpanded } = resolved
   const locate = locateIn(resolved)
   if (root === null || typeof root !== 'object' || Object.keys(root).length === 0) {
@@ -20,14 +27,16 @@ export function decodeConfig(resolved: Resolved, { factories }: { factories: Fac
     throw new ConfigError(unexpanded.length > 0 ? unexpanded : [empty], locate)
   }
   const sections = root as Record<string, unknown>
-  const problems: Problem[] = [...unexpanded, ...checkTop(sections)]
-  const components = decodeComponents(sections, { factories, texts, problems })
+  const problems: Problem[] = [...unexpanded, ...checkTop(sections, validate)]
+  const components = decodeComponents(sections, { factories, validate, texts, problems })
   const service = decode(serviceSchema, { path: ['service'], value: sections.service, texts })
   if (!service.ok) {
     throw new ConfigError(withoutEchoes([...problems, ...service.problems], unexpanded), locate)
   }
   const checked = checkPipelines(service.value, components)
-  problems.push(...checked.problems, ...checkReferencesAndIds(service.value, components))
+  if (validate) {
+    problems.push(...checked.problems, ...checkReferencesAndIds(service.value, components))
+  }
   if (problems.length > 0) throw new ConfigError(withoutEchoes(problems, unexpanded), locate)
   return {
     components,
@@ -54,7 +63,7 @@ function withoutEchoes(problems: readonly Problem[], unexpanded: readonly Proble
   return problems.filter((p) => unexpanded.includes(p) || !places.has(pathKey(p.path)))
 }
 
-function checkTop(root: Record<string, unknown>): Problem[] {
+function checkTop(root: Record<string, unknown>, validate: boolean): Problem[] {
   const problems: Problem[] = []
   for (const key of Object.keys(root)) {
     if (SECTIONS.includes(key)) continue
@@ -62,7 +71,7 @@ function checkTop(root: Record<string, unknown>): Problem[] {
     problems.push({ path: [], message, at: [key] })
   }
   for (const kind of ['receiver', 'exporter'] as const) {
-    if (isEmpty(root[sectionOf(kind)])) {
+    if (validate && isEmpty(root[sectionOf(kind)])) {
       problems.push({ path: [], message: `no ${kind} configuration specified in config` })
     }
   }

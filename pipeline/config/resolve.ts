@@ -1,6 +1,6 @@
 /**
- * From what the command line names to one tree of values: retrieve → merge → expand. All that reads
- * files or the environment is here and below; `load.ts` goes on from there and reads nothing.
+ * From what the command line names to one tree of values: retrieve → merge → expand. All that
+ * reads files or the environment is here and below; `load.ts` goes on and reads nothing.
  */
 
 import { expand } from './expand.ts'

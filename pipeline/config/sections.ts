@@ -6,8 +6,9 @@ import type { Factories } from './factories.ts'
 import { parseComponentId } from './ids.ts'
 import { below, type Path, type Problem } from './problems.ts'
 
-export interface Decoding {
+export interface SectionsDecoding {
   readonly factories: Factories
+  readonly validate: boolean
   readonly texts: Readonly<Record<string, string>>
   /** Filled while decoding goes on. */
   readonly problems: Problem[]
@@ -20,6 +21,11 @@ export function sectionOf(kind: Kind): string {
 /** What a configuration may have at its top. */
 export const SECTIONS: readonly string[] = [...KINDS.map(sectionOf), 'service']
 
+/** Types that the Collector had, and that its users still have in old configurations. */
+const DEPRECATED: { readonly [kindAndType: string]: string } = {
+  'exporter/logging': 'the logging exporter has been deprecated, use the debug exporter instead',
+}
+
 /** Everything that is a map, or null for one that was left empty. */
 export function entriesOf(value: unknown, path: Path, problems: Problem[]): [string, unknown][] {
   if (value === undefined || value === null) return []
@@ -29,13 +35,20 @@ export function entriesOf(value: unknown, path: Path, problems: Problem[]): [str
   return []
 }
 
-export function decodeComponents(root: Record<string, unknown>, decoding: Decoding): Components {
+export function decodeComponents(
+  root: Record<string, unknown>,
+  decoding: SectionsDecoding,
+): Components {
   return Object.fromEntries(
     KINDS.map((kind) => [kind, decodeKind(kind, root[sectionOf(kind)], decoding)]),
   ) as unknown as Components
 }
 
-function decodeKind(kind: Kind, value: unknown, decoding: Decoding): Map<string, ComponentConfig> {
+function decodeKind(
+  kind: Kind,
+  value: unknown,
+  decoding: SectionsDecoding,
+): Map<string, ComponentConfig> {
   const components = new Map<string, ComponentConfig>()
   const section = [sectionOf(kind)]
   const seen = new Set<string>()
@@ -52,7 +65,7 @@ function decodeKind(kind: Kind, value: unknown, decoding: Decoding): Map<string,
     if (factory === undefined) {
       const valid = decoding.factories.types(kind).join(' ')
       const message = `unknown type: "${id.type}" for id: "${id.text}" (valid values: [${valid}])`
-      decoding.problems.push({ path, message })
+      decoding.problems.push({ path, message: DEPRECATED[`${kind}/${id.type}`] ?? message })
       continue
     }
     const config = decodeOne(factory, { path, value: body, texts: decoding.texts }, decoding)
@@ -65,13 +78,13 @@ function decodeKind(kind: Kind, value: unknown, decoding: Decoding): Map<string,
 function decodeOne(
   factory: ComponentConfig['factory'],
   section: Section,
-  { problems }: Decoding,
+  { problems, validate }: SectionsDecoding,
 ): unknown {
   const decoded = decode(factory.schema, section)
   if (!decoded.ok) {
     problems.push(...decoded.problems)
     return undefined
   }
-  problems.push(...below(section.path, factory.validate?.(decoded.value) ?? []))
+  if (validate) problems.push(...below(section.path, factory.validate?.(decoded.value) ?? []))
   return decoded.value
 }
