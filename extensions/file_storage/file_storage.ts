@@ -1,22 +1,27 @@
 /** Queues on disk, one folder each, for exporters whose `sending_queue::storage` names this. */
 import { accessSync, constants, mkdirSync, statSync } from 'node:fs'
-import type { Settings } from '../../pipeline/component.ts'
+import type { Host, Settings } from '../../pipeline/component.ts'
 import type { Limits } from '../../pipeline/storage/budget.ts'
 import { type QueueDirectory, useDirectory } from '../../pipeline/storage/directory.ts'
 import type { Storage, StoredQueue } from '../../pipeline/storage/storage.ts'
 import { type FileStorageConfig, modeOf } from './config.ts'
+import { measure } from './measure.ts'
+
+const OK = { status: 'ok' } as const
 
 export class FileStorage implements Storage {
   readonly #settings: Settings
   #config: FileStorageConfig
   #directory: QueueDirectory | undefined
+  #stopWatching: (() => void) | undefined
+  #stopMeasuring: (() => void) | undefined
 
   constructor(settings: Settings, config: FileStorageConfig) {
     this.#settings = settings
     this.#config = config
   }
 
-  async start(): Promise<void> {
+  async start(host: Host): Promise<void> {
     const { logger } = this.#settings
     const { directory: path, timeout: timeoutMs } = this.#config
     this.#prepare()
@@ -28,6 +33,10 @@ export class FileStorage implements Storage {
     }
     // The one that came last has the say, when several use one directory.
     this.#directory.budget.limits = limitsOf(this.#config)
+    this.#stopWatching = this.#directory.watch((reason) => {
+      host.report(reason === undefined ? OK : { status: 'recoverable_error', reason })
+    })
+    this.#stopMeasuring = measure(this.#settings, this.#directory)
   }
 
   queue(name: string): Promise<StoredQueue> {
@@ -48,6 +57,8 @@ export class FileStorage implements Storage {
   async shutdown(): Promise<void> {
     const directory = this.#directory
     this.#directory = undefined
+    this.#stopWatching?.()
+    this.#stopMeasuring?.()
     await directory?.leave()
   }
 

@@ -29,6 +29,14 @@ export class Budget {
     return Math.min(this.limits.segmentBytes, Math.floor(this.limits.maxBytes / 4))
   }
 
+  get fullReason(): string {
+    const { maxBytes } = this.limits
+    return (
+      `the storage is full: ${this.used} of max_size ${maxBytes} bytes are used, ` +
+      `and ${this.reserve} are kept to make room with`
+    )
+  }
+
   /** The largest record that an empty log would take. */
   get recordBytesMax(): number {
     return this.limits.maxBytes - this.reserve
@@ -39,6 +47,12 @@ export class Budget {
     const fits = () => this.used + bytes <= this.limits.maxBytes - this.reserve
     while (!fits()) if (!this.reclaim()) return false
     return true
+  }
+
+  /** The same for `done` records. Half of the reserve is left for survivors. */
+  hasRoomForDone(bytes: number): boolean {
+    while (this.used + bytes > this.limits.maxBytes - this.reserve / 2) if (!this.reclaim()) break
+    return this.hasReserveFor(bytes)
   }
 
   /** The same for what makes room. */

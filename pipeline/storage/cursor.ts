@@ -2,8 +2,7 @@
 import { closeSync, openSync } from 'node:fs'
 import type { Ranges } from './ranges.ts'
 import { type Count, discount, type Entry, type Segment } from './segment.ts'
-import { type Found, SegmentReader } from './segment_reader.ts'
-import { reasonOf } from './segment_writer.ts'
+import { type Found, openProblem, SegmentReader, type Unreadable } from './segment_reader.ts'
 
 export interface Missing extends Count {
   readonly segment: Segment
@@ -19,7 +18,7 @@ export class Cursor {
   #at = 0
   #fd = -1
   #reader: SegmentReader | undefined
-  #problem: string | undefined
+  #problem: Unreadable | undefined
 
   constructor(of: {
     segments: readonly Segment[]
@@ -57,6 +56,11 @@ export class Cursor {
     }
   }
 
+  /** Whether there is more to read that cannot be opened at the moment. */
+  get isStalled(): boolean {
+    return this.#problem?.isPassing === true
+  }
+
   close(): void {
     if (this.#fd >= 0) closeSync(this.#fd)
     this.#fd = -1
@@ -89,29 +93,31 @@ export class Cursor {
   }
 
   #open(segment: Segment): void {
+    this.#problem = undefined
     try {
       this.#fd = openSync(segment.path, 'r')
       this.#reader = new SegmentReader(this.#fd, segment.name.salt)
     } catch (error) {
-      this.#problem = `cannot open it: ${reasonOf(error)}`
+      this.#problem = openProblem(error)
     }
   }
 
-  /** At the end of a segment: goes on to the next; false when there is none. */
+  /** At the end of a segment: goes on to the next; false when there is none, or not now. */
   #leave(segment: Segment): boolean {
     // A segment that had nothing to read when it was entered may be the one that is written to.
-    if (segment.unread.records > 0 && this.#fd < 0 && this.#problem === undefined) {
+    const isUnopened = this.#fd < 0 && (this.#problem === undefined || this.#problem.isPassing)
+    if (segment.unread.records > 0 && isUnopened) {
       this.#open(segment)
-      return true
+      return !this.isStalled
     }
     if (segment.unread.records > 0) {
-      const reason = this.#problem ?? 'damaged since it was written'
+      const reason = this.#problem?.reason ?? 'damaged since it was written'
       this.#onMissing({ segment, reason, ...segment.unread })
     }
     this.#at = segment.end
     const next = this.#segments[this.#segments.indexOf(segment) + 1]
     if (next === undefined) return false
     this.#enter(next)
-    return true
+    return !this.isStalled
   }
 }

@@ -12,14 +12,16 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { Budget, type Limits } from './budget.ts'
 import { type Lock, lockFile } from './flock.ts'
+import { folderName } from './folder_name.ts'
 import { parseSegmentFileName } from './format.ts'
 import { SharedQueue } from './queue.ts'
-import { SegmentLog } from './segment_log.ts'
+import type { Damage } from './recover.ts'
+import { type Refusal, SegmentLog } from './segment_log.ts'
 import type { StoredQueue } from './storage.ts'
 
 const LOCK_FILE = 'lock'
-/** Linux takes so many bytes in a file's name. */
-const NAME_BYTES_MAX = 255
+/** A disk that is full fails every append: one line in this time tells as much. */
+const LOG_INTERVAL_MS = 10_000
 
 const directories = new Map<string, Promise<QueueDirectory>>()
 
@@ -52,8 +54,14 @@ export class QueueDirectory {
   readonly #lock: Lock
   readonly #logger: Logger
   readonly #queues = new Map<string, Promise<SharedQueue>>()
-  /** Why the disk refused the last time, unless it has taken data since. */
-  problem: string | undefined
+  /** Records that were not taken. */
+  readonly refused: Record<Refusal, number> = { max_size: 0, disk: 0 }
+  readonly #watchers = new Set<(problem: string | undefined) => void>()
+  /** Of queues that have been closed since the start. */
+  readonly #damage: Damage = { records: 0, bytes: 0, tornBytes: 0 }
+  #logs: readonly SegmentLog[] = []
+  #problem: string | undefined
+  #loggedAt = Number.NEGATIVE_INFINITY
   #users = 0
   #isClosed = false
 
@@ -82,15 +90,34 @@ export class QueueDirectory {
     return !this.#isClosed
   }
 
+  /** What was found damaged since the start. */
+  get damage(): Damage {
+    const sum = { ...this.#damage }
+    for (const { damage } of this.#logs) addDamage(sum, damage)
+    return sum
+  }
+
+  /** Calls `watcher` when the disk refuses, and when it takes data again, and now if it refuses. */
+  watch(watcher: (problem: string | undefined) => void): () => void {
+    this.#watchers.add(watcher)
+    if (this.#problem !== undefined) watcher(this.#problem)
+    return () => void this.#watchers.delete(watcher)
+  }
+
+  /** The queue with this name. Throws when its folder cannot be read or written. */
   async queue(name: string): Promise<StoredQueue> {
-    if (this.#isClosed) throw new Error(`the storage ${this.path} is closed`)
-    let opening = this.#queues.get(name)
-    if (opening === undefined) {
-      opening = this.#open(name)
-      this.#queues.set(name, opening)
-      opening.catch(() => this.#queues.delete(name))
+    for (;;) {
+      if (this.#isClosed) throw new Error(`the storage ${this.path} is closed`)
+      let opening = this.#queues.get(name)
+      if (opening === undefined) {
+        opening = this.#open(name)
+        this.#queues.set(name, opening)
+        opening.catch(() => this.#queues.delete(name))
+      }
+      const handle = (await opening).handle()
+      // The last user may have closed it in the meantime.
+      if (handle !== undefined) return handle
     }
-    return (await opening).handle()
   }
 
   /** Gives one use back; after the last the files are closed and the lock is let go. */
@@ -115,28 +142,43 @@ export class QueueDirectory {
       budget: this.budget,
       logger: this.#logger.child({ queue: name }),
       onReady: () => queue?.ready(),
-      onDisk: (problem) => {
-        this.problem = problem
+      onDisk: (problem) => this.#disk(problem),
+      onRefused: (why) => {
+        this.refused[why]++
       },
     })
     // The log counts its files itself from here on.
     this.budget.used -= bytesBefore
-    queue = new SharedQueue(log, () => this.#queues.delete(name))
+    this.#logs = [...this.#logs, log]
+    if (log.restored.records > 0) {
+      this.#logger.info({ queue: name, ...log.restored }, 'Found records of an earlier run')
+    }
+    queue = new SharedQueue(log, () => {
+      this.#queues.delete(name)
+      this.#logs = this.#logs.filter((open) => open !== log)
+      addDamage(this.#damage, log.damage)
+    })
     return queue
+  }
+
+  #disk(problem: string | undefined): void {
+    const was = this.#problem
+    this.#problem = problem
+    if (problem === was) return
+    for (const watcher of this.#watchers) watcher(problem)
+    const now = performance.now()
+    if (problem === undefined) this.#logger.info('The disk takes data again')
+    else if (now - this.#loggedAt > LOG_INTERVAL_MS) {
+      this.#loggedAt = now
+      this.#logger.error({ reason: problem }, 'The disk refuses data: nothing more is accepted')
+    }
   }
 }
 
-/** Characters that are not safe in a file's name become `~` and their code, as in the Collector. */
-export function folderName(name: string): string {
-  const escaped = (text: string) =>
-    [...Array(text.length).keys()]
-      .map((i) => `~${text.charCodeAt(i).toString(16).toUpperCase().padStart(4, '0')}`)
-      .join('')
-  const safe = name.replace(/[^A-Za-z0-9._-]/g, escaped).replace(/^\.+$/, escaped)
-  if (safe === '' || safe.length > NAME_BYTES_MAX) {
-    throw new Error(`the queue name "${name}" must have 1 to ${NAME_BYTES_MAX} safe characters`)
-  }
-  return safe
+function addDamage(to: Damage, { records, bytes, tornBytes }: Damage): void {
+  to.records += records
+  to.bytes += bytes
+  to.tornBytes += tornBytes
 }
 
 /** What the segments in a folder, or in the folders of a folder, take. */

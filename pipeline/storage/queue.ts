@@ -15,7 +15,9 @@ export class SharedQueue {
     this.#onUnused = onUnused
   }
 
-  handle(): StoredQueue {
+  /** Undefined when the last user has closed it already. */
+  handle(): StoredQueue | undefined {
+    if (this.log.isClosed) return undefined
     const handle = new QueueHandle(this.log, () => this.#left(handle))
     this.#handles.add(handle)
     return handle

@@ -5,7 +5,15 @@
  * record that it is about: so when a record is met, everything that can be said of it is known. In
  * memory are ranges of sequence numbers, and the record headers of one segment at a time.
  */
-import { closeSync, fstatSync, ftruncateSync, openSync, readdirSync } from 'node:fs'
+import {
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import {
@@ -16,9 +24,9 @@ import {
   VERSION,
 } from './format.ts'
 import { Ranges } from './ranges.ts'
+import { reasonOf } from './reasons.ts'
 import { count, type Entry, Segment } from './segment.ts'
 import { type Found, SegmentReader } from './segment_reader.ts'
-import { reasonOf } from './segment_writer.ts'
 
 /** Read at once; a log is read whole when it is opened. */
 const WINDOW_BYTES = 1024 * 1024
@@ -52,6 +60,7 @@ export async function recover(folder: string, logger: Logger): Promise<Recovered
   const segments = listSegments(folder)
   refuseNewer(segments)
   const recovery = new Recovery(logger)
+  recovery.dropStubs(segments)
   for (let i = segments.length - 1; i >= 0; i--) {
     recovery.read(segments[i] as Segment, i === segments.length - 1)
     await nextTurn()
@@ -73,7 +82,8 @@ function refuseNewer(segments: readonly Segment[]): void {
   for (const { path, name } of segments) {
     const fd = openSync(path, 'r')
     try {
-      const version = headerOf(new SegmentReader(fd, name.salt, 1), name)?.version ?? VERSION
+      const version =
+        headerOf(new SegmentReader(fd, name.salt, Buffer.alloc(0)), name)?.version ?? VERSION
       if (version !== VERSION) {
         throw new Error(
           `${path} has format ${version} and this flowspan knows ${VERSION} alone: ` +
@@ -92,6 +102,7 @@ function headerOf(reader: SegmentReader, name: Segment['name']): SegmentHeader |
 
 class Recovery {
   readonly #logger: Logger
+  readonly #window = Buffer.allocUnsafeSlow(WINDOW_BYTES)
   readonly #passed = new Ranges()
   readonly #moved = new Map<number, Entry>()
   readonly #damage: Damage = { records: 0, bytes: 0, tornBytes: 0 }
@@ -121,14 +132,25 @@ class Recovery {
     }
   }
 
+  /** Segments at the end that were not even begun when the process was killed. */
+  dropStubs(segments: Segment[]): void {
+    for (let last = segments.at(-1); last !== undefined; last = segments.at(-1)) {
+      const { size } = statSync(last.path)
+      if (size >= SEGMENT_HEADER_BYTES) return
+      rmSync(last.path)
+      segments.pop()
+      this.#damage.tornBytes += size
+    }
+  }
+
   read(segment: Segment, isLast: boolean): void {
     const fd = openSync(segment.path, isLast ? 'r+' : 'r')
     try {
       const size = fstatSync(fd).size
-      const reader = new SegmentReader(fd, segment.name.salt, WINDOW_BYTES)
+      const reader = new SegmentReader(fd, segment.name.salt, this.#window)
       const header = headerOf(reader, segment.name)
       if (header !== undefined) this.#maxSequence = Math.max(this.#maxSequence, header.first - 1)
-      else if (size >= SEGMENT_HEADER_BYTES || !isLast) {
+      else if (size > 0) {
         this.#damaged(segment, { from: 0, to: Math.min(size, SEGMENT_HEADER_BYTES), records: 0 })
       }
       const { live, end } = this.#scan(segment, { reader, size })
@@ -200,7 +222,6 @@ class Recovery {
   /** What stands behind the last intact record was never answered with `ok`. */
   #cut(segment: Segment, { fd, size }: { fd: number; size: number }): void {
     const torn = size - segment.end
-    if (size < SEGMENT_HEADER_BYTES) this.#damage.tornBytes += size
     if (torn <= 0) return
     ftruncateSync(fd, segment.end)
     this.#damage.tornBytes += torn

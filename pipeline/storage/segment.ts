@@ -36,7 +36,6 @@ export class Segment {
   readonly unread: Count = { records: 0, items: 0, bytes: 0 }
   /** Of these, the others. */
   readonly entries = new Set<Entry>()
-  isDeleted = false
 
   constructor(folder: string, name: SegmentName) {
     this.name = name

@@ -11,74 +11,98 @@
  * Segments are deleted from the head, once all in them is done. When the size cap presses and the
  * oldest are mostly dead, what lives in them is copied to the tail first.
  */
-import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import type { Logger } from 'pino'
 import { OK, type Outcome, permanent, retryable } from '../outcome.ts'
 import type { Budget } from './budget.ts'
-import { Cursor, type Missing } from './cursor.ts'
+import { Cursor } from './cursor.ts'
 import { RECORD_HEADER_BYTES } from './format.ts'
 import { Ranges } from './ranges.ts'
+import { reasonOf } from './reasons.ts'
+import { Records } from './records.ts'
 import { type Damage, type Recovered, recover } from './recover.ts'
-import { type Count, count, discount, type Entry, type Segment } from './segment.ts'
-import { SegmentReader } from './segment_reader.ts'
-import { reasonOf, SegmentWriter, type Written } from './segment_writer.ts'
+import type { Count, Entry, Segment } from './segment.ts'
+import { readEntry } from './segment_reader.ts'
+import { SegmentWriter, type Written } from './segment_writer.ts'
 import type { StoredRecord } from './storage.ts'
+import { Survivors } from './survivors.ts'
 
 /** A record has its length in 32 bits, and its bytes in one Buffer when it is read. */
 const RECORD_BYTES_MAX = 1024 * 1024 * 1024
+/** How often the file that is written to is looked for, at most. */
+const LOOK_INTERVAL_MS = 1000
+/** When a file that could not be opened is tried again. */
+const STALL_MS = 1000
+
+/** Why an append was not taken: the size cap, or the disk. */
+export type Refusal = 'max_size' | 'disk'
 
 export interface LogOptions {
   readonly folder: string
   readonly budget: Budget
   readonly logger: Logger
+  /** For tests: how often the file that is written to is looked for, at most. */
+  readonly lookIntervalMs?: number
   /** Called whenever a record became free to lease. */
   onReady(): void
   /** Called when the disk refuses, with the reason, and when it takes data again. */
   onDisk(problem: string | undefined): void
+  /** Called when nothing was taken of an append. */
+  onRefused(why: Refusal): void
+}
+
+/** A record that is the caller's until `done` or `release`. */
+export interface Leased {
+  readonly entry: Entry
+  readonly payload: Buffer
 }
 
 export class SegmentLog {
-  /** Records that are there, whether leased or not. */
-  readonly held: Count = { records: 0, items: 0, bytes: 0 }
-  /** What of it was there when the log was opened. */
+  /** What was there when the log was opened. */
   readonly restored: Readonly<Count>
-  readonly damage: Damage
   readonly #options: LogOptions
   readonly #segments: Segment[]
+  readonly #records: Records
   readonly #writer: SegmentWriter
   readonly #cursor: Cursor
-  readonly #passed: Ranges
-  /** Behind the cursor, not leased, lowest number first. */
-  readonly #free: Entry[]
+  readonly #survivors: Survivors
   /** Done, and not yet said so in the log. */
-  #unsaid: Entry[] = []
+  readonly #unsaid = new Ranges()
   #nextSequence: number
   #flush: NodeJS.Immediate | undefined
+  #stall: NodeJS.Timeout | undefined
+  #lookedAt = performance.now()
+  #hasProblem = false
   #isClosed = false
 
   private constructor(options: LogOptions, recovered: Recovered) {
+    const { segments, tail, nextNumber } = recovered
     this.#options = options
-    this.#segments = recovered.segments
-    this.#passed = recovered.passed
-    this.#free = recovered.moved
-    this.#nextSequence = recovered.nextSequence
-    this.damage = recovered.damage
-    for (const { live, end } of this.#segments) {
-      this.#add(live, 1)
-      options.budget.used += end
-    }
+    this.#segments = segments
+    this.#records = new Records(recovered, options.logger)
     this.restored = { ...this.held }
+    this.#nextSequence = recovered.nextSequence
     this.#writer = new SegmentWriter({
       ...options,
-      nextNumber: recovered.nextNumber,
-      onNew: (segment) => this.#segments.push(segment),
+      nextNumber,
+      first: () => this.#nextSequence,
+      onNew: (segment) => segments.push(segment),
     })
-    if (recovered.tail !== undefined) this.#writer.resume(recovered.tail)
+    if (tail !== undefined) this.#writer.resume(tail)
     this.#cursor = new Cursor({
-      segments: this.#segments,
-      passed: this.#passed,
-      onMissing: (missing) => this.#missing(missing),
+      segments,
+      passed: this.#records.passed,
+      onMissing: (missing) => this.#records.miss(missing),
     })
+    this.#survivors = new Survivors({
+      ...options,
+      segments,
+      writer: this.#writer,
+      cursor: this.#cursor,
+      records: this.#records,
+      onDisk: (problem) => this.#disk(problem),
+    })
+    for (const { end } of segments) options.budget.used += end
     options.budget.reclaimers.add(this.#reclaim)
     this.#dropHead()
   }
@@ -89,60 +113,81 @@ export class SegmentLog {
     return new SegmentLog(options, await recover(options.folder, options.logger))
   }
 
+  /** Records that are there, whether leased or not. */
+  get held(): Readonly<Count> {
+    return this.#records.held
+  }
+
+  get damage(): Readonly<Damage> {
+    return this.#records.damage
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
   /** Bytes of the files. */
   get diskBytes(): number {
     return this.#segments.reduce((sum, { end }) => sum + end, 0)
   }
 
   append({ items, parts }: StoredRecord): Outcome | Promise<Outcome> {
-    const { budget, onDisk, onReady } = this.#options
+    const { budget, onReady, onRefused } = this.#options
     if (this.#isClosed) return retryable('the queue is closed')
     const payloadBytes = parts.reduce((sum, part) => sum + part.length, 0)
     const bytes = payloadBytes + RECORD_HEADER_BYTES
     if (bytes > Math.min(RECORD_BYTES_MAX, budget.recordBytesMax)) {
+      onRefused('max_size')
       return permanent(`a record of ${bytes} bytes does not fit into the storage`)
     }
+    this.#look()
     this.#sayDone()
-    if (!budget.hasRoomFor(bytes)) return retryable(this.#full())
+    if (!budget.hasRoomFor(bytes)) {
+      onRefused('max_size')
+      return retryable(budget.fullReason)
+    }
     const record = { type: 'data', sequence: this.#nextSequence, items, parts } as const
     let written = this.#writer.write(record)
     // The disk is fuller than the cap allows for: what is dead in the log may make room.
     if ('reason' in written && budget.reclaim()) written = this.#writer.write(record)
     if ('reason' in written) {
-      onDisk(written.reason)
+      onRefused('disk')
+      this.#disk(written.reason)
       return retryable(written.reason)
     }
     this.#nextSequence++
-    count(this.held, { items, payloadBytes })
-    count(written.segment.live, { items, payloadBytes })
-    count(written.segment.unread, { items, payloadBytes })
-    onDisk(undefined)
+    this.#records.add(written.segment, { items, payloadBytes })
+    this.#disk(undefined)
     onReady()
     return budget.limits.fsync ? this.#synced(written, { items, sequence: record.sequence }) : OK
   }
 
-  /** The oldest record that is free, now leased. */
-  lease(): { entry: Entry; payload: Buffer } | undefined {
+  /** The oldest record that is free. */
+  lease(): Leased | undefined {
     if (this.#isClosed) return undefined
-    for (let entry = this.#free.shift(); entry !== undefined; entry = this.#free.shift()) {
-      const payload = this.#read(entry)
-      if (payload !== undefined) {
+    const { free } = this.#records
+    for (let entry = free[0]; entry !== undefined; entry = free[0]) {
+      const read = readEntry(entry)
+      if (Buffer.isBuffer(read)) {
+        free.shift()
         entry.state = 'leased'
-        return { entry, payload }
+        return { entry, payload: read }
       }
-      this.#forget(entry)
+      if (read.isPassing) return this.#stalled()
+      this.#records.lose(entry, read.reason)
+      this.#dropHead()
     }
     const next = this.#cursor.next()
     if (next !== undefined) next.entry.segment.entries.add(next.entry)
+    else if (this.#cursor.isStalled) return this.#stalled()
     return next
   }
 
   /** Deletes the record, if it is not deleted already. */
   done(entry: Entry): void {
     if (entry.state === 'done' || this.#isClosed) return
-    if (entry.state === 'free') this.#free.splice(this.#free.indexOf(entry), 1)
-    this.#finish(entry)
-    this.#unsaid.push(entry)
+    this.#records.finish(entry)
+    this.#unsaid.add(entry.sequence)
     // All that is done in one turn of the event loop is said in one record.
     this.#flush ??= setImmediate(() => this.#sayDone())
     this.#dropHead()
@@ -151,9 +196,7 @@ export class SegmentLog {
   /** Lets others have the record. */
   release(entry: Entry): void {
     if (entry.state !== 'leased' || this.#isClosed) return
-    entry.state = 'free'
-    const after = this.#free.findIndex(({ sequence }) => sequence > entry.sequence)
-    this.#free.splice(after < 0 ? this.#free.length : after, 0, entry)
+    this.#records.setFree(entry)
     this.#options.onReady()
   }
 
@@ -163,6 +206,7 @@ export class SegmentLog {
     this.#sayDone()
     this.#isClosed = true
     clearImmediate(this.#flush)
+    clearTimeout(this.#stall)
     this.#options.budget.reclaimers.delete(this.#reclaim)
     this.#cursor.close()
     this.#writer.seal()
@@ -178,98 +222,57 @@ export class SegmentLog {
       return OK
     } catch (error) {
       const reason = `cannot sync ${segment.path}: ${reasonOf(error)}`
-      this.#options.onDisk(reason)
+      this.#options.onRefused('disk')
+      this.#disk(reason)
       if (this.#isClosed) return retryable(reason)
       // The kernel may have forgotten what it could not write: nothing is built on that file.
       if (this.#writer.tail === segment) this.#writer.seal()
       if (!this.#cursor.hasPassed({ segment, at })) {
-        for (const counts of [this.held, segment.live, segment.unread]) {
-          discount(counts, { items, payloadBytes })
-        }
-        this.#passed.add(sequence)
+        this.#records.cancel(segment, { sequence, items, payloadBytes })
       }
       return retryable(reason)
     }
-  }
-
-  #add({ records, items, bytes }: Count, sign: 1 | -1): void {
-    this.held.records += sign * records
-    this.held.items += sign * items
-    this.held.bytes += sign * bytes
-  }
-
-  #full(): string {
-    const { used, limits, reserve } = this.#options.budget
-    return `the storage is full: ${used} of max_size ${limits.maxBytes} bytes, ${reserve} in reserve`
   }
 
   /** Writes `done` records. Where that fails they wait: until then a crash repeats them. */
   #sayDone(): void {
     clearImmediate(this.#flush)
     this.#flush = undefined
-    // The end of a segment says it too.
-    this.#unsaid = this.#unsaid.filter(({ segment }) => !segment.isDeleted)
-    if (this.#unsaid.length === 0) return
-    const ranges = new Ranges()
-    for (const { sequence } of this.#unsaid) ranges.add(sequence)
-    for (const payload of ranges.encode()) {
-      if (!this.#options.budget.hasReserveFor(payload.length + RECORD_HEADER_BYTES)) return
+    if (this.#unsaid.count === 0) return
+    for (const payload of this.#unsaid.encode()) {
+      const { budget } = this.#options
+      if (!budget.hasRoomForDone(payload.length + RECORD_HEADER_BYTES)) return
       const parts = [payload]
       const written = this.#writer.write({ type: 'done', sequence: 0, items: 0, parts })
       if ('reason' in written) {
-        this.#options.onDisk(written.reason)
+        this.#disk(written.reason)
         return
       }
     }
-    this.#unsaid = []
+    this.#unsaid.clear()
   }
 
-  #read(entry: Entry): Buffer | undefined {
-    const { segment, at } = entry
-    try {
-      const fd = openSync(segment.path, 'r')
-      try {
-        const reader = new SegmentReader(fd, segment.name.salt, RECORD_HEADER_BYTES)
-        const found = reader.next(at, segment.end)
-        return found?.sequence === entry.sequence ? reader.payload(found) : undefined
-      } finally {
-        closeSync(fd)
-      }
-    } catch {
-      return undefined
-    }
+  /** What is there cannot be read at the moment. */
+  #stalled(): undefined {
+    this.#stall ??= setTimeout(() => {
+      this.#stall = undefined
+      this.#options.onReady()
+    }, STALL_MS)
   }
 
-  /** An entry that cannot be read any more. */
-  #forget(entry: Entry): void {
-    this.#lose({ segment: entry.segment, ...oneOf(entry), reason: 'damaged since it was written' })
-    this.#finish(entry)
+  #disk(problem: string | undefined): void {
+    if (problem === undefined && !this.#hasProblem) return
+    this.#hasProblem = problem !== undefined
+    this.#options.onDisk(problem)
+  }
+
+  /** Looks now and then whether the file that is written to is still there. */
+  #look(): void {
+    const now = performance.now()
+    if (now - this.#lookedAt < (this.#options.lookIntervalMs ?? LOOK_INTERVAL_MS)) return
+    this.#lookedAt = now
+    this.#survivors.saveDeleted()
     this.#dropHead()
-  }
-
-  /** Records before the cursor that cannot be read any more. */
-  #missing(missing: Missing): void {
-    const { segment } = missing
-    this.#lose(missing)
-    this.#add(segment.unread, -1)
-    for (const key of ['records', 'items', 'bytes'] as const) {
-      segment.live[key] -= segment.unread[key]
-      segment.unread[key] = 0
-    }
-  }
-
-  #lose({ segment, reason, records, items, bytes }: Missing): void {
-    this.damage.records += records
-    this.damage.bytes += bytes
-    const { logger } = this.#options
-    logger.error({ file: segment.path, records, items, bytes, reason }, 'Stored records are lost')
-  }
-
-  #finish(entry: Entry): void {
-    entry.state = 'done'
-    entry.segment.entries.delete(entry)
-    discount(this.held, entry)
-    discount(entry.segment.live, entry)
   }
 
   /** Deletes segments from the head while nothing in them lives. */
@@ -281,10 +284,9 @@ export class SegmentLog {
         rmSync(head.path, { force: true })
       } catch (error) {
         // Those after it stay too: what they say is done may be in this one.
-        this.#options.onDisk(`cannot delete ${head.path}: ${reasonOf(error)}`)
+        this.#disk(`cannot delete ${head.path}: ${reasonOf(error)}`)
         break
       }
-      head.isDeleted = true
       this.#segments.shift()
       this.#options.budget.used -= head.end
       any = true
@@ -292,51 +294,5 @@ export class SegmentLog {
     return any
   }
 
-  /**
-   * Gives up the head for copies of what lives in it. Worth it when the segments from the head on,
-   * up to one of those that the cursor has left, hold more that is dead than they hold that lives:
-   * so each byte that is appended is copied once, at most, for each byte that becomes free.
-   */
-  readonly #reclaim = (): boolean => {
-    let balance = 0
-    const isWorthIt = this.#segments.some((segment) => {
-      balance += segment.deadBytes - segment.liveBytes
-      return this.#cursor.isPast(segment) && segment !== this.#writer.tail && balance >= 0
-    })
-    const head = this.#segments[0]
-    if (!isWorthIt || head === undefined || !this.#cursor.isPast(head)) return false
-    for (const entry of [...head.entries]) if (!this.#move(entry)) return false
-    try {
-      // The only other copy is about to be deleted.
-      this.#writer.syncSync()
-    } catch (error) {
-      this.#options.onDisk(reasonOf(error))
-      return false
-    }
-    return this.#dropHead()
-  }
-
-  #move(entry: Entry): boolean {
-    const { segment: from, sequence, items, payloadBytes } = entry
-    if (!this.#options.budget.hasReserveFor(payloadBytes + RECORD_HEADER_BYTES)) return false
-    const payload = this.#read(entry)
-    if (payload === undefined) {
-      this.#free.splice(0, this.#free.length, ...this.#free.filter((free) => free !== entry))
-      this.#forget(entry)
-      return true
-    }
-    const written = this.#writer.write({ type: 'moved', sequence, items, parts: [payload] })
-    if ('reason' in written) return false
-    from.entries.delete(entry)
-    discount(from.live, entry)
-    entry.segment = written.segment
-    entry.at = written.at
-    count(written.segment.live, entry)
-    written.segment.entries.add(entry)
-    return true
-  }
-}
-
-function oneOf({ items, payloadBytes }: Entry): Count {
-  return { records: 1, items, bytes: payloadBytes }
+  readonly #reclaim = (): boolean => this.#survivors.saveHead() && this.#dropHead()
 }

@@ -4,9 +4,11 @@
  * Bytes that are no intact record header are stepped over one by one until the next is; whatever
  * the bytes are, it ends, and nothing is thrown. What the disk cannot read counts as zeros.
  */
-import { readSync } from 'node:fs'
+import { closeSync, openSync, readSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { decodeRecordHeader, RECORD_HEADER_BYTES, type RecordHeader, SYNC } from './format.ts'
+import { reasonOf } from './reasons.ts'
+import type { Entry } from './segment.ts'
 
 /** Read at once: small enough to hold for each queue, large enough for many records. */
 const WINDOW_BYTES = 64 * 1024
@@ -29,10 +31,11 @@ export class SegmentReader {
   /** The last error of the disk. */
   error: NodeJS.ErrnoException | undefined
 
-  constructor(fd: number, salt: number, windowBytes = WINDOW_BYTES) {
+  /** @param window memory to work in, at least a record's header; nobody else's meanwhile */
+  constructor(fd: number, salt: number, window = Buffer.allocUnsafeSlow(WINDOW_BYTES)) {
     this.#fd = fd
     this.#salt = salt
-    this.#window = Buffer.allocUnsafeSlow(windowBytes)
+    this.#window = window
   }
 
   /**
@@ -143,4 +146,34 @@ export class SegmentReader {
     }
     return into.length
   }
+}
+
+export interface Unreadable {
+  readonly reason: string
+  /** Nothing is gone: it may be read later. */
+  readonly isPassing: boolean
+}
+
+/** The payload of one record, from a file that is opened for it. */
+export function readEntry({ segment, at, sequence }: Entry): Buffer | Unreadable {
+  let fd: number
+  try {
+    fd = openSync(segment.path, 'r')
+  } catch (error) {
+    return openProblem(error)
+  }
+  try {
+    const reader = new SegmentReader(fd, segment.name.salt, Buffer.allocUnsafe(RECORD_HEADER_BYTES))
+    const found = reader.next(at, segment.end)
+    const payload = found?.sequence === sequence ? reader.payload(found) : undefined
+    return payload ?? { reason: 'damaged since it was written', isPassing: false }
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Too many open files are over some time; a file that is not there is not. */
+export function openProblem(error: unknown): Unreadable {
+  const { code } = error as NodeJS.ErrnoException
+  return { reason: `cannot open it: ${reasonOf(error)}`, isPassing: code !== 'ENOENT' }
 }

@@ -26,6 +26,7 @@ import {
   type RecordType,
   SEGMENT_HEADER_BYTES,
 } from './format.ts'
+import { reasonOf } from './reasons.ts'
 import { Segment } from './segment.ts'
 
 /** Linux takes so many pieces in one write (IOV_MAX), one of them being the header. */
@@ -52,9 +53,13 @@ export interface Failed {
 export class SegmentWriter {
   readonly #folder: string
   readonly #budget: Budget
+  /** The lowest sequence number that a new record can have. */
+  readonly #first: () => number
   /** Called with each new segment, once it is there. */
   readonly #onNew: (segment: Segment) => void
   #nextNumber: number
+  /** Whether the segment has copies of which the originals may be gone by the time it is sealed. */
+  #hasCopies = false
   #tail: Segment | undefined
   #fd = -1
   /** Whether something was written that no sync has covered. */
@@ -68,11 +73,13 @@ export class SegmentWriter {
     folder: string
     budget: Budget
     nextNumber: number
+    first: () => number
     onNew: (segment: Segment) => void
   }) {
     this.#folder = of.folder
     this.#budget = of.budget
     this.#nextNumber = of.nextNumber
+    this.#first = of.first
     this.#onNew = of.onNew
   }
 
@@ -97,7 +104,7 @@ export class SegmentWriter {
       tail = undefined
     }
     if (tail === undefined) {
-      const begun = this.#begin(record.sequence)
+      const begun = this.#begin()
       if ('reason' in begun) return begun
       tail = begun
     }
@@ -113,6 +120,7 @@ export class SegmentWriter {
     tail.end += bytes
     this.#budget.used += bytes
     this.#dirty = true
+    this.#hasCopies ||= type === 'moved'
     return { segment: tail, at, payloadBytes }
   }
 
@@ -123,11 +131,13 @@ export class SegmentWriter {
     this.#tail = undefined
     this.#fd = -1
     try {
-      if (this.#dirty && this.#budget.limits.fsync) fdatasyncSync(fd)
+      const mustSync = this.#hasCopies || this.#budget.limits.fsync
+      if (this.#dirty && mustSync) fdatasyncSync(fd)
     } catch (error) {
       this.#lostSync = error
     }
     this.#dirty = false
+    this.#hasCopies = false
     // A sync that is under way in another thread needs the descriptor for as long.
     if (this.#syncing === undefined) closeSync(fd)
     else this.#syncing.finally(() => closeSync(fd)).catch(() => {})
@@ -153,9 +163,11 @@ export class SegmentWriter {
 
   /** The same at once. Throws. */
   syncSync(): void {
+    this.#throwLost()
     if (this.#fd < 0 || !this.#dirty) return
     fdatasyncSync(this.#fd)
     this.#dirty = false
+    this.#hasCopies = false
   }
 
   /** Whether somebody deleted the file that is written to. */
@@ -163,13 +175,27 @@ export class SegmentWriter {
     return this.#fd >= 0 && fstatSync(this.#fd).nlink === 0
   }
 
-  async #syncNow(): Promise<void> {
-    // What else this turn of the event loop writes is covered as well.
-    await undefined
+  /** Gives the file descriptor away; the next record goes into a new segment. */
+  detach(): number {
     const fd = this.#fd
+    this.#tail = undefined
+    this.#fd = -1
+    this.#dirty = false
+    this.#hasCopies = false
+    return fd
+  }
+
+  #throwLost(): void {
     const lost = this.#lostSync
     this.#lostSync = undefined
     if (lost !== undefined) throw lost
+  }
+
+  async #syncNow(): Promise<void> {
+    // What else this turn of the event loop writes is covered as well.
+    await undefined
+    this.#throwLost()
+    const fd = this.#fd
     if (fd < 0 || !this.#dirty) return
     this.#dirty = false
     const { promise, resolve, reject } = Promise.withResolvers<void>()
@@ -177,7 +203,7 @@ export class SegmentWriter {
     await promise
   }
 
-  #begin(first: number): Segment | Failed {
+  #begin(): Segment | Failed {
     const segment = new Segment(this.#folder, newSegmentName(this.#nextNumber))
     let fd: number
     try {
@@ -186,7 +212,7 @@ export class SegmentWriter {
       return { reason: `cannot create ${segment.path}: ${reasonOf(error)}` }
     }
     this.#fd = fd
-    const header = encodeSegmentHeader(segment.name, first)
+    const header = encodeSegmentHeader(segment.name, this.#first())
     let reason = this.#put([header], { at: 0, bytes: header.length })
     if (reason === undefined && this.#budget.limits.fsync) reason = this.#syncFolder()
     if (reason !== undefined) {
@@ -249,20 +275,4 @@ export class SegmentWriter {
     }
     return reason
   }
-}
-
-const REASONS: { readonly [code: string]: string } = {
-  ENOSPC: 'the disk is full (ENOSPC)',
-  EDQUOT: 'the quota of the user is used up (EDQUOT)',
-  EIO: 'the disk failed (EIO)',
-  EROFS: 'the file system is mounted read-only (EROFS)',
-  EFBIG: 'the file would be larger than the process may make it (EFBIG)',
-  EMFILE: 'the process has too many files open (EMFILE)',
-  ENFILE: 'the machine has too many files open (ENFILE)',
-}
-
-/** Why the operating system refused, for a person. */
-export function reasonOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException
-  return REASONS[code ?? ''] ?? message
 }

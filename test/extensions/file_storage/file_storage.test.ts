@@ -4,17 +4,17 @@ import { test } from 'node:test'
 import { schema } from '../../../extensions/file_storage/config.ts'
 import { FileStorage } from '../../../extensions/file_storage/file_storage.ts'
 import { temporaryDirectory } from '../../kit/processes.ts'
-import { settingsOf } from '../../pipeline/surroundings.ts'
+import { hostOf, settingsOf } from '../../pipeline/surroundings.ts'
 
 test('a queue keeps its records while one instance takes the place of another', async () => {
   const config = schema.parse({ directory: temporaryDirectory('storage') })
   const settings = settingsOf({ id: 'file_storage' })
   const [old, young] = [new FileStorage(settings, config), new FileStorage(settings, config)]
-  await old.start()
+  await old.start(hostOf())
   const one = await old.queue('exporter/otlp/traces')
   await one.append({ items: 3, parts: [Buffer.from('a'), Buffer.from('b')] })
   const lease = await one.lease()
-  await young.start()
+  await young.start(hostOf())
   const two = await young.queue('exporter/otlp/traces')
   assert.equal(two.items, 3)
   assert.equal(await two.lease(), undefined)
@@ -35,13 +35,13 @@ test('a directory that is not there is made only when that is asked for', async 
   const directory = join(temporaryDirectory('storage'), 'not', 'there')
   const settings = settingsOf({ id: 'file_storage/x' })
   const storage = new FileStorage(settings, schema.parse({ directory }))
-  await assert.rejects(storage.start(), {
+  await assert.rejects(storage.start(hostOf()), {
     message:
       `extensions::file_storage/x::directory: directory must exist: ${directory} does not. ` +
       'You can enable the create_directory option to automatically create it',
   })
   await storage.shutdown()
   const willing = new FileStorage(settings, schema.parse({ directory, create_directory: true }))
-  await willing.start()
+  await willing.start(hostOf())
   await willing.shutdown()
 })

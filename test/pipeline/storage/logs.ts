@@ -4,7 +4,7 @@ import { cpSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import pino, { type Logger } from 'pino'
 import { Budget, type Limits } from '../../../pipeline/storage/budget.ts'
-import { SegmentLog } from '../../../pipeline/storage/segment_log.ts'
+import { type Refusal, SegmentLog } from '../../../pipeline/storage/segment_log.ts'
 import { temporaryDirectory } from '../../kit/processes.ts'
 
 export const LIMITS: Limits = { maxBytes: 2 ** 30, segmentBytes: 2 ** 20, fsync: false }
@@ -14,24 +14,28 @@ export interface Opened {
   readonly budget: Budget
   /** What the log had to say of the disk, in order. */
   readonly problems: (string | undefined)[]
+  readonly refused: Refusal[]
   readonly ready: { count: number }
 }
 
 export async function openLog(
   folder: string,
-  over: { limits?: Partial<Limits>; logger?: Logger } = {},
+  over: { limits?: Partial<Limits>; logger?: Logger; lookIntervalMs?: number } = {},
 ): Promise<Opened> {
   const budget = new Budget({ ...LIMITS, ...over.limits })
   const problems: (string | undefined)[] = []
+  const refused: Refusal[] = []
   const ready = { count: 0 }
   const log = await SegmentLog.open({
     folder,
     budget,
+    ...over,
     logger: over.logger ?? pino({ level: 'silent' }),
     onReady: () => void ready.count++,
     onDisk: (problem) => void problems.push(problem),
+    onRefused: (why) => void refused.push(why),
   })
-  return { log, budget, problems, ready }
+  return { log, budget, problems, refused, ready }
 }
 
 export function newFolder(): string {
