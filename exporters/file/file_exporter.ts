@@ -44,6 +44,15 @@ function fileExporter<Data, S extends 'flows' | OtlpBatch['signal']>(
       return lines.items === 0 ? OK : file.append(lines, ledger)
     },
     held: () => file.held(ledger),
+    // Another instance would begin with truncating the file that this one has written.
+    reconfigure(config) {
+      const wanted = config as FileConfig
+      if (wanted.path !== of.config.path) return undefined
+      return () => {
+        files.set(wanted, file)
+        file.reconfigure(wanted)
+      }
+    },
     async shutdown() {
       if (started) await file.shutdown(ledger)
       started = false

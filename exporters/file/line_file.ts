@@ -26,7 +26,7 @@ interface Chunk {
 }
 
 export class LineFile {
-  readonly #config: FileConfig
+  #config: FileConfig
   readonly #id: string
   readonly #logger: Logger
   readonly #chunks: Chunk[] = []
@@ -56,7 +56,13 @@ export class LineFile {
     } catch (error) {
       throw new Error(this.#openProblem(error as NodeJS.ErrnoException))
     }
-    this.#timer = setInterval(() => void this.flush(), this.#config.flush_interval)
+    this.#setTimer()
+  }
+
+  /** Of the same path. Whether a file is truncated is asked when it is opened: this one is. */
+  reconfigure(config: FileConfig): void {
+    this.#config = config
+    if (this.#file !== undefined) this.#setTimer()
   }
 
   /** Takes the lines, to be booked in `ledger` once they are in the file. */
@@ -100,6 +106,11 @@ export class LineFile {
     clearInterval(this.#timer)
     await this.#file?.close()
     this.#file = undefined
+  }
+
+  #setTimer(): void {
+    clearInterval(this.#timer)
+    this.#timer = setInterval(() => void this.flush(), this.#config.flush_interval)
   }
 
   /** Drops what waits for this user, and a line of it that is half in the file. */

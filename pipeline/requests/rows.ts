@@ -27,6 +27,7 @@ export interface RowSettings {
 export class RowWriter {
   readonly clock: Clock
   readonly #settings: RowSettings
+  #rowsMax: number
   #batch: FlowBatch
   /** performance.now() of the batch's first row. */
   #sinceMs = 0
@@ -34,6 +35,7 @@ export class RowWriter {
   constructor(settings: RowSettings) {
     this.clock = settings.clock
     this.#settings = settings
+    this.#rowsMax = settings.rowsMax
     this.#batch = new FlowBatch(Math.min(ROWS_FIRST, settings.rowsMax))
   }
 
@@ -46,6 +48,12 @@ export class RowWriter {
     return this.#batch.rows
   }
 
+  /** Of batches that are begun from now on. */
+  set rowsMax(rowsMax: number) {
+    this.#rowsMax = rowsMax
+    if (this.rows === 0) this.#batch = new FlowBatch(Math.min(ROWS_FIRST, rowsMax))
+  }
+
   /** Milliseconds that the oldest row has waited. */
   ageMs(nowMs: number): number {
     return this.#batch.rows === 0 ? 0 : nowMs - this.#sinceMs
@@ -55,9 +63,8 @@ export class RowWriter {
   take(): FlowBatch | undefined {
     const batch = this.#batch
     if (batch.rows === 0) return undefined
-    const { rowsMax } = this.#settings
     const capacity = batch.full ? batch.capacity * 4 : Math.max(ROWS_FIRST, batch.rows * 2)
-    this.#batch = new FlowBatch(Math.min(capacity, rowsMax))
+    this.#batch = new FlowBatch(Math.min(capacity, this.#rowsMax))
     return batch
   }
 

@@ -34,7 +34,7 @@ export interface TrackerSettings {
 }
 
 export class RequestTracker {
-  readonly #config: TrackerConfig
+  #config: TrackerConfig
   readonly #ledger: Ledger
   readonly #rows: RowWriter
   readonly #open = new OpenExchanges()
@@ -48,16 +48,26 @@ export class RequestTracker {
     this.#ledger = settings.ledger
     this.#rows = settings.rows
     this.#causes = new Causes(settings.losing)
+    const current = () => this.#config
     this.#context = {
       http1: this.#http1,
       causes: this.#causes,
       open: this.#open,
-      query: config.query,
-      pipelinedMax: config.pipelinedMax,
+      get query() {
+        return current().query
+      },
+      get pipelinedMax() {
+        return current().pipelinedMax
+      },
       lossEpoch: settings.lossEpoch,
       ended: (exchange) => this.#exchangeRow(exchange),
       orphanResponse: () => this.#ledger.note('responses_without_request', 1),
     }
+  }
+
+  /** From now on; what has begun goes on. */
+  reconfigure(config: TrackerConfig): void {
+    this.#config = config
   }
 
   /** The connection's pairing, made at its first piece. */
@@ -68,11 +78,12 @@ export class RequestTracker {
 
   /** After a piece was fed: keeps the number of open exchanges within its bound. */
   bound(): void {
-    if (this.#open.size <= this.#config.exchangesMax) return
-    const { oldest } = this.#open
-    if (oldest === undefined) return
-    this.#ledger.note('exchanges_abandoned', 1)
-    oldest.connection.pairing?.abandon(oldest)
+    while (this.#open.size > this.#config.exchangesMax) {
+      const { oldest } = this.#open
+      if (oldest === undefined) return
+      this.#ledger.note('exchanges_abandoned', 1)
+      oldest.connection.pairing?.abandon(oldest)
+    }
   }
 
   /** Announces exchanges that last, and ends those whose end nothing else will tell. */

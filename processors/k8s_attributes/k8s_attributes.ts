@@ -65,10 +65,10 @@ export class K8sAttributes implements Processor<'flows'> {
     if (waitForMetadataMs !== undefined) await watch?.settled(waitForMetadataMs)
   }
 
-  async shutdown(): Promise<void> {
+  async shutdown(deadline?: AbortSignal): Promise<void> {
     await this.#settings.watch?.stop()
     this.#waiting.flush()
-    await this.#outbox.close()
+    await this.#outbox.close(deadline)
   }
 
   held(): number {

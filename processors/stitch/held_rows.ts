@@ -76,6 +76,11 @@ export class HeldRows {
     return this.#rows[node] as number
   }
 
+  /** The node that follows, or NONE. */
+  next(node: number): number {
+    return this.#next[node] as number
+  }
+
   /** Lets go of a row. Gives the node that followed. */
   release(node: number): number {
     const pin = this.pin(node)

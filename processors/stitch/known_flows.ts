@@ -9,11 +9,17 @@ export class KnownFlows {
   readonly #open = new Map<number, true>()
   /** With the time until when they are known, earliest first. */
   readonly #closed = new Map<number, number>()
-  readonly #max: number
+  #max: number
 
   /** @param max flows known at once, open and closed each; beyond, the longest unseen go */
   constructor(max: number) {
     this.#max = max
+  }
+
+  set max(max: number) {
+    this.#max = max
+    while (this.#open.size > max) forgetFirst(this.#open)
+    while (this.#closed.size > max) forgetFirst(this.#closed)
   }
 
   get size(): number {

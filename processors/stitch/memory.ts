@@ -7,16 +7,16 @@ import { type RequestKey, spanId, traceId } from '../../pipeline/flows/ids.ts'
 import { KIND, ROLE, STATE } from '../../pipeline/flows/schema.ts'
 import type { StitchConfig } from './config.ts'
 import { EDGE, hasTraceparent, newEvidence, readEvidence } from './evidence.ts'
-import { HeldRows, type Pin } from './held_rows.ts'
+import { HeldRows, type Pin, type PinOwner } from './held_rows.ts'
 import { KnownFlows } from './known_flows.ts'
 import * as table from './span_table.ts'
-import { ARRIVING, EXPECTED, NONE, SETTLED, SlotList, SpanTable } from './span_table.ts'
+import { ARRIVING, EXPECTED, INNER, NONE, SETTLED, SlotList, SpanTable, TOP } from './span_table.ts'
 import { WaitingSpans } from './waiting.ts'
 
 export type Note = (name: 'evicted' | 'released_early' | 'chain_broken', count: number) => void
 
 export class Memory {
-  readonly #config: StitchConfig
+  #config: StitchConfig
   readonly #note: Note
   readonly #spans = new SpanTable()
   readonly #waiting: WaitingSpans
@@ -34,12 +34,23 @@ export class Memory {
     this.#config = config
     this.#note = note
     this.#flows = new KnownFlows(config.entries_max)
+    const current = () => this.#config
     this.#waiting = new WaitingSpans(this.#spans, {
-      windowMs: config.window,
-      windowTotalMs: config.window_total,
+      get windowMs() {
+        return current().window
+      },
+      get windowTotalMs() {
+        return current().window_total
+      },
       settled: (slot) => this.#settled(slot),
       broken: () => note('chain_broken', 1),
     })
+  }
+
+  /** From now on, for what waits and what is remembered too. Nothing is forgotten by it. */
+  reconfigure(config: StitchConfig): void {
+    this.#config = config
+    this.#flows.max = config.entries_max
   }
 
   /** Spans remembered, and such as are only waited for. */
@@ -97,6 +108,19 @@ export class Memory {
   /** Ends all waits. */
   settleAll(): void {
     while (this.#waiting.first !== NONE) this.#waiting.giveUp(this.#waiting.first)
+  }
+
+  /** Ends the waits of the rows that this owner gave, and of the trees that they stand in. */
+  settleOf(owner: PinOwner): void {
+    const { state, rows } = this.#spans
+    for (const [slot, first] of rows.entries()) {
+      if (state[slot] !== TOP && state[slot] !== INNER) continue
+      for (let node = first; node !== NONE; node = this.#rows.next(node)) {
+        if (this.#rows.pin(node).owner !== owner) continue
+        this.#waiting.giveUpAbove(slot)
+        break
+      }
+    }
   }
 
   #clientConnection(base: Columns<'base'>, row: number): void {

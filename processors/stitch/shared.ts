@@ -2,24 +2,60 @@
  * Memories that stand outside the graph: the stitch processors of one id, in as many pipelines as
  * they may be, share one for as long as one of them runs.
  */
-
 import type { StitchConfig } from './config.ts'
+import type { PinOwner } from './held_rows.ts'
 import { Memory, type Note } from './memory.ts'
 
-const memories = new Map<string, { readonly memory: Memory; users: number }>()
-
-/** Give it back with `releaseMemory`. The first user's config counts; one id has one section. */
-export function acquireMemory(id: string, config: StitchConfig, note: Note): Memory {
-  let shared = memories.get(id)
-  if (shared === undefined) {
-    shared = { memory: new Memory(config, note), users: 0 }
-    memories.set(id, shared)
-  }
-  shared.users++
-  return shared.memory
+interface Shared {
+  readonly memory: Memory
+  /** In order of coming: the config of the last counts, as long as it is there. */
+  readonly uses: Use[]
 }
 
-export function releaseMemory(id: string): void {
-  const shared = memories.get(id)
-  if (shared !== undefined && --shared.users === 0) memories.delete(id)
+interface Use {
+  config: StitchConfig
+}
+
+const memories = new Map<string, Shared>()
+
+/** One processor's part in the memory of its id. */
+export interface MemoryUse {
+  readonly memory: Memory
+  /** What the processor held waits for nothing any more; the last one to go ends all waits. */
+  release(owner: PinOwner): void
+  /** The id has another config, which is that of all its processors. */
+  reconfigure(config: StitchConfig): void
+}
+
+/**
+ * Processors of one id have one section, so they differ only while a reload exchanges it: the one
+ * that came last has the newer, and if it goes first the older counts again.
+ */
+export function useMemory(id: string, config: StitchConfig, note: Note): MemoryUse {
+  const shared = memories.get(id) ?? { memory: new Memory(config, note), uses: [] }
+  memories.set(id, shared)
+  const { memory, uses } = shared
+  const use: Use = { config }
+  uses.push(use)
+  memory.reconfigure(config)
+  return {
+    memory,
+    release(owner) {
+      const at = uses.indexOf(use)
+      if (at < 0) return
+      uses.splice(at, 1)
+      const last = uses.at(-1)
+      if (last === undefined) {
+        memories.delete(id)
+        memory.settleAll()
+      } else {
+        memory.settleOf(owner)
+        memory.reconfigure(last.config)
+      }
+    },
+    reconfigure(wanted) {
+      use.config = wanted
+      memory.reconfigure((uses.at(-1) as Use).config)
+    },
+  }
 }

@@ -4,8 +4,7 @@ import { Outbox } from '../../pipeline/outbox.ts'
 import { OK, type Outcome, retryable } from '../../pipeline/outcome.ts'
 import type { StitchConfig } from './config.ts'
 import { Pin, type PinOwner } from './held_rows.ts'
-import type { Memory } from './memory.ts'
-import { acquireMemory, releaseMemory } from './shared.ts'
+import { type MemoryUse, useMemory } from './shared.ts'
 
 const TICK_MS = 100
 const FULL_RETRY_MS = 200
@@ -23,12 +22,12 @@ export type Clock = () => number
 export class Stitch implements Processor<'flows'>, PinOwner {
   readonly mutates = true
   readonly #settings: Settings
-  readonly #config: StitchConfig
+  #config: StitchConfig
   readonly #outbox: Outbox<'flows'>
   readonly #clock: Clock
   /** Batches with rows to send. */
   #awake: Pin[] = []
-  #memory: Memory | undefined
+  #use: MemoryUse | undefined
   /** Rows taken and not yet given to the outbox. */
   #taken = 0
   #timer: NodeJS.Timeout | undefined
@@ -46,11 +45,11 @@ export class Stitch implements Processor<'flows'>, PinOwner {
 
   start(): void {
     const { id, ledger } = this.#settings
-    this.#memory = acquireMemory(id, this.#config, (name, count) => ledger.note(name, count))
+    this.#use = useMemory(id, this.#config, (name, count) => ledger.note(name, count))
   }
 
   consume(batch: FlowBatch): Outcome {
-    const memory = this.#memory
+    const memory = this.#use?.memory
     if (memory === undefined) return retryable('stitch does not run', FULL_RETRY_MS)
     if (this.#outbox.held >= this.#config.rows_max) {
       return retryable('stitch is full, for what follows it refuses rows', FULL_RETRY_MS)
@@ -65,10 +64,18 @@ export class Stitch implements Processor<'flows'>, PinOwner {
 
   /** Looks at the clock, and sends what is ready, also by the rows of other pipelines. */
   tick(): void {
-    this.#memory?.tick(this.#clock())
+    this.#use?.memory.tick(this.#clock())
     this.#flush()
     // Without a row that waits the clock matters to the next batch alone: no need to wake for it.
     if (this.#taken > 0) this.#timer ??= setTimeout(() => this.#ring(), TICK_MS)
+  }
+
+  /** The memory takes the new windows and limits, and forgets nothing that is within them. */
+  reconfigure(config: unknown): () => void {
+    return () => {
+      this.#config = config as StitchConfig
+      this.#use?.reconfigure(this.#config)
+    }
   }
 
   held(): number {
@@ -79,16 +86,15 @@ export class Stitch implements Processor<'flows'>, PinOwner {
     this.#awake.push(pin)
   }
 
-  async shutdown(): Promise<void> {
+  async shutdown(deadline?: AbortSignal): Promise<void> {
     clearTimeout(this.#timer)
-    const memory = this.#memory
-    this.#memory = undefined
-    if (memory !== undefined) {
-      memory.settleAll()
+    const use = this.#use
+    this.#use = undefined
+    if (use !== undefined) {
+      use.release(this)
       this.#flush()
-      releaseMemory(this.#settings.id)
     }
-    await this.#outbox.close()
+    await this.#outbox.close(deadline)
   }
 
   #ring(): void {
@@ -111,7 +117,7 @@ export class Stitch implements Processor<'flows'>, PinOwner {
       this.#taken -= ready.length
       if (ready.length === batch.rows) gathered.pass(batch)
       else gathered.add(batch, ready)
-      this.#memory?.compact(pin)
+      this.#use?.memory.compact(pin)
     }
     gathered.end()
   }

@@ -74,6 +74,13 @@ export class WaitingSpans {
     this.#settleWithout(top)
   }
 
+  /** The same for the top above a span that waits. */
+  giveUpAbove(slot: number): void {
+    let top = slot
+    while (this.#spans.state[top] !== TOP) top = this.#spans.parent[top] as number
+    this.giveUp(top)
+  }
+
   /** The spans that asked whether this one came with the same traceparent get their answer. */
   #answerForwarded(slot: number): void {
     const spans = this.#spans

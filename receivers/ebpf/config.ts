@@ -98,3 +98,25 @@ export function validate(config: EbpfConfig): readonly ConfigProblem[] {
   }
   return problems
 }
+
+/** Options that the kernel programs and their rings were made with. */
+const FIXED = [
+  ['conn_ring_bytes'],
+  ['payload_ring_bytes'],
+  ['requests', 'enabled'],
+  ['requests', 'capture_small_bytes'],
+  ['requests', 'capture_max_bytes'],
+] as const
+
+export function fixed(running: EbpfConfig, wanted: EbpfConfig): readonly ConfigProblem[] {
+  return FIXED.flatMap((path) => {
+    const [before, after] = [valueAt(running, path), valueAt(wanted, path)]
+    if (before === after) return []
+    return [{ path, message: `Cannot change without a restart: it is ${before}, not ${after}` }]
+  })
+}
+
+function valueAt(config: EbpfConfig, path: (typeof FIXED)[number]): unknown {
+  const [first, second] = path
+  return second === undefined ? config[first as 'conn_ring_bytes'] : config.requests[second]
+}

@@ -69,7 +69,7 @@ export class KernelConnection implements Connection {
 
 export class ConnectionTable {
   readonly #connections = new Map<number, KernelConnection>()
-  readonly #max: number
+  #max: number
 
   constructor(max: number) {
     this.#max = max
@@ -92,6 +92,14 @@ export class ConnectionTable {
     const full = this.#connections.size >= this.#max && !this.#connections.has(connection.id)
     const evicted = full ? this.#evict() : undefined
     this.#connections.set(connection.id, connection)
+    return evicted
+  }
+
+  /** Another bound; returns the connections that are beyond it. */
+  resize(max: number): KernelConnection[] {
+    this.#max = max
+    const evicted: KernelConnection[] = []
+    while (this.#connections.size > max) evicted.push(this.#evict() as KernelConnection)
     return evicted
   }
 

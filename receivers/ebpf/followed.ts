@@ -5,7 +5,7 @@
 import type { Ledger } from '../../pipeline/ledger.ts'
 import { Piece } from '../../pipeline/requests/http1/piece.ts'
 import type { RowWriter } from '../../pipeline/requests/rows.ts'
-import { RequestTracker } from '../../pipeline/requests/tracker.ts'
+import { RequestTracker, type TrackerConfig } from '../../pipeline/requests/tracker.ts'
 import type { EbpfConfig } from './config.ts'
 import { connectionRow } from './connection_row.ts'
 import { ConnectionTable, commOf, connId, KernelConnection, u64 } from './connections.ts'
@@ -57,18 +57,20 @@ export class Followed {
     this.#ledger = settings.ledger
     this.#rows = settings.rows
     this.#table = new ConnectionTable(config.connections_max)
-    const { requests } = config
-    this.#requests = new RequestTracker(
-      {
-        query: requests.query,
-        pipelinedMax: requests.pipelined_max,
-        exchangesMax: requests.exchanges_max,
-        openAfterNs: requests.open_row_after * NS_PER_MS,
-      },
-      settings,
-    )
+    this.#requests = new RequestTracker(trackerConfig(config), settings)
     this.connectionRecord = (view, at) => this.#connection(view, at)
     this.payloadRecord = (view, at, length) => this.#payload(view, at, length)
+  }
+
+  /** Nothing that is open is forgotten, unless the new limits are lower than what there is. */
+  reconfigure(config: EbpfConfig): void {
+    this.#requests.reconfigure(trackerConfig(config))
+    for (const evicted of this.#table.resize(config.connections_max)) this.#evicted(evicted)
+  }
+
+  #evicted({ pairing }: KernelConnection): void {
+    this.#ledger.note('connections_evicted', 1)
+    pairing?.finish(0)
   }
 
   #connection(view: DataView, at: number): void {
@@ -79,9 +81,7 @@ export class Followed {
     const isNew = state === CONN_STATE.CONN_INTERIM && known === undefined
     if (state === CONN_STATE.CONN_OPEN || isNew) {
       const evicted = this.#table.add(new KernelConnection(view, at))
-      if (evicted === undefined) return
-      this.#ledger.note('connections_evicted', 1)
-      evicted.pairing?.finish(0)
+      if (evicted !== undefined) this.#evicted(evicted)
     } else if (known !== undefined && state === CONN_STATE.CONN_CLOSED) {
       this.#closed.push({
         connection: known,
@@ -155,6 +155,15 @@ export class Followed {
     openRequests: number
   } {
     return { connections: this.#table.size, ...this.#requests.memory() }
+  }
+}
+
+function trackerConfig({ requests }: EbpfConfig): TrackerConfig {
+  return {
+    query: requests.query,
+    pipelinedMax: requests.pipelined_max,
+    exchangesMax: requests.exchanges_max,
+    openAfterNs: requests.open_row_after * NS_PER_MS,
   }
 }
 

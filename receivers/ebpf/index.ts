@@ -1,5 +1,5 @@
 import { receiver } from '../../pipeline/component.ts'
-import { type EbpfConfig, schema, validate } from './config.ts'
+import { type EbpfConfig, fixed, schema, validate } from './config.ts'
 import { type KernelConfig, openKernel } from './keeper.ts'
 import { EbpfReceiver } from './receiver.ts'
 
@@ -9,6 +9,7 @@ export const ebpf = receiver<EbpfConfig>({
   stability: 'development',
   schema,
   validate,
+  fixed,
   open: (config, settings) => openKernel(kernelConfig(config), settings),
   create: {
     flows: (settings, config, next) => new EbpfReceiver(settings, config, next),

@@ -40,7 +40,7 @@ interface Kernel {
 
 export class EbpfReceiver implements Component {
   readonly #settings: Settings
-  readonly #config: EbpfConfig
+  #config: EbpfConfig
   readonly #clock = new WallClock()
   readonly #outbox: Outbox<'flows'>
   readonly #rows: RowWriter
@@ -85,7 +85,7 @@ export class EbpfReceiver implements Component {
     this.#schedule()
   }
 
-  async shutdown(): Promise<void> {
+  async shutdown(deadline?: AbortSignal): Promise<void> {
     clearTimeout(this.#timer)
     this.#timer = undefined
     const kernel = this.#kernel
@@ -95,7 +95,25 @@ export class EbpfReceiver implements Component {
     kernel.close()
     this.#followed.stop()
     this.#flushRows()
-    await this.#outbox.close()
+    await this.#outbox.close(deadline)
+  }
+
+  /**
+   * Everything that was read of open connections and exchanges stays. What the privileged half was
+   * opened with is the same in both configs (`fixed` of index.ts).
+   */
+  reconfigure(config: unknown): () => void {
+    const wanted = config as EbpfConfig
+    return () => {
+      this.#config = wanted
+      this.#followed.reconfigure(wanted)
+      this.#rows.rowsMax = wanted.batch.rows
+      this.#flushRows()
+      if (this.#kernel === undefined) return
+      clearTimeout(this.#timer)
+      this.#waitMs = wanted.interval
+      this.#schedule()
+    }
   }
 
   held(): number {
