@@ -7,7 +7,16 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
-const BENCHES = ['overhead', 'http1', 'k8s_join', 'stitch', 'otlp_write', 'exchange_path', 'causes']
+const BENCHES = [
+  'overhead',
+  'http1',
+  'k8s_join',
+  'k8s_resources',
+  'stitch',
+  'otlp_write',
+  'exchange_path',
+  'causes',
+]
 
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter((name) => !BENCHES.includes(name))

@@ -58,6 +58,21 @@ export class Cluster {
     return undefined
   }
 
+  /** Changes when ends, owners or zones that were answered before may be others now. */
+  get epoch(): number {
+    return this.#epoch
+  }
+
+  /** What manages the pod's ReplicaSet, as far as it is known: a Deployment as a rule. */
+  ownerOfReplicaSet(pod: PodObject): Pick<Owner, 'kind' | 'name'> & { uid: string } {
+    const { kind, name } = this.#workloadOf(pod)
+    return { kind, name, uid: this.#replicaSets.get(pod.owner?.uid ?? '')?.uid ?? '' }
+  }
+
+  serviceName(pod: PodObject): string {
+    return this.#serviceNameOf(pod, this.#workloadOf(pod).name)
+  }
+
   node(bytes: Uint8Array, at: number): Node | undefined {
     return this.#nodesByAddress.get(bytes, at)
   }

@@ -2,6 +2,13 @@
 import { z } from 'zod'
 import type { ConfigProblem } from '../../pipeline/component.ts'
 import { duration } from '../../pipeline/config/duration.ts'
+import {
+  associationOptions,
+  associationProblems,
+  excludeOptions,
+  extractOptions,
+  extractProblems,
+} from './otlp_config.ts'
 
 export const configSchema = z.strictObject({
   auth_type: z.enum(['serviceAccount', 'kubeConfig', 'none']).optional(),
@@ -19,12 +26,11 @@ export const configSchema = z.strictObject({
       node_from_env_var: z.string().min(1).optional(),
     })
     .default({}),
-  extract: z
-    .strictObject({
-      well_known_labels: z.boolean().default(false),
-      deployment_name_from_replicaset: z.boolean().default(false),
-    })
-    .default({ well_known_labels: false, deployment_name_from_replicaset: false }),
+  /** The rest is for traces, metrics and logs; see otlp_config.ts. */
+  extract: extractOptions,
+  passthrough: z.boolean().default(false),
+  pod_association: associationOptions,
+  exclude: excludeOptions,
 })
 
 export type K8sAttributesConfig = z.infer<typeof configSchema>
@@ -46,6 +52,7 @@ export function validate(config: K8sAttributesConfig): readonly ConfigProblem[] 
     const message = 'Cannot wait for metadata with auth_type "none"'
     problems.push({ path: ['wait_for_metadata'], message })
   }
+  problems.push(...extractProblems(config.extract), ...associationProblems(config))
   return problems
 }
 

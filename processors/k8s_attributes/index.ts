@@ -1,11 +1,16 @@
-/** Adds what Kubernetes knows of both ends of each flow. */
-import { type Consumer, processor, type Settings } from '../../pipeline/component.ts'
+/** Adds what Kubernetes knows: to flows of both their ends, to all else of the resource. */
+import {
+  type Consumer,
+  type Processor,
+  processor,
+  type Settings,
+} from '../../pipeline/component.ts'
+import type { OtlpBatch } from '../../pipeline/otlp/batch.ts'
 import { findAccess } from './access.ts'
-import type { Access } from './api_client.ts'
-import { Cluster } from './cluster.ts'
-import { configSchema, type K8sAttributesConfig, nodeOf, validate } from './config.ts'
+import { configSchema, type K8sAttributesConfig, validate } from './config.ts'
 import { K8sAttributes } from './k8s_attributes.ts'
-import { Watch } from './watch.ts'
+import { OtlpK8sAttributes } from './otlp.ts'
+import { share } from './shared.ts'
 
 export const k8sAttributes = processor<K8sAttributesConfig>({
   type: 'k8s_attributes',
@@ -13,7 +18,7 @@ export const k8sAttributes = processor<K8sAttributesConfig>({
   stability: 'development',
   schema: configSchema,
   validate,
-  create: { flows: createFlows },
+  create: { flows: createFlows, traces: createOtlp, metrics: createOtlp, logs: createOtlp },
 })
 
 async function createFlows(
@@ -27,12 +32,13 @@ async function createFlows(
     const hint = 'no service account and no kubeconfig; ends are named by their processes'
     logger.info(`Flows are not joined with Kubernetes: ${hint}`)
   }
+  const onAddress = (address: Uint8Array) => made.addressKnown(address)
+  const mirror = access && share({ settings, config, access, user: 'flows', onAddress })
   const made: K8sAttributes = new K8sAttributes({
     next,
     ledger,
-    ...(access === undefined
-      ? { cluster: undefined, watch: undefined }
-      : clusterOf(access, { settings, config, onAddress: (a) => made.addressKnown(a) })),
+    cluster: mirror?.cluster,
+    watch: mirror?.watch,
     connectionsMax: config.connections_max,
     waitForRowMs: config.wait_for_row,
     rowsWaitingMax: config.rows_waiting_max,
@@ -41,28 +47,18 @@ async function createFlows(
   return made
 }
 
-function clusterOf(
-  access: Access,
-  of: {
-    settings: Settings
-    config: K8sAttributesConfig
-    onAddress: (address: Uint8Array) => void
-  },
-): { cluster: Cluster; watch: Watch } {
-  const { settings, config, onAddress } = of
-  const { well_known_labels, deployment_name_from_replicaset } = config.extract
-  const cluster = new Cluster({
-    podDeleteGraceMs: config.pod_delete_grace_period,
-    wellKnownLabels: well_known_labels,
-    onAddress,
-  })
-  const watch = new Watch({
-    access,
-    cluster,
-    logger: settings.logger,
-    userAgent: `flowspan/${settings.version}`,
-    node: nodeOf(config),
-    without: deployment_name_from_replicaset ? ['replicasets'] : [],
-  })
-  return { cluster, watch }
+async function createOtlp<S extends OtlpBatch['signal']>(
+  settings: Settings,
+  config: K8sAttributesConfig,
+  next: Consumer<S>,
+): Promise<Processor<S>> {
+  const { logger, ledger } = settings
+  const of = { config, ledger, next: next as Consumer }
+  if (config.passthrough) return new OtlpK8sAttributes({ ...of, cluster: undefined })
+  const access = await findAccess(config, { env: process.env, logger })
+  if (access === undefined) {
+    logger.info('Resources get no Kubernetes metadata: no service account and no kubeconfig')
+  }
+  const cluster = access && share({ settings, config, access, user: 'otlp' })
+  return new OtlpK8sAttributes({ ...of, cluster })
 }

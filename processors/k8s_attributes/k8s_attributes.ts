@@ -15,15 +15,15 @@ import type { Cluster } from './cluster.ts'
 import type { End } from './end.ts'
 import { HostAddresses } from './host_addresses.ts'
 import { Join } from './join.ts'
+import type { WatchUse } from './shared.ts'
 import { Waiting } from './waiting.ts'
-import type { Watch } from './watch.ts'
 
 export interface K8sAttributesSettings {
   readonly next: Consumer<'flows'>
   readonly ledger: Ledger
   /** Both undefined without a cluster. `onAddress` of the cluster must call `addressKnown`. */
   readonly cluster: Cluster | undefined
-  readonly watch: Watch | undefined
+  readonly watch: WatchUse | undefined
   readonly connectionsMax: number
   readonly waitForRowMs: number
   readonly rowsWaitingMax: number

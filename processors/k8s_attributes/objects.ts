@@ -83,7 +83,7 @@ export interface EndpointSliceObject {
   readonly pods: readonly string[]
 }
 
-type Json = Readonly<Record<string, unknown>>
+export type Json = Readonly<Record<string, unknown>>
 
 export function podOf(value: unknown): PodObject | undefined {
   const { metadata, spec, status } = parts(value)
@@ -209,7 +209,7 @@ function controllerOf(metadata: Json): Owner | undefined {
   return { kind: text(owner.kind), name: text(owner.name), uid: text(owner.uid) }
 }
 
-function parts(value: unknown): { metadata: Json; spec: Json; status: Json } {
+export function parts(value: unknown): { metadata: Json; spec: Json; status: Json } {
   const root = object(value)
   return {
     metadata: object(root.metadata),
@@ -220,20 +220,23 @@ function parts(value: unknown): { metadata: Json; spec: Json; status: Json } {
 
 const NOTHING: Json = Object.freeze({})
 
-function object(value: unknown): Json {
+export function object(value: unknown): Json {
   return typeof value === 'object' && value !== null ? (value as Json) : NOTHING
 }
 
-function list(value: unknown, max: number): readonly unknown[] {
+export function list(value: unknown, max: number): readonly unknown[] {
   return Array.isArray(value) ? value.slice(0, max) : []
 }
 
-function text(value: unknown): string {
+export function text(value: unknown): string {
+  return longText(value, NAME_LENGTH_MAX)
+}
+
+/** The text, or so much of its beginning. */
+export function longText(value: unknown, lengthMax: number): string {
   if (typeof value !== 'string') return ''
   // A slice would keep the whole text alive; an annotation may have 256 KB.
-  return value.length <= NAME_LENGTH_MAX
-    ? value
-    : Buffer.from(value.slice(0, NAME_LENGTH_MAX)).toString()
+  return value.length <= lengthMax ? value : Buffer.from(value.slice(0, lengthMax)).toString()
 }
 
 function port(value: unknown): number {

@@ -97,6 +97,16 @@ export class Pods {
     return (best ?? early)?.pod
   }
 
+  /** The pod that has the address now, else the one that had it last and is not forgotten yet. */
+  latest(bytes: Uint8Array, at: number): Pod | undefined {
+    let best: Interval | undefined
+    for (const interval of this.#byAddress.get(bytes, at) ?? []) {
+      const isLater = best === undefined || interval.untilMs > best.untilMs
+      if (isLater || (interval.untilMs === best?.untilMs && wins(interval, best))) best = interval
+    }
+    return best?.pod
+  }
+
   /** Takes the newest state of a pod. Answers with the pod when what is kept of it has changed. */
   upsert(object: PodObject): Pod | undefined {
     const known = this.#byUid.get(object.uid)

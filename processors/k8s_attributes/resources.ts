@@ -1,4 +1,5 @@
 /** The six resources that are mirrored, and where each goes. */
+import type { Catalog } from './catalog.ts'
 import type { Cluster } from './cluster.ts'
 import { endpointSliceOf, namespaceOf, nodeOf, podOf, replicaSetOf, serviceOf } from './objects.ts'
 import type { Sink } from './reflector.ts'
@@ -48,11 +49,23 @@ function resource(of: Pick<Resource, 'name' | 'accept'> & { group: string }): Re
   }
 }
 
-export function sinksOf(cluster: Cluster): { readonly [N in ResourceName]: Sink } {
+export function sinksOf(
+  cluster: Cluster,
+  catalog?: Catalog,
+): { readonly [N in ResourceName]: Sink } {
   return {
     pods: {
-      ...upserts(podOf, (o) => cluster.upsertPod(o)),
-      remove: (uid, last) => cluster.removePod(uid, podOf(last)),
+      upsert(value) {
+        const object = podOf(value)
+        if (object === undefined) return
+        // First, for an address that becomes known may be asked for at once.
+        catalog?.upsertPod(object, value)
+        cluster.upsertPod(object)
+      },
+      remove(uid, last) {
+        cluster.removePod(uid, podOf(last))
+        catalog?.removePod(uid)
+      },
       uids: () => cluster.pods.uids(),
     },
     services: {
@@ -71,13 +84,25 @@ export function sinksOf(cluster: Cluster): { readonly [N in ResourceName]: Sink 
       uids: () => cluster.uidsOf('replicasets'),
     },
     nodes: {
-      ...upserts(nodeOf, (o) => cluster.upsertNode(o)),
-      remove: (uid) => cluster.removeNode(uid),
+      ...upserts(nodeOf, (o, value) => {
+        cluster.upsertNode(o)
+        catalog?.upsertNode(o, value)
+      }),
+      remove(uid) {
+        cluster.removeNode(uid)
+        catalog?.removeNode(uid)
+      },
       uids: () => cluster.uidsOf('nodes'),
     },
     namespaces: {
-      ...upserts(namespaceOf, (o) => cluster.upsertNamespace(o)),
-      remove: (uid) => cluster.removeNamespace(uid),
+      ...upserts(namespaceOf, (o, value) => {
+        cluster.upsertNamespace(o)
+        catalog?.upsertNamespace(o, value)
+      }),
+      remove(uid) {
+        cluster.removeNamespace(uid)
+        catalog?.removeNamespace(uid)
+      },
       uids: () => cluster.uidsOf('namespaces'),
     },
   }
@@ -85,12 +110,12 @@ export function sinksOf(cluster: Cluster): { readonly [N in ResourceName]: Sink 
 
 function upserts<T>(
   strip: (value: unknown) => T | undefined,
-  upsert: (object: T) => void,
+  upsert: (object: T, value: unknown) => void,
 ): Pick<Sink, 'upsert'> {
   return {
     upsert(value) {
       const object = strip(value)
-      if (object !== undefined) upsert(object)
+      if (object !== undefined) upsert(object, value)
     },
   }
 }

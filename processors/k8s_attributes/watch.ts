@@ -1,6 +1,7 @@
 /** Keeps a Cluster up to date: one reflector a resource. */
 import type { Logger } from 'pino'
 import { type Access, ApiClient } from './api_client.ts'
+import type { Catalog } from './catalog.ts'
 import type { Cluster } from './cluster.ts'
 import { Reflector } from './reflector.ts'
 import { RESOURCES, type ResourceName, sinksOf } from './resources.ts'
@@ -8,6 +9,8 @@ import { RESOURCES, type ResourceName, sinksOf } from './resources.ts'
 export interface WatchSettings {
   readonly access: Access
   readonly cluster: Cluster
+  /** What traces, metrics and logs ask for, where there are any. */
+  readonly catalog?: Catalog
   readonly logger: Logger
   readonly userAgent: string
   /** Only pods of this node; undefined: of all. */
@@ -29,7 +32,7 @@ export class Watch {
     const { access, cluster, logger, node, userAgent, backoffMinMs } = settings
     this.#settings = settings
     this.#client = new ApiClient(access, { userAgent })
-    const sinks = sinksOf(cluster)
+    const sinks = sinksOf(cluster, settings.catalog)
     const names = Object.keys(RESOURCES) as ResourceName[]
     this.#reflectors = names
       .filter((name) => !settings.without.includes(name))
@@ -58,8 +61,12 @@ export class Watch {
 
   start(): void {
     for (const reflector of this.#reflectors) reflector.start()
-    const { cluster } = this.#settings
-    this.#sweeping = setInterval(() => cluster.pods.sweep(), SWEEP_INTERVAL_MS).unref()
+    const { cluster, catalog } = this.#settings
+    const sweep = () => {
+      cluster.pods.sweep()
+      catalog?.sweep()
+    }
+    this.#sweeping = setInterval(sweep, SWEEP_INTERVAL_MS).unref()
     void this.#announce()
   }
 

@@ -11,14 +11,34 @@ test('the defaults are those of the page', () => {
     connections_max: 65_536,
     rows_waiting_max: 10_000,
     filter: {},
-    extract: { well_known_labels: false, deployment_name_from_replicaset: false },
+    extract: {
+      metadata: [
+        'k8s.namespace.name',
+        'k8s.pod.name',
+        'k8s.pod.uid',
+        'k8s.pod.start_time',
+        'k8s.deployment.name',
+        'k8s.node.name',
+        'container.image.name',
+        'container.image.tag',
+      ],
+      labels: [],
+      annotations: [],
+      otel_annotations: false,
+      well_known_labels: false,
+      deployment_name_from_replicaset: false,
+    },
+    passthrough: false,
+    pod_association: [],
+    exclude: { pods: [{ name: 'jaeger-agent' }, { name: 'jaeger-collector' }] },
   })
   assert.deepEqual(validate(configSchema.parse({})), [])
 })
 
 test('a part of a section keeps the other defaults', () => {
   const { extract } = configSchema.parse({ extract: { well_known_labels: true } })
-  assert.deepEqual(extract, { well_known_labels: true, deployment_name_from_replicaset: false })
+  assert.equal(extract.well_known_labels, true)
+  assert.equal(extract.metadata.length, 8)
 })
 
 test('an unknown key is an error', () => {
@@ -46,4 +66,36 @@ test('the node comes from the option or from the environment', () => {
   assert.equal(nodeOf(byEnv), 'worker-3')
   assert.equal(nodeOf(configSchema.parse({ filter: { node: 'a' } })), 'a')
   assert.equal(nodeOf(configSchema.parse({})), undefined)
+})
+
+test('what `extract` and `pod_association` may not say is told in the Collector’s words', () => {
+  const bad = configSchema.parse({
+    extract: {
+      metadata: ['invalid.metadata.field'],
+      labels: [
+        { tag_name: 'a', key: 'label1', key_regex: 'label\\d' },
+        { key: 'x', from: 'unknown' },
+        { key_regex: '(' },
+      ],
+    },
+    pod_association: [
+      { sources: Array(5).fill({ from: 'connection' }) },
+      { sources: [{ from: 'resource_attribute', name: 'k8s.deployment.name' }] },
+      { sources: [{ from: 'resource_attribute', name: 'k8s.namespace.name' }] },
+    ],
+    exclude: { pods: [{ name: '[' }] },
+  })
+  const lines = validate(bad).map(({ path, message }) => `${path.join('::')}: ${message}`)
+  const expected = [
+    /^extract::metadata::0: "invalid.metadata.field" is not a supported metadata field$/,
+    /^extract::labels::0: Out of Key or KeyRegex only one .* Key:label1 and KeyRegex:label\\d$/,
+    /^extract::labels::1: unknown is not a valid choice for From. Must be one of: pod, namespace,/,
+    /^extract::labels::2: Invalid regular expression/,
+    /^pod_association::0: too many association sources. limit is 4$/,
+    /^pod_association::1: cannot associate by "k8s.deployment.name"; there are k8s.pod.ip, ip/,
+    /^pod_association::2: no pod can be found without the connection or one of k8s.pod.ip/,
+    /^exclude::pods::0::name: Invalid regular expression/,
+  ]
+  assert.equal(lines.length, expected.length)
+  for (const [i, pattern] of expected.entries()) assert.match(lines[i] as string, pattern)
 })
