@@ -22,7 +22,7 @@ export function attributeOf(key: string, value: string | readonly string[]): Att
   return { key, field: wire.take() }
 }
 
-/** KeyValue { key = 1; AnyValue value = 2 { ArrayValue array_value = 5 { AnyValue values = 1 } } } */
+/** `KeyValue { key = 1; value = 2 { array_value = 5 { repeated AnyValue values = 1 } } }` */
 function writeList(wire: WireWriter, key: string, values: readonly string[]): void {
   wire.string(tag(1, LEN), key)
   const any = wire.open(tag(2, LEN), 1)

@@ -1,4 +1,4 @@
-/** Options of `k8s_attributes` for traces, metrics and logs; names and rules are the Collector's. */
+/** Options for traces, metrics and logs; names and rules are the Collector's. */
 import { z } from 'zod'
 import type { ConfigProblem } from '../../pipeline/component.ts'
 
