@@ -5,6 +5,7 @@ import { debug } from './exporters/debug/index.ts'
 import { file } from './exporters/file/index.ts'
 import { nopExporter } from './exporters/nop/index.ts'
 import { otlp } from './exporters/otlp/index.ts'
+import { otlpHttp } from './exporters/otlp_http/index.ts'
 import { basicAuth } from './extensions/basicauth/index.ts'
 import { bearerTokenAuth } from './extensions/bearertokenauth/index.ts'
 import { fileStorage } from './extensions/file_storage/index.ts'
@@ -35,6 +36,7 @@ export const COMPONENTS: readonly Factory[] = [
   file,
   nopExporter,
   otlp,
+  otlpHttp,
   // extensions
   basicAuth,
   bearerTokenAuth,

@@ -30,11 +30,14 @@ export type Reception = (typeof RECEPTIONS)[number]
 export interface LossDetail {
   /** A name for the kind of error, one of few: `Unavailable`, `503`, `ECONNREFUSED`. */
   readonly error_type?: string
+  /** Instead of the warning "Data lost": the Collector's own words, where it has them. */
+  readonly event?: { readonly level: 'warn' | 'error'; readonly message: string }
   readonly [key: string]: unknown
 }
 
 /** How often one reason for loss may be logged, at most; the counts are always exact. */
 const LOG_INTERVAL_MS = 10_000
+const DATA_LOST = { level: 'warn', message: 'Data lost' } as const
 
 export class Ledger {
   in = 0
@@ -83,7 +86,8 @@ export class Ledger {
     const now = performance.now()
     if (now - (this.#lastLog.get(reason) ?? Number.NEGATIVE_INFINITY) < LOG_INTERVAL_MS) return
     this.#lastLog.set(reason, now)
-    this.logger.warn({ ...detail, reason, lost: count, lost_total: total }, 'Data lost')
+    const { event = DATA_LOST, ...rest } = detail ?? {}
+    this.logger[event.level]({ ...rest, reason, lost: count, lost_total: total }, event.message)
   }
 
   /**

@@ -17,12 +17,15 @@ export interface Retryable {
   readonly kind: 'retryable'
   readonly reason: string
   readonly afterMs?: number
+  /** The kind of error, one of few, for metrics: `UNAVAILABLE`, `503`, `ECONNREFUSED`. */
+  readonly errorType?: string
 }
 
 /** Nothing was taken, and offering the same data again is pointless. */
 export interface Permanent {
   readonly kind: 'permanent'
   readonly reason: string
+  readonly errorType?: string
 }
 
 export const OK: Ok = { kind: 'ok' }

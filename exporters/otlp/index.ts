@@ -8,5 +8,9 @@ export const otlp = exporter({
   stability: 'development',
   schema,
   validate,
-  create: { traces: otlpExporter, metrics: otlpExporter, logs: otlpExporter },
+  create: {
+    traces: otlpExporter('traces'),
+    metrics: otlpExporter('metrics'),
+    logs: otlpExporter('logs'),
+  },
 })

@@ -1,47 +1,67 @@
-/** Assembles the layers: queue, retry, transport. The batches are encoded already. */
+/** The layers over a gRPC channel. The batches are encoded already. */
 import { ChannelCredentials } from '@grpc/grpc-js'
-import type { Exporter, Settings } from '../../pipeline/component.ts'
-import { Direct } from '../../pipeline/exporter/direct.ts'
-import { tlsOf } from '../../pipeline/exporter/grpc_tls.ts'
+import type { Settings } from '../../pipeline/component.ts'
+import { secured } from '../../pipeline/exporter/grpc_tls.ts'
 import { GrpcTransport } from '../../pipeline/exporter/grpc_transport.ts'
-import { SendingQueue } from '../../pipeline/exporter/queue.ts'
-import { Retry } from '../../pipeline/exporter/retry.ts'
+import { type OtlpExporter, sendingExporter } from '../../pipeline/exporter/sending_exporter.ts'
+import { ClientTls } from '../../pipeline/exporter/tls.ts'
+import { userAgentOf } from '../../pipeline/exporter/user_agent.ts'
 import type { OtlpBatch } from '../../pipeline/otlp/batch.ts'
-import { type OtlpConfig, parseEndpoint } from './config.ts'
+import type { OtlpConfig } from './config.ts'
+import { type Endpoint, parseEndpoint } from './endpoint.ts'
 
-/** Reads the files that `tls` names, and throws when it cannot. */
-export function otlpExporter(
-  settings: Settings,
-  config: OtlpConfig,
-): Exporter<OtlpBatch['signal']> {
-  const { id, ledger, logger, version } = settings
-  const endpoint = parseEndpoint(config.endpoint)
-  if ('problem' in endpoint) throw new Error(`exporters::${id}::endpoint: ${endpoint.problem}`)
-  const insecure = endpoint.secure === undefined ? config.tls.insecure : !endpoint.secure
-  const where = { host: endpoint.host, path: `exporters::${id}::tls` }
-  const plain = { credentials: ChannelCredentials.createInsecure(), serverName: '' }
-  const transport = new GrpcTransport(
-    {
-      target: endpoint.target,
-      ...(insecure ? plain : tlsOf(config.tls, where)),
-      compression: config.compression,
-      headers: config.headers,
-      timeoutMs: config.timeout,
-      userAgent: `flowspan/${version} (linux/${process.arch})`,
-    },
-    { ledger, logger },
-  )
-  const retry = config.retry_on_failure
-  const sender = retry.enabled ? new Retry(retry, { next: transport, logger }) : transport
-  const queue = config.sending_queue
-  const first = queue.enabled
-    ? new SendingQueue(queue, { next: sender, ledger })
-    : new Direct({ next: sender, ledger })
-  return {
-    mutates: false,
-    start: () => transport.start(),
-    consume: (batch) => first.consume(batch),
-    held: () => first.held(),
-    shutdown: () => first.shutdown(),
+type Maker = (settings: Settings, config: OtlpConfig) => OtlpExporter
+
+/** The maker reads the files that `tls` names, and throws when it cannot. */
+export function otlpExporter(signal: OtlpBatch['signal']): Maker {
+  return (settings, config) => {
+    const { id, ledger, logger, version } = settings
+    const path = `exporters::${id}`
+    const endpoint = parseEndpoint(config.endpoint)
+    if ('problem' in endpoint) throw new Error(`${path}::endpoint: ${endpoint.problem}`)
+    const { keepalive, auth } = config
+    const transport = new GrpcTransport(
+      {
+        target: endpoint.target,
+        ...channelSecurity(settings, config, endpoint),
+        authority: config.authority,
+        compression: config.compression,
+        headers: config.headers,
+        balancer: config.balancer_name,
+        keepalive: {
+          timeMs: keepalive.time,
+          timeoutMs: keepalive.timeout,
+          permitWithoutStream: keepalive.permit_without_stream,
+        },
+        waitForReady: config.wait_for_ready,
+        userAgent: config.user_agent || userAgentOf(version),
+        auth: auth && { id: auth.authenticator, path: `${path}::auth::authenticator` },
+      },
+      { ledger, logger },
+    )
+    return sendingExporter(settings, { signal, transport, config })
   }
+}
+
+function channelSecurity(
+  { id, logger }: Settings,
+  { tls, auth }: OtlpConfig,
+  { host, secure }: Endpoint,
+): { credentials: () => ChannelCredentials; serverName: string } {
+  if (secure === undefined ? tls.insecure : !secure) {
+    if (auth !== undefined) logger.warn('Credentials are sent without TLS')
+    const plain = ChannelCredentials.createInsecure()
+    return { credentials: () => plain, serverName: '' }
+  }
+  const client = new ClientTls(tls, { path: `exporters::${id}::tls`, logger })
+  let { context } = client
+  let made = secured(tls, { host, context })
+  const credentials = () => {
+    if (client.context !== context) {
+      context = client.context
+      made = secured(tls, { host, context })
+    }
+    return made.credentials
+  }
+  return { credentials, serverName: made.serverName }
 }

@@ -20,14 +20,13 @@ const DETAILS_KEY = 'grpc-status-details-bin'
 const RETRY_INFO = 'type.googleapis.com/google.rpc.RetryInfo'
 
 export function outcomeOfError(error: ServiceError): Outcome {
-  const reason = `${CODE[error.code] ?? error.code}: ${error.details}`
+  const errorType = CODE[error.code] ?? String(error.code)
+  const reason = `${errorType}: ${error.details}`
   const afterMs = retryDelayMs(error)
-  if (RETRYABLE.has(error.code)) return retryable(reason, afterMs)
   // Only with RetryInfo does the server say that its exhaustion will pass.
-  if (error.code === CODE.RESOURCE_EXHAUSTED && afterMs !== undefined) {
-    return retryable(reason, afterMs)
-  }
-  return permanent(reason)
+  const willPass = error.code === CODE.RESOURCE_EXHAUSTED && afterMs !== undefined
+  if (RETRYABLE.has(error.code) || willPass) return { ...retryable(reason, afterMs), errorType }
+  return { ...permanent(reason), errorType }
 }
 
 function retryDelayMs(error: ServiceError): number | undefined {
@@ -62,6 +61,16 @@ export function readRetryDelayMs(bytes: Uint8Array): number | undefined {
     if (type === RETRY_INFO) delay = durationMs(source, { from, to })
   }
   return source.fault === undefined ? delay : undefined
+}
+
+/** The `message` of a `google.rpc.Status`; undefined when the bytes are none. */
+export function readStatusMessage(bytes: Uint8Array): string | undefined {
+  const source = new WireSource(bytes)
+  const status = new FieldReader(source)
+  let message = ''
+  status.reset(0, bytes.length)
+  while (status.nextMessage(2)) message = source.text(status.start, status.end)
+  return source.fault === undefined ? message : undefined
 }
 
 function durationMs(source: WireSource, info: { from: number; to: number }): number {

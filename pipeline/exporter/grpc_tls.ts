@@ -1,11 +1,15 @@
 /** Credentials of a gRPC channel from the `tls` options. */
-import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
-import { checkServerIdentity, type PeerCertificate } from 'node:tls'
+import {
+  checkServerIdentity,
+  createSecureContext,
+  type PeerCertificate,
+  type SecureContextOptions,
+} from 'node:tls'
 import { ChannelCredentials } from '@grpc/grpc-js'
-import type { TlsConfig } from './options.ts'
+import type { TlsConfig } from './tls_options.ts'
 
-export interface Tls {
+export interface Secured {
   readonly credentials: ChannelCredentials
   /** What gRPC is to take for the server's name; '' for the name in the target. */
   readonly serverName: string
@@ -18,19 +22,16 @@ export interface Tls {
  */
 const NAME_FOR_ADDRESSES = 'ip-address.invalid'
 
-/**
- * @param host of the endpoint, an IPv6 address without brackets
- * @param path of the options, for messages. Throws when a file cannot be read.
- */
-export function tlsOf(tls: TlsConfig, where: { host: string; path: string }): Tls {
-  const { host, path } = where
+/** @param of.host of the endpoint, an IPv6 address without brackets */
+export function secured(
+  tls: TlsConfig,
+  of: { host: string; context: SecureContextOptions },
+): Secured {
   const name = tls.server_name_override
-  const byAddress = name === '' && isIP(host) !== 0
-  const credentials = ChannelCredentials.createSsl(
-    read(tls.ca_file, `${path}::ca_file`),
-    read(tls.key_file, `${path}::key_file`),
-    read(tls.cert_file, `${path}::cert_file`),
-    verifyOptions(tls, byAddress ? host : ''),
+  const byAddress = name === '' && isIP(of.host) !== 0
+  const credentials = ChannelCredentials.createFromSecureContext(
+    createSecureContext(of.context),
+    verifyOptions(tls, byAddress ? of.host : ''),
   )
   return { credentials, serverName: byAddress ? NAME_FOR_ADDRESSES : name }
 }
@@ -43,14 +44,5 @@ function verifyOptions(tls: TlsConfig, address: string) {
   return {
     checkServerIdentity: (_: string, certificate: PeerCertificate) =>
       checkServerIdentity(address, certificate),
-  }
-}
-
-function read(file: string, option: string): Buffer | null {
-  if (file === '') return null
-  try {
-    return readFileSync(file)
-  } catch (error) {
-    throw new Error(`${option}: cannot read the file: ${(error as Error).message}`)
   }
 }

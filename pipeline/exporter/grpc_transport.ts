@@ -9,14 +9,19 @@ import {
   type ClientUnaryCall,
   compressionAlgorithms,
   Metadata,
+  type ServiceError,
 } from '@grpc/grpc-js'
 import type { Logger } from 'pino'
+import { type ClientAuthenticator, clientAuthenticator } from '../auth.ts'
+import type { Host } from '../component.ts'
 import type { Ledger } from '../ledger.ts'
 import type { OtlpBatch } from '../otlp/batch.ts'
 import { OK, type Outcome, permanent, retryable } from '../outcome.ts'
+import { bookPartialSuccess } from './books.ts'
 import { outcomeOfError } from './grpc_status.ts'
 import { readResponse } from './otlp_response.ts'
-import type { Sender } from './sender.ts'
+import type { SendContext } from './sender.ts'
+import type { Transport } from './sending_exporter.ts'
 
 const SERVICE = 'opentelemetry.proto.collector'
 const METHOD: { readonly [S in OtlpBatch['signal']]: string } = {
@@ -25,85 +30,119 @@ const METHOD: { readonly [S in OtlpBatch['signal']]: string } = {
   logs: `/${SERVICE}.logs.v1.LogsService/Export`,
 }
 
+export const GRPC_COMPRESSIONS = ['gzip', 'deflate', 'none', ''] as const
+
 export interface GrpcTarget {
   /** As gRPC names it: `dns:///host:port`, `unix:///path`. */
   readonly target: string
-  readonly credentials: ChannelCredentials
+  /** Asked before each attempt; the same object as long as it is to be the same channel. */
+  readonly credentials: () => ChannelCredentials
   /** Instead of the host in the target, for TLS; '' for that. */
   readonly serverName: string
-  readonly compression: 'gzip' | 'none'
+  /** Of the `:authority` header; '' for the target's. */
+  readonly authority: string
+  readonly compression: (typeof GRPC_COMPRESSIONS)[number]
   readonly headers: Readonly<Record<string, string>>
-  /** Of one attempt; 0 for none. */
-  readonly timeoutMs: number
+  readonly balancer: string
+  readonly keepalive: Keepalive | undefined
+  /** Whether an attempt waits, within its deadline, for a connection that is not there. */
+  readonly waitForReady: boolean
   readonly userAgent: string
+  /** The extension that gives credentials; `path` is the option that names it. */
+  readonly auth: { readonly id: string; readonly path: string } | undefined
 }
 
-export class GrpcTransport implements Sender {
+export interface Keepalive {
+  readonly timeMs: number
+  readonly timeoutMs: number
+  readonly permitWithoutStream: boolean
+}
+
+export class GrpcTransport implements Transport {
   readonly #target: GrpcTarget
   readonly #ledger: Ledger
   readonly #logger: Logger
   readonly #metadata: Metadata
   readonly #open = new Set<ClientUnaryCall>()
-  #client: Client | undefined
-  #closed = false
+  #authenticator: ClientAuthenticator | undefined
+  #channel: { readonly client: Client; readonly credentials: ChannelCredentials } | undefined
+  #isOpen = false
 
   constructor(target: GrpcTarget, books: { ledger: Ledger; logger: Logger }) {
     this.#target = target
     this.#ledger = books.ledger
     this.#logger = books.logger
     this.#metadata = metadataOf(target.headers)
+    this.#metadata.setOptions({ waitForReady: target.waitForReady })
   }
 
-  /** Makes the channel, which connects when the first batch is sent. */
-  start(): void {
-    this.#client = new Client(
-      this.#target.target,
-      this.#target.credentials,
-      channelOptions(this.#target),
+  /** The channel connects when the first batch is sent. */
+  start(host: Host): void {
+    const { auth } = this.#target
+    if (auth !== undefined) this.#authenticator = clientAuthenticator(host, auth)
+    this.#isOpen = true
+  }
+
+  send(batch: OtlpBatch, { deadline }: SendContext): Promise<Outcome> {
+    if (!this.#isOpen) return Promise.resolve(retryable('the connection is closed'))
+    const metadata = this.#metadataNow()
+    if (!(metadata instanceof Metadata)) return Promise.resolve(metadata)
+    const client = this.#client()
+    const { promise, resolve } = Promise.withResolvers<Outcome>()
+    const call = client.makeUnaryRequest(
+      METHOD[batch.signal],
+      asBuffer,
+      (response: Buffer) => response,
+      batch.bytes,
+      metadata,
+      deadline === undefined ? {} : { deadline: Date.now() + deadline - performance.now() },
+      (error: ServiceError | null, response?: Buffer) => {
+        this.#open.delete(call)
+        resolve(error === null ? this.#accepted(batch, response) : outcomeOfError(error))
+      },
     )
-  }
-
-  send(batch: OtlpBatch): Promise<Outcome> {
-    const client = this.#client
-    if (client === undefined || this.#closed) {
-      return Promise.resolve(retryable('the connection is closed'))
-    }
-    const { timeoutMs } = this.#target
-    return new Promise((resolve) => {
-      const call = client.makeUnaryRequest(
-        METHOD[batch.signal],
-        asBuffer,
-        (response: Buffer) => response,
-        batch.bytes,
-        this.#metadata,
-        timeoutMs > 0 ? { deadline: Date.now() + timeoutMs } : {},
-        (error, response) => {
-          this.#open.delete(call)
-          resolve(error === null ? this.#accepted(batch, response) : outcomeOfError(error))
-        },
-      )
-      this.#open.add(call)
-    })
+    this.#open.add(call)
+    return promise
   }
 
   hurry(): void {}
 
   close(): void {
-    this.#closed = true
+    this.#isOpen = false
     for (const call of this.#open) call.cancel()
-    this.#client?.close()
-    this.#client = undefined
+    this.#channel?.client.close()
+    this.#channel = undefined
+  }
+
+  /** A new channel when the certificates have changed; calls on the old one go on. */
+  #client(): Client {
+    const credentials = this.#target.credentials()
+    if (this.#channel?.credentials !== credentials) {
+      this.#channel?.client.close()
+      const client = new Client(this.#target.target, credentials, channelOptions(this.#target))
+      this.#channel = { client, credentials }
+    }
+    return this.#channel.client
+  }
+
+  #metadataNow(): Metadata | Outcome {
+    if (this.#authenticator === undefined) return this.#metadata
+    const metadata = this.#metadata.clone()
+    try {
+      for (const [name, value] of Object.entries(this.#authenticator.credentials())) {
+        metadata.set(name, value)
+      }
+    } catch (error) {
+      return retryable(`cannot get credentials: ${(error as Error).message}`)
+    }
+    return metadata
   }
 
   #accepted(batch: OtlpBatch, response: Buffer | undefined): Outcome {
     const answer = readResponse(response ?? new Uint8Array(0))
     if (answer === undefined) return OK
     if (answer.kind === 'malformed') return permanent(`malformed response: ${answer.reason}`)
-    this.#ledger.note('rejected_by_backend', answer.rejected)
-    this.#logger.warn(
-      { message: answer.message, [`dropped_${batch.signal}`]: answer.rejected },
-      'Partial success response',
-    )
+    bookPartialSuccess({ ledger: this.#ledger, logger: this.#logger }, { batch, answer })
     return OK
   }
 }
@@ -120,11 +159,27 @@ export function metadataOf(headers: Readonly<Record<string, string>>): Metadata 
 }
 
 function channelOptions(target: GrpcTarget): ChannelOptions {
-  const { serverName, compression, userAgent } = target
+  const { serverName, authority, compression, userAgent, keepalive, balancer } = target
   return {
     'grpc.primary_user_agent': userAgent,
-    'grpc.default_compression_algorithm':
-      compression === 'gzip' ? compressionAlgorithms.gzip : compressionAlgorithms.identity,
+    'grpc.default_compression_algorithm': algorithmOf(compression),
+    'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ [balancer]: {} }] }),
+    // Retries are the retry layer's, which counts them and can be told to hurry.
+    'grpc.enable_retries': 0,
+    // Two exporters of one backend share nothing: closing one must not disturb the other.
+    'grpc.use_local_subchannel_pool': 1,
     ...(serverName !== '' && { 'grpc.ssl_target_name_override': serverName }),
+    ...(authority !== '' && { 'grpc.default_authority': authority }),
+    ...(keepalive && {
+      'grpc.keepalive_time_ms': keepalive.timeMs,
+      'grpc.keepalive_timeout_ms': keepalive.timeoutMs,
+      'grpc.keepalive_permit_without_calls': keepalive.permitWithoutStream ? 1 : 0,
+    }),
   }
+}
+
+function algorithmOf(compression: GrpcTarget['compression']): compressionAlgorithms {
+  if (compression === 'gzip') return compressionAlgorithms.gzip
+  if (compression === 'deflate') return compressionAlgorithms.deflate
+  return compressionAlgorithms.identity
 }

@@ -6,6 +6,7 @@
  *
  * The three differ in the name of the first field only.
  */
+import type { OtlpBatch } from '../otlp/batch.ts'
 import { LEN, VARINT } from '../otlp/wire.ts'
 import { FieldReader, type Malformed, WireSource } from '../otlp/wire_reader.ts'
 
@@ -34,5 +35,30 @@ export function readResponse(bytes: Uint8Array): PartialSuccess | Malformed | un
     }
   }
   if (source.fault !== undefined) return source.fault
+  return rejected === 0 && message === '' ? undefined : { kind: 'partial', rejected, message }
+}
+
+const REJECTED = {
+  traces: 'rejectedSpans',
+  metrics: 'rejectedDataPoints',
+  logs: 'rejectedLogRecords',
+} as const
+
+/** The same of JSON: `{ "partialSuccess": { "rejectedSpans": "1", "errorMessage": "…" } }`. */
+export function readJsonResponse(
+  bytes: Uint8Array,
+  signal: OtlpBatch['signal'],
+): PartialSuccess | Malformed | undefined {
+  let response: unknown
+  try {
+    response = JSON.parse(Buffer.from(bytes).toString())
+  } catch {
+    return { kind: 'malformed', reason: 'it is not JSON', offset: 0 }
+  }
+  const partial = (response as { partialSuccess?: Record<string, unknown> } | null)?.partialSuccess
+  if (typeof partial !== 'object' || partial === null) return undefined
+  const { errorMessage, [REJECTED[signal]]: count } = partial
+  const rejected = Math.max(Math.trunc(Number(count ?? 0)) || 0, 0)
+  const message = typeof errorMessage === 'string' ? errorMessage : ''
   return rejected === 0 && message === '' ? undefined : { kind: 'partial', rejected, message }
 }

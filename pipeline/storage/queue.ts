@@ -18,7 +18,12 @@ export class SharedQueue {
   /** Undefined when the last user has closed it already. */
   handle(): StoredQueue | undefined {
     if (this.log.isClosed) return undefined
-    const handle = new QueueHandle(this.log, () => this.#left(handle))
+    // Whoever comes second finds nothing restored: it is in the books of the first.
+    const restored = this.#handles.size === 0 ? this.log.restored.items : 0
+    const handle: QueueHandle = new QueueHandle(this.log, {
+      restored,
+      leave: () => this.#left(handle),
+    })
     this.#handles.add(handle)
     return handle
   }
@@ -42,15 +47,17 @@ export class SharedQueue {
 }
 
 class QueueHandle implements StoredQueue {
+  readonly restored: number
   readonly #log: SegmentLog
   readonly #leave: () => void
   readonly #leased = new Set<Entry>()
   #listener: (() => void) | undefined
   #isClosed = false
 
-  constructor(log: SegmentLog, leave: () => void) {
+  constructor(log: SegmentLog, of: { restored: number; leave: () => void }) {
+    this.restored = of.restored
     this.#log = log
-    this.#leave = leave
+    this.#leave = of.leave
   }
 
   get records(): number {
@@ -63,10 +70,6 @@ class QueueHandle implements StoredQueue {
 
   get bytes(): number {
     return this.#log.held.bytes
-  }
-
-  get restored(): number {
-    return this.#log.restored.items
   }
 
   append(record: StoredRecord): Outcome | Promise<Outcome> {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseEndpoint, schema, validate } from '../../../exporters/otlp/config.ts'
+import { schema, validate } from '../../../exporters/otlp/config.ts'
+import { parseEndpoint } from '../../../exporters/otlp/endpoint.ts'
 
 test('the defaults are the Collector’s', () => {
   assert.deepEqual(schema.parse({ endpoint: 'a:1', tls: null, sending_queue: null }), {
@@ -8,13 +9,27 @@ test('the defaults are the Collector’s', () => {
     tls: {
       insecure: false,
       insecure_skip_verify: false,
-      ca_file: '',
-      cert_file: '',
-      key_file: '',
       server_name_override: '',
+      ca_file: '',
+      ca_pem: '',
+      include_system_ca_certs_pool: false,
+      cert_file: '',
+      cert_pem: '',
+      key_file: '',
+      key_pem: '',
+      min_version: '',
+      max_version: '',
+      reload_interval: 0,
     },
     headers: {},
     compression: 'gzip',
+    keepalive: { time: 10_000, timeout: 10_000, permit_without_stream: false },
+    balancer_name: 'round_robin',
+    wait_for_ready: false,
+    authority: '',
+    user_agent: '',
+    read_buffer_size: 0,
+    write_buffer_size: 0,
     timeout: 5000,
     retry_on_failure: {
       enabled: true,
@@ -28,7 +43,11 @@ test('the defaults are the Collector’s', () => {
       enabled: true,
       num_consumers: 10,
       queue_size: 1000,
+      sizer: 'requests',
       block_on_overflow: false,
+      wait_for_result: false,
+      storage: '',
+      batch: undefined,
     },
   })
 })

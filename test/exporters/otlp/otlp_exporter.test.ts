@@ -1,66 +1,30 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http2'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { Metadata, ServerCredentials, status } from '@grpc/grpc-js'
-import pino from 'pino'
 import protobuf from 'protobufjs'
 import { schema } from '../../../exporters/otlp/config.ts'
 import { otlpExporter } from '../../../exporters/otlp/otlp_exporter.ts'
-import { Ledger } from '../../../pipeline/ledger.ts'
-import type { OtlpBatch } from '../../../pipeline/otlp/batch.ts'
-import { TracesWriter } from '../../../pipeline/otlp/traces_writer.ts'
 import { OK } from '../../../pipeline/outcome.ts'
-import { hostOf, settingsOf } from '../../pipeline/surroundings.ts'
+import { settingsOf } from '../../pipeline/surroundings.ts'
 import { decode } from '../../proto/otlp.ts'
+import { certificate, FAST_RETRY, running, spans, until } from '../sending.ts'
 import { Backend, partialSuccess } from './backend.ts'
 
 const PLAIN = { tls: { insecure: true } }
-const FAST_RETRY = { initial_interval: '20ms', max_interval: '50ms', max_elapsed_time: '10s' }
-
-/** An exporter that has been started, with its books and its log; closed when the test ends. */
+/** An exporter that has been started; the backend too is closed when the test ends. */
 async function exporting(
   t: TestContext,
   backend: Backend | number,
   options: Record<string, unknown> = {},
 ) {
   const port = typeof backend === 'number' ? backend : backend.port
-  const log: string[] = []
-  const logger = pino({ level: 'info' }, { write: (line: string) => void log.push(line) })
-  const ledger = new Ledger(logger)
   const config = schema.parse({ endpoint: `127.0.0.1:${port}`, ...PLAIN, ...options })
-  const exporter = otlpExporter(
-    settingsOf({ id: 'otlp', logger, ledger, version: '1.2.3' }),
-    config,
-  )
-  ledger.heldBy = () => exporter.held?.() ?? 0
-  await exporter.start?.(hostOf())
-  t.after(async () => {
-    await exporter.shutdown?.()
-    if (typeof backend !== 'number') backend.close()
-  })
-  return { exporter, ledger, log }
-}
-
-function spans(count: number, name = 'GET /'): OtlpBatch {
-  const writer = new TracesWriter()
-  writer.beginResource()
-  writer.beginScope('test', '')
-  for (let i = 0; i < count; i++) {
-    writer.beginSpan()
-    writer.name(name)
-  }
-  return writer.finish()
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 500 && !condition(); i++) await new Promise((r) => setTimeout(r, 10))
-  assert.ok(condition(), `waited in vain for ${condition}`)
+  if (typeof backend !== 'number') t.after(() => backend.close())
+  return await running(t, (settings) => otlpExporter('traces')(settings, config))
 }
 
 test('a batch arrives byte for byte, with headers and user agent, and is booked as sent', async (t) => {
@@ -233,7 +197,7 @@ test('a partial success is sent, logged, and the rejected items are noted', asyn
   assert.equal(ledger.notes.get('rejected_by_backend'), 2)
   assert.equal(backend.received.length, 1)
   const line = JSON.parse(log.find((l) => /Partial success/.test(l)) as string)
-  assert.deepEqual([line.message, line.dropped_traces], ['too old', 2])
+  assert.deepEqual([line.message, line.dropped_spans], ['too old', 2])
 })
 
 test("the Collector's empty partial success is a full success", async (t) => {
@@ -252,7 +216,7 @@ test('a full queue refuses with `retryable` and counts no loss', async (t) => {
     answer = resolve
   })
   backend.answer = () => answered
-  const queue = { num_consumers: 1, queue_size: 2 }
+  const queue = { num_consumers: 1, queue_size: 3 }
   const { exporter, ledger } = await exporting(t, backend, { sending_queue: queue })
   assert.equal(await exporter.consume(spans(1)), OK)
   await backend.arrived(1)
@@ -274,7 +238,7 @@ test('with block_on_overflow a full queue makes the caller wait for room', async
     answer = resolve
   })
   backend.answer = () => answered
-  const queue = { num_consumers: 1, queue_size: 1, block_on_overflow: true }
+  const queue = { num_consumers: 1, queue_size: 2, block_on_overflow: true }
   const { exporter, ledger } = await exporting(t, backend, { sending_queue: queue })
   await exporter.consume(spans(1))
   await backend.arrived(1)
@@ -298,7 +262,8 @@ test('without a queue the caller hears the outcome, and a loss is not booked her
   const { exporter, ledger } = await exporting(t, backend, { sending_queue: { enabled: false } })
   assert.deepEqual(await exporter.consume(spans(1)), {
     kind: 'permanent',
-    reason: 'INVALID_ARGUMENT: no',
+    reason: 'not retryable error: INVALID_ARGUMENT: no',
+    errorType: 'INVALID_ARGUMENT',
   })
   assert.deepEqual(await exporter.consume(spans(2)), OK)
   assert.deepEqual(ledger.entry(), { in: 0, out: 0, used: { sent: 2 }, lost: {}, held: 0 })
@@ -358,7 +323,10 @@ test('shutdown ends at its deadline when the backend answers nothing', {
 })
 
 test('shutdown is safe without start and safe twice', async () => {
-  const exporter = otlpExporter(settingsOf(), schema.parse({ endpoint: 'localhost:1', ...PLAIN }))
+  const exporter = otlpExporter('traces')(
+    settingsOf(),
+    schema.parse({ endpoint: 'localhost:1', ...PLAIN }),
+  )
   await exporter.shutdown?.()
   await exporter.shutdown?.()
 })
@@ -370,24 +338,6 @@ test('an IPv6 endpoint is reached', async (t) => {
   await exporter.consume(spans(1))
   await until(() => ledger.entry().used.sent === 1)
 })
-
-/** A certificate for `backend.test` and 127.0.0.1 that is its own CA. */
-function certificate(t: TestContext): { key: string; cert: string } | undefined {
-  const directory = mkdtempSync(join(tmpdir(), 'flowspan-tls-'))
-  t.after(() => rmSync(directory, { recursive: true }))
-  const files = { key: join(directory, 'key.pem'), cert: join(directory, 'cert.pem') }
-  const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1']
-  const names = ['-subj', '/CN=backend', '-addext', 'subjectAltName=DNS:backend.test,IP:127.0.0.1']
-  const out = ['-nodes', '-days', '2', '-keyout', files.key, '-out', files.cert]
-  try {
-    execFileSync('openssl', [...request, ...names, ...out], { stdio: 'pipe' })
-  } catch (error) {
-    if (process.env.CI) throw error
-    t.skip(`openssl cannot make a certificate: ${(error as Error).message}`)
-    return undefined
-  }
-  return files
-}
 
 test('TLS: CA and name are checked, the client shows its certificate', async (t) => {
   const files = certificate(t)
@@ -441,7 +391,7 @@ test('a file that tls names and that cannot be read ends the start-up with its o
   const settings = settingsOf({ id: 'otlp/x' })
   const config = schema.parse({ endpoint: 'a:1', tls: { ca_file: '/nowhere/ca.pem' } })
   assert.throws(
-    () => otlpExporter(settings, config),
-    /exporters::otlp\/x::tls::ca_file: cannot read/,
+    () => otlpExporter('traces')(settings, config),
+    /exporters::otlp\/x::tls::ca_file: cannot use/,
   )
 })
