@@ -135,7 +135,7 @@ export class Direction {
     if (offset >= this.highest) return false
     // A keep-alive asks for an answer by a byte that was sent before (RFC 9293 §3.8.4).
     if (segment.length === 1 && end === this.highest && end <= this.next) return false
-    if (end <= this.next || this.#early.has(offset, segment.length)) return true
+    if (offset < this.next || this.#early.has(offset, segment.length)) return true
     return segment.timeNs - this.#highestNs > REORDER_NS
   }
 
