@@ -17,12 +17,14 @@ import { stitch } from './processors/stitch/index.ts'
 import { ebpf } from './receivers/ebpf/index.ts'
 import { nopReceiver } from './receivers/nop/index.ts'
 import { otlpReceiver } from './receivers/otlp/index.ts'
+import { pcap } from './receivers/pcap/index.ts'
 
 export const COMPONENTS: readonly Factory[] = [
   // receivers
   ebpf,
   nopReceiver,
   otlpReceiver,
+  pcap,
   // processors
   batch,
   k8sAttributes,

@@ -74,11 +74,16 @@ export class Causes {
   readonly #habits = new Habits()
   readonly #moment: Moment = { timeNs: 0, sleeps: 0, turn: undefined }
   readonly #losing: () => boolean
+  readonly #threadsKnown: boolean
   #reads = 0
 
-  /** `losing`: pieces were lost among those that are handled now. */
-  constructor(losing: () => boolean) {
-    this.#losing = losing
+  /**
+   * `losing`: pieces were lost among those that are handled now. Without `threadsKnown` processes
+   * count as such that hand requests from thread to thread.
+   */
+  constructor(of: { losing: () => boolean; threadsKnown: boolean }) {
+    this.#losing = of.losing
+    this.#threadsKnown = of.threadsKnown
   }
 
   /** Open requests, of all processes. */
@@ -161,7 +166,7 @@ export class Causes {
       return
     }
     const { threads } = this.#habits.get(call.pid)
-    if ((threads & HANDS_OVER) !== 0) {
+    if (!this.#threadsKnown || (threads & HANDS_OVER) !== 0) {
       const { best, count } = latest(call, open, Number.POSITIVE_INFINITY)
       const confidence = count === 1 ? CONFIDENCE_ALONE : 1 / count
       this.#set(call, best, { moment, method: LINK_METHOD.timing, confidence })

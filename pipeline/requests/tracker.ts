@@ -31,6 +31,8 @@ export interface TrackerSettings {
   lossEpoch(): number
   /** Pieces were lost among those that are handled now. */
   losing(): boolean
+  /** Whether pieces say which thread read or wrote them. */
+  readonly threadsKnown: boolean
 }
 
 export class RequestTracker {
@@ -47,7 +49,7 @@ export class RequestTracker {
     this.#config = config
     this.#ledger = settings.ledger
     this.#rows = settings.rows
-    this.#causes = new Causes(settings.losing)
+    this.#causes = new Causes(settings)
     const current = () => this.#config
     this.#context = {
       http1: this.#http1,

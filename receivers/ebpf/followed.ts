@@ -57,7 +57,8 @@ export class Followed {
     this.#ledger = settings.ledger
     this.#rows = settings.rows
     this.#table = new ConnectionTable(config.connections_max)
-    this.#requests = new RequestTracker(trackerConfig(config), settings)
+    const tracking = { ...settings, threadsKnown: true }
+    this.#requests = new RequestTracker(trackerConfig(config), tracking)
     this.connectionRecord = (view, at) => this.#connection(view, at)
     this.payloadRecord = (view, at, length) => this.#payload(view, at, length)
   }

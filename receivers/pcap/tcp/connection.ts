@@ -9,6 +9,8 @@ import type { EarlyBudget } from './out_of_order.ts'
 /** Is told what a connection brings, in stream order of each direction. */
 export interface ConnectionSink {
   data(connection: TcpConnection, role: number, delivery: Delivery): void
+  /** The handshake is complete; nothing is told of one that was not seen. */
+  established(connection: TcpConnection): void
 }
 
 export class TcpConnection {
@@ -35,6 +37,7 @@ export class TcpConnection {
   localRoles = 0
   /** Second sights of a packet, which count for nothing. */
   duplicates = 0
+  readonly #sink: ConnectionSink
   readonly #seen = [new Duplicates(), new Duplicates()] as const
 
   /** @param clientIsSource the first segment was the client's */
@@ -42,6 +45,7 @@ export class TcpConnection {
     first: Segment,
     of: { clientIsSource: boolean; sink: ConnectionSink; budget: EarlyBudget },
   ) {
+    this.#sink = of.sink
     const source = first.addresses.slice(0, 16)
     const destination = first.addresses.slice(16)
     this.srcAddress = of.clientIsSource ? source : destination
@@ -89,12 +93,12 @@ export class TcpConnection {
     const direction = this.directions[role] as Direction
     const other = this.directions[1 - role] as Direction
     const isReset = (flags & TCP_FLAG.rst) !== 0
-    if (!isReset) direction.sent(segment)
-    if ((flags & TCP_FLAG.syn) !== 0) this.#handshake(segment, role)
     if ((flags & TCP_FLAG.ack) !== 0) {
       other.acknowledged(segment.acknowledgement, segment.timeNs)
-      this.#established(role, segment.timeNs)
+      if (!isReset) this.#established(role, segment.timeNs)
     }
+    if (!isReset) direction.sent(segment)
+    if ((flags & TCP_FLAG.syn) !== 0) this.#handshake(segment, role)
     if (isReset) this.#reset(role)
     else if (this.isOpen && direction.finished && other.finished) {
       this.closeReason = CLOSE_REASON.fin
@@ -120,7 +124,9 @@ export class TcpConnection {
   }
 
   #established(role: number, timeNs: number): void {
-    if (role === ROLE.client && this.synAckNs > 0) this.establishedNs ||= timeNs
+    if (role !== ROLE.client || this.synAckNs === 0 || this.establishedNs > 0) return
+    this.establishedNs = timeNs
+    this.#sink.established(this)
   }
 
   /** A reset that answers a SYN says that nobody listens (RFC 9293 §3.5.2). */

@@ -11,8 +11,6 @@ import { EarlyBudget } from './out_of_order.ts'
 const LINGER_NS = 2e9
 
 export interface TableSink extends ConnectionSink {
-  /** First seen; its id is final once both SYNs were seen, or data came without them. */
-  opened(connection: TcpConnection): void
   /** Nothing more comes of it. */
   ended(connection: TcpConnection): void
 }
@@ -74,7 +72,6 @@ export class Connections {
       budget: this.#budget,
     })
     this.#byKey.set(key, connection)
-    this.#sink.opened(connection)
     return connection
   }
 
