@@ -7,6 +7,7 @@ import { featureGatesText, featureGateText } from './feature_gates.ts'
 import { type Flag, isOn, type Words } from './flags.ts'
 import { loadConfig } from './load.ts'
 import { printConfig } from './print_config.ts'
+import { replay } from './replay.ts'
 import { type Program, run, validate } from './run.ts'
 
 export interface Command {
@@ -64,6 +65,26 @@ every option with its default. Tokens, passwords and headers are shown as [REDAC
     },
   },
   {
+    name: 'replay',
+    summary: 'Print the traces or exchanges in a capture file',
+    help: `Reads a capture (pcap or pcapng, as tcpdump and Wireshark write it; - for standard input)
+and prints the requests in it: as trace trees, or as JSON, one connection or exchange a line.
+Needs no privileges. What is wrong with the file is said on standard error.
+
+Exit code 0 if the capture was read to its end, 1 otherwise.`,
+    takes: { usage: 'FILE', max: 1 },
+    flags: () => REPLAY_FLAGS,
+    run: async ({ positionals: [file], values }, program) => {
+      if (file === undefined) throw new Error('accepts 1 arg(s), received 0: name a capture file')
+      const value = (name: string, byDefault: string) => values.get(name)?.at(-1) ?? byDefault
+      return await replay(file, program, {
+        format: value('format', 'tree'),
+        ends: value('ends', 'auto'),
+        query: value('query', 'redact'),
+      })
+    },
+  },
+  {
     name: 'schema',
     summary: 'Print the JSON Schema of a configuration, for editors',
     help: `Prints one JSON Schema (draft 2020-12) of a whole configuration, with every component.
@@ -104,6 +125,22 @@ const PRINT_FLAGS: readonly Flag[] = [
     name: 'validate',
     kind: 'switch',
     help: 'Check rules between options and sections too (default true; --validate=false)',
+  },
+]
+
+const REPLAY_FLAGS: readonly Flag[] = [
+  { name: 'format', kind: 'text', takes: 'FORMAT', help: 'tree (default) or json' },
+  {
+    name: 'ends',
+    kind: 'text',
+    takes: 'ENDS',
+    help: 'Whose view: auto (default; the capturing host if known), both, client or server',
+  },
+  {
+    name: 'query',
+    kind: 'text',
+    takes: 'POLICY',
+    help: 'What becomes of queries in targets: redact (default), drop or keep',
   },
 ]
 

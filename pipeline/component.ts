@@ -116,7 +116,7 @@ export interface Host {
   /** Reports that the component cannot go on: the service shuts down in order and exits 1. */
   fatal(error: Error): void
   /** A receiver's word that it has given all it ever will: whoever runs the service may end it. */
-  finished?(): void
+  finished(): void
   /** Tells how the component is doing, whenever that may have changed. Cheap when it has not. */
   report(report: Report): void
   /**

@@ -11,6 +11,7 @@ export interface HostSettings {
   /** The running extension with this id, as the component's own configuration has it. */
   readonly extension: (id: string) => Extension | undefined
   readonly fatal: (error: Error) => void
+  readonly finished: () => void
   /** The number of the last configuration that the component is part of. */
   readonly generation: () => number
   readonly listeners: Listeners
@@ -35,6 +36,7 @@ export function hostOf(node: Node, settings: HostSettings): Host {
       node.status.change({ status: 'fatal_error', reason: error.message })
       settings.fatal(error)
     },
+    finished: settings.finished,
     report(report: Report) {
       node.status.change(report)
     },

@@ -45,6 +45,8 @@ interface Membership {
 export class Service {
   /** Rejects when a component reports that it cannot go on. */
   readonly failed: Promise<never>
+  /** Resolves when every receiver has said that it has given all it ever will. */
+  readonly finished: Promise<void>
   readonly view: ServiceView
   readonly #settings: CreateSettings
   readonly #logger: Logger
@@ -53,6 +55,8 @@ export class Service {
   readonly #listeners = new Listeners()
   readonly #members = new WeakMap<Node, Membership>()
   readonly #fail: (error: Error) => void
+  readonly #finish: () => void
+  readonly #finished = new WeakSet<Node>()
   #generation: Generation
   #number = 1
   #state: ServiceView['state'] = 'starting'
@@ -74,6 +78,9 @@ export class Service {
     const { promise, reject } = Promise.withResolvers<never>()
     this.failed = promise
     this.#fail = reject
+    const finished = Promise.withResolvers<void>()
+    this.finished = finished.promise
+    this.#finish = finished.resolve
     // Whoever runs the service waits for it; until then a failure must not end the process.
     promise.catch(() => {})
     this.view = this.#makeView(settings)
@@ -249,6 +256,7 @@ export class Service {
       extension: (id) =>
         member.generation.extensions.find((extension) => extension.id === id)?.component,
       fatal: (error) => this.#fatal(node, error),
+      finished: () => this.#nodeFinished(node),
       generation: () => member.number,
       listeners: this.#listeners,
       service: this.view,
@@ -259,6 +267,12 @@ export class Service {
   #fatal(node: Node, error: Error): void {
     if (this.nodes.includes(node)) this.#fail(error)
     else node.logger.error({ reason: error.message }, 'Asynchronous error received')
+  }
+
+  #nodeFinished(node: Node): void {
+    this.#finished.add(node)
+    const receivers = this.nodes.filter(({ kind }) => kind === 'receiver')
+    if (receivers.every((receiver) => this.#finished.has(receiver))) this.#finish()
   }
 
   #mustRun(): void {

@@ -82,6 +82,7 @@ find_missing_packages() {
   [ $test = yes ] || return 0
   need bpftool bpftool
   need openssl openssl
+  need tcpdump tcpdump
   need wrk wrk
 }
 

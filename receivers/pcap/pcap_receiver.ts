@@ -90,7 +90,7 @@ export class PcapReceiver implements Component {
     }
     if (!this.#stopped) this.#reader.finish()
     this.#finish()
-    host.finished?.()
+    host.finished()
   }
 
   #finish(): void {

@@ -35,6 +35,7 @@ export function hostOf(extensions: Readonly<Record<string, Extension>> = {}): Te
     reports,
     extension: (id) => extensions[id],
     fatal: (error) => assert.fail(error),
+    finished: () => {},
     report: (report) => void reports.push(report),
     listen: (endpoint, onConnection) =>
       listeners.listen(endpoint, onConnection, { owner: 'test', generation: generation++ }),
