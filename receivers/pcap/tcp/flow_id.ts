@@ -1,4 +1,4 @@
-/** Ids of flows as bpf/flow_id.h computes them, so that a capture and an agent name a flow alike. */
+/** Ids of flows as bpf/flow_id.h computes them: a capture and an agent name a flow alike. */
 const MASK = 0xffff_ffff_ffff_ffffn
 
 /** The finaliser of splitmix64 (Steele, Lea, Flood, OOPSLA 2014). */

@@ -178,7 +178,7 @@ export class Decapsulator {
     }
   }
 
-  /** RFC 2784, 2890: `C:1 0:1 K:1 S:1 0:9 version:3 protocol:u16 [checksum:u32] [key] [sequence]`. */
+  /** RFC 2784, 2890: `C:1 0:1 K:1 S:1 0:9 version:3 protocol:u16 [checksum] [key] [sequence]`. */
   #gre(): number | NoSegment {
     if (!this.#has(4)) return 'cut_header'
     const flags = this.#bytes.readUInt16BE(this.#at)

@@ -1,11 +1,11 @@
 /**
  * From a captured frame to the network layer within it.
  *
- *     Ethernet        dst:6 src:6 ethertype:u16
- *     Linux cooked    type:u16 arphrd:u16 length:u16 address:8 protocol:u16           (v1, 16 bytes)
- *                     protocol:u16 0:u16 ifindex:u32 arphrd:u16 type:u8 length:u8 address:8     (v2)
- *     loopback        family:u32, in the byte order of the machine that captured (NULL) or of the
- *                     network (LOOP); the families of IPv6 differ from one BSD to the next
+ *     Ethernet   dst:6 src:6 ethertype:u16
+ *     cooked v1  type:u16 arphrd:u16 length:u16 address:8 protocol:u16
+ *     cooked v2  protocol:u16 0:u16 ifindex:u32 arphrd:u16 type:u8 length:u8 address:8
+ *     loopback   family:u32, in the byte order of the machine that captured (NULL) or of the
+ *                network (LOOP); the families of IPv6 differ from one BSD to the next
  */
 import type { Packet } from '../file/packet.ts'
 import { ETHERTYPE } from './ethertype.ts'
