@@ -71,9 +71,8 @@ export class BasicAuthServer implements Extension, ServerAuthenticator {
     if (verifier === undefined || password.length > PASSWORD_BYTES_MAX) return 'invalid credentials'
     this.#checks++
     const check = this.#turn.then(() => inSlices(verifier(password)))
-    this.#turn = check
-    const good = (await check) && users.has(user)
-    this.#checks--
+    this.#turn = check.catch(() => false)
+    const good = (await check.finally(() => this.#checks--)) && users.has(user)
     if (!good) return 'invalid credentials'
     this.#remembered.of(users).add(user, digest)
     return undefined
