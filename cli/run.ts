@@ -14,7 +14,7 @@ import { takeHandover } from '../pipeline/keeper/handover.ts'
 import { Keeper } from '../pipeline/keeper/keeper.ts'
 import { needPrivileges, Opened } from '../pipeline/keeper/opened.ts'
 import { findUser, NOBODY } from '../pipeline/keeper/privileges.ts'
-import { createLogger } from '../pipeline/logging.ts'
+import { createLogger, Logs } from '../pipeline/logging.ts'
 import { Service } from '../pipeline/service.ts'
 import { Stop } from '../pipeline/stop.ts'
 import { ConfigSource, type Loaded } from './load.ts'
@@ -51,10 +51,11 @@ export async function run(args: ConfigArguments, program: RunProgram): Promise<n
   if (handover !== undefined) return await runChild(handover, { program, stop })
   const source = new ConfigSource(args, program)
   const loaded = await source.loadToRun()
-  const logger = createLogger(loaded.config.service.telemetry.logs)
+  const logs = new Logs(loaded.config.service.telemetry.logs)
+  const { logger } = logs
   const needy = needPrivileges(loaded.config)
   const alone = needy.length === 0 && program.runAs === undefined
-  const parent: Parent = { program, stop, source, loaded, logger }
+  const parent: Parent = { program, stop, source, loaded, logs, logger }
   return alone ? await runAlone(parent) : await runKeeper(parent, needy)
 }
 
@@ -63,13 +64,14 @@ interface Parent {
   readonly stop: Stop
   readonly source: ConfigSource
   readonly loaded: Loaded
+  readonly logs: Logs
   readonly logger: Logger
 }
 
-async function runAlone({ program, stop, source, loaded, logger }: Parent): Promise<number> {
+async function runAlone({ program, stop, source, loaded, logs, logger }: Parent): Promise<number> {
   const nothing = new Opened()
   return await runService(loaded.config, {
-    logger,
+    logs,
     version: program.version,
     stop,
     inherited: () => undefined,
@@ -87,7 +89,7 @@ async function runAlone({ program, stop, source, loaded, logger }: Parent): Prom
 }
 
 async function runKeeper(parent: Parent, needy: readonly ComponentConfig[]): Promise<number> {
-  const { program, stop, source, loaded, logger } = parent
+  const { program, stop, source, loaded, logs, logger } = parent
   const user = program.runAs === undefined ? NOBODY : findUser(program.runAs)
   const opened = await Opened.all(needy, logger)
   const reloader = source.reloader(loaded.config, {
@@ -96,6 +98,7 @@ async function runKeeper(parent: Parent, needy: readonly ComponentConfig[]): Pro
       opened.check(config)
       await keeper.reload(resolved, config.service.shutdown_timeout)
       opened.keepFor(config)
+      logs.setLevel(config.service.telemetry.logs.level)
     },
   })
   const keeper = new Keeper({

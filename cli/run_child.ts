@@ -5,7 +5,7 @@ import { messageOf } from '../pipeline/graph/node.ts'
 import { KeeperChannel } from '../pipeline/keeper/channel.ts'
 import type { Handover, InheritedBy } from '../pipeline/keeper/handover.ts'
 import { dropPrivileges } from '../pipeline/keeper/privileges.ts'
-import { createLogger } from '../pipeline/logging.ts'
+import { Logs } from '../pipeline/logging.ts'
 import type { Service } from '../pipeline/service.ts'
 import type { Stop } from '../pipeline/stop.ts'
 import { decodePlanned } from './load.ts'
@@ -26,7 +26,7 @@ export async function runChild(
   const config = decodePlanned(started, program)
   const held = [...handover.components]
   return await runService(config, {
-    logger: createLogger(config.service.telemetry.logs),
+    logs: new Logs(config.service.telemetry.logs),
     version: program.version,
     stop,
     inherited: (kind, id) => held.find((part) => part.kind === kind && part.id === id),

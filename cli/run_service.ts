@@ -1,16 +1,17 @@
 /** Runs the pipelines in this process, until something asks for their end. */
-import type { Logger } from 'pino'
 import type { Config } from '../pipeline/config/config.ts'
 import { messageOf } from '../pipeline/graph/node.ts'
+import type { Logs } from '../pipeline/logging.ts'
 import { Service, type ServiceSettings } from '../pipeline/service.ts'
 import type { ReloadResult } from '../pipeline/service_view.ts'
 import type { Stop } from '../pipeline/stop.ts'
+import { Telemetry } from '../pipeline/telemetry/telemetry.ts'
 
 /** A programmer's error in the pipelines' process (sysexits.h: EX_SOFTWARE). */
 const EXIT_CRASH = 70
 
 export interface ServiceRun {
-  readonly logger: Logger
+  readonly logs: Logs
   readonly version: string
   readonly stop: Stop
   readonly inherited: ServiceSettings['inherited']
@@ -22,7 +23,8 @@ export interface ServiceRun {
 
 /** Gives the exit code. */
 export async function runService(config: Config, run: ServiceRun): Promise<number> {
-  const { logger, version, stop, inherited } = run
+  const { logs, version, stop, inherited } = run
+  const { logger } = logs
   process.on('uncaughtException', (error) => {
     logger.fatal({ error: { message: error.message, stack: error.stack } }, 'Crashed')
     process.exit(EXIT_CRASH)
@@ -30,9 +32,11 @@ export async function runService(config: Config, run: ServiceRun): Promise<numbe
   // Nothing else may hold the event loop: a pipeline can be waiting for a signal alone.
   setInterval(() => {}, 2 ** 30)
   let request: ((by: string) => Promise<ReloadResult>) | undefined
+  const telemetry = await Telemetry.create(config.service.telemetry, { version, logger, logs })
   const service = await Service.build(config, {
     logger,
     version,
+    telemetry,
     inherited,
     requestReload: async (by) => (await request?.(by)) ?? STARTING,
   })

@@ -18,6 +18,9 @@ export interface Page {
 /** The page at a URL, or undefined when there is none. */
 export type Respond = (url: URL) => Page | undefined | Promise<Page | undefined>
 
+/** Answers all methods at one path. */
+export type Route = (request: IncomingMessage, response: ServerResponse) => Promise<void>
+
 /** More at once are turned away: whoever reads these pages is a handful of programs. */
 const CONNECTIONS_MAX = 100
 /** A connection on which nothing moves for so long is closed, in the middle of a request too. */
@@ -26,13 +29,15 @@ const SILENCE_MS = 30_000
 export class PageServer {
   readonly #respond: Respond
   readonly #logger: Logger
+  readonly #routes: Readonly<Record<string, Route>>
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   #listening: Listening | undefined
 
-  constructor(respond: Respond, logger: Logger) {
+  constructor(respond: Respond, logger: Logger, routes: Readonly<Record<string, Route>> = {}) {
     this.#respond = respond
     this.#logger = logger
+    this.#routes = routes
     this.#server = createServer((request, response) => void this.#answer(request, response))
   }
 
@@ -65,6 +70,8 @@ export class PageServer {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '' } = request
     try {
+      const route = this.#routes[request.url ?? '']
+      if (route !== undefined) return await route(request, response)
       if (method !== 'GET' && method !== 'HEAD') {
         return send(response, { status: 405, headers: { allow: 'GET, HEAD' }, ...text('Only GET') })
       }

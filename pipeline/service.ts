@@ -13,7 +13,6 @@ import { abandon } from './graph/graph.ts'
 import { shutdownLevels, startNode } from './graph/lifecycle.ts'
 import type { Node } from './graph/node.ts'
 import { Listeners } from './listeners.ts'
-import { RELOAD_PATH } from './reload/route.ts'
 import { settled } from './reload/settled.ts'
 import {
   componentViews,
@@ -22,8 +21,8 @@ import {
   type ServiceView,
 } from './service_view.ts'
 import { balanceOf, booksOf } from './telemetry/books.ts'
-import { exposition } from './telemetry/exposition.ts'
-import { MetricsServer } from './telemetry/server.ts'
+import { measuredOf } from './telemetry/measured.ts'
+import type { Telemetry } from './telemetry/telemetry.ts'
 
 /** How long components may take to end after a start that failed: nothing is worth waiting for. */
 const FAILED_START_MS = 5000
@@ -33,6 +32,8 @@ const LEFTOVER_SHARE = 1 / 3
 export interface ServiceSettings extends Omit<CreateSettings, 'accounts'> {
   /** Has the configuration read again, and `reload` called with it; `by` is who asks. */
   readonly requestReload?: (by: string) => Promise<ReloadResult>
+  /** Made before; the service starts it, takes it through reloads and ends it. */
+  readonly telemetry?: Telemetry
 }
 
 interface Membership {
@@ -51,7 +52,7 @@ export class Service {
   readonly #settings: CreateSettings
   readonly #logger: Logger
   readonly #accounts: Accounts
-  readonly #metrics: MetricsServer
+  readonly #telemetry: Telemetry | undefined
   readonly #listeners = new Listeners()
   readonly #members = new WeakMap<Node, Membership>()
   readonly #fail: (error: Error) => void
@@ -71,10 +72,8 @@ export class Service {
     this.#logger = settings.logger
     this.#accounts = settings.accounts
     this.#enlist(generation, 1)
-    this.#metrics = new MetricsServer(() => exposition(booksOf(this.accounts)), {
-      logger: this.#logger,
-      reload: () => this.view.reload(`POST ${RELOAD_PATH}`),
-    })
+    this.#telemetry = settings.telemetry
+    this.#telemetry?.follow(() => this.accounts)
     const { promise, reject } = Promise.withResolvers<never>()
     this.failed = promise
     this.#fail = reject
@@ -88,7 +87,9 @@ export class Service {
 
   /** Creates every component and starts none. Throws ConfigError, or why one cannot be created. */
   static async build(config: Config, settings: ServiceSettings): Promise<Service> {
-    const all = { ...settings, accounts: new Accounts() }
+    const { telemetry } = settings
+    const instruments = telemetry && { instruments: telemetry.instruments }
+    const all = { ...settings, ...instruments, accounts: new Accounts() }
     return new Service(await buildGeneration(config, all), all)
   }
 
@@ -110,8 +111,7 @@ export class Service {
   async start(): Promise<void> {
     this.#warnOfVariables(this.config)
     try {
-      const { level, address } = this.config.service.telemetry.metrics
-      if (level !== 'none') await this.#metrics.start(address)
+      await this.#telemetry?.start({ listen: this.#listenForTelemetry, service: this.view })
       for (const node of this.#generation.extensions) await this.#startExtension(node)
       for (const node of this.#generation.graph.nodes) await this.#startPart(node)
     } catch (error) {
@@ -149,6 +149,8 @@ export class Service {
   async #reload(wanted: Config): Promise<void> {
     this.#mustRun()
     const before = this.#generation
+    const { telemetry } = wanted.service
+    const changeTelemetry = this.#telemetry?.reconfigure(telemetry, wanted.locate)
     const next = await buildGeneration(wanted, { ...this.#settings, before })
     const made = newNodes(next)
     const number = ++this.#number
@@ -165,6 +167,7 @@ export class Service {
       throw error
     }
     this.#swap(next)
+    await changeTelemetry?.()
     this.#leaving = this.#end(
       before,
       nodesOf(before).filter((node) => !nodesOf(next).includes(node)),
@@ -212,8 +215,9 @@ export class Service {
   }
 
   async #endAll(timeoutMs: number): Promise<Error[]> {
+    const deadline = AbortSignal.timeout(Math.ceil(Math.max(timeoutMs, 0)))
     const errors = await shutdownLevels(levelsOf(this.#generation), timeoutMs)
-    await this.#metrics.shutdown()
+    await this.#telemetry?.shutdown(deadline)
     return errors
   }
 
@@ -263,6 +267,16 @@ export class Service {
     })
   }
 
+  readonly #listenForTelemetry: Host['listen'] = (endpoint, onConnection) => {
+    const number = () => this.#number
+    return this.#listeners.listen(endpoint, onConnection, {
+      owner: 'service::telemetry::metrics',
+      get generation() {
+        return number()
+      },
+    })
+  }
+
   /** One that does not count yet fails the reload alone, one that counts no more nothing. */
   #fatal(node: Node, error: Error): void {
     if (this.nodes.includes(node)) this.#fail(error)
@@ -299,6 +313,11 @@ export class Service {
       },
       components: () => componentViews(this.nodes),
       pipelines: () => pipelineViews(this.config),
+      measured: async () => {
+        const metrics = await this.#telemetry?.collect()
+        return metrics === undefined ? [] : measuredOf(metrics)
+      },
+      spans: () => this.#telemetry?.spans(),
       reload: async (by) =>
         (await requestReload?.(by)) ?? { ok: false, reason: 'this service cannot be reloaded' },
     }

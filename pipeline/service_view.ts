@@ -4,6 +4,8 @@ import type { Config } from './config/config.ts'
 import type { Node } from './graph/node.ts'
 import type { StatusEvent } from './status.ts'
 import { type Book, booksOf } from './telemetry/books.ts'
+import type { Measured } from './telemetry/measured.ts'
+import type { RecentSpan } from './telemetry/recent_spans.ts'
 
 export interface ServiceView {
   readonly version: string
@@ -15,6 +17,10 @@ export interface ServiceView {
   components(): readonly ComponentView[]
   /** The pipelines of the configuration that runs now. */
   pipelines(): readonly PipelineView[]
+  /** The present values of all metrics; none when the service measures none. */
+  measured(): Promise<readonly Measured[]>
+  /** The service's own last spans, the newest first; undefined when it makes none. */
+  spans(): readonly RecentSpan[] | undefined
   /**
    * Reads the configuration again and swaps to it; the old one stays when the new one fails.
    * @param by what asked for it, for the log: `POST /-/reload`

@@ -1,9 +1,7 @@
 /** The `service` section. */
 import { z } from 'zod'
+import { telemetryOptions } from '../telemetry/options.ts'
 import { duration } from './duration.ts'
-
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
-export const METRIC_LEVELS = ['none', 'basic', 'normal', 'detailed'] as const
 
 const ids = z.array(z.string()).default([])
 
@@ -13,34 +11,9 @@ const pipeline = z.preprocess(
   z.strictObject({ receivers: ids, processors: ids, exporters: ids }),
 )
 
-/** Levels are written in either case, as the Collector takes them. */
-function level<const T extends readonly [string, ...string[]]>(levels: T, byDefault: T[number]) {
-  const lowered = (value: unknown) => (typeof value === 'string' ? value.toLowerCase() : value)
-  return z.preprocess(lowered, z.enum(levels)).default(byDefault)
-}
-
-const telemetry = z.strictObject({
-  logs: z
-    .strictObject({
-      level: level(LOG_LEVELS, 'info'),
-      encoding: z.enum(['console', 'json']).default('console'),
-    })
-    .prefault({}),
-  metrics: z
-    .strictObject({
-      level: level(METRIC_LEVELS, 'normal'),
-      /** `host:port` where the service's own metrics are served. */
-      address: z
-        .string()
-        .regex(/^.+:\d{1,5}$/, 'must be host:port, such as "localhost:8888"')
-        .default('localhost:8888'),
-    })
-    .prefault({}),
-})
-
 export const serviceSchema = z.strictObject({
   extensions: ids,
-  telemetry: telemetry.prefault({}),
+  telemetry: telemetryOptions.prefault({}),
   /** How long a shutdown may take before what is still held is given up and counted as lost. */
   shutdown_timeout: duration('30s'),
   reload: z

@@ -1,112 +1,132 @@
 /**
- * The books in Prometheus' text format, version 0.0.4. Names are the Collector's where it has them
- * for the signal; `flowspan_component_items` says the same of every component in one family.
+ * What an SDK reader has collected, in Prometheus' text format, version 0.0.4.
+ *
+ * The names are those that the Collector's default reader gives: dots become underscores, and
+ * neither `_total` nor a unit is appended, for dashboards and alerts are written for those.
  */
-import { ITEM_NAMES } from '../data.ts'
-import { type Book, sum } from './books.ts'
+import type { Attributes } from '@opentelemetry/api'
+import {
+  DataPointType,
+  type Histogram,
+  type MetricData,
+  type ResourceMetrics,
+} from '@opentelemetry/sdk-metrics'
+import type { PrometheusOptions } from './metrics_options.ts'
 
 export const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
-type Labels = Readonly<Record<string, string>>
+type Resource = Readonly<Record<string, string>>
+export type NamingOptions = Pick<
+  PrometheusOptions,
+  'without_scope_info' | 'without_type_suffix' | 'with_resource_constant_labels'
+>
 
-interface Family {
-  readonly type: 'counter' | 'gauge' | 'untyped'
-  readonly help: string
-  readonly samples: string[]
-}
-
-class Families {
-  readonly #families = new Map<string, Family>()
-
-  add(name: string, value: number, labels: Labels, about: Omit<Family, 'samples'>): void {
-    let family = this.#families.get(name)
-    if (family === undefined) {
-      family = { ...about, samples: [] }
-      this.#families.set(name, family)
+export function exposition(
+  { scopeMetrics }: ResourceMetrics,
+  { resource, options }: { resource: Resource; options: NamingOptions },
+): string {
+  const families = new Map<string, string>()
+  const constant = constantLabels(resource, options)
+  for (const { scope, metrics } of scopeMetrics) {
+    const own = options.without_scope_info
+      ? constant
+      : { ...constant, otel_scope_name: scope.name, otel_scope_version: scope.version ?? '' }
+    for (const metric of metrics) {
+      const name = nameOf(metric, options)
+      // A family that two scopes share is told once, with the samples of both.
+      const samples = samplesOf(metric, { name, constant: own })
+      if (samples !== '') families.set(name, (families.get(name) ?? head(name, metric)) + samples)
     }
-    family.samples.push(`${name}${labelsText(labels)} ${value}`)
   }
+  const sorted = [...families].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, text]) => text)
+  return sorted.join('') + targetInfo(resource)
+}
 
-  text(): string {
-    let text = ''
-    for (const [name, { type, help, samples }] of this.#families) {
-      text += `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${samples.join('\n')}\n`
+function head(name: string, metric: MetricData): string {
+  const help = metric.descriptor.description.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${typeOf(metric)}\n`
+}
+
+function typeOf(metric: MetricData): 'counter' | 'gauge' | 'histogram' {
+  if (metric.dataPointType === DataPointType.SUM) return metric.isMonotonic ? 'counter' : 'gauge'
+  return metric.dataPointType === DataPointType.HISTOGRAM ? 'histogram' : 'gauge'
+}
+
+function nameOf(metric: MetricData, options: NamingOptions): string {
+  const name = metric.descriptor.name.replace(/[^a-zA-Z0-9_:]/g, '_')
+  const isTotal = !options.without_type_suffix && typeOf(metric) === 'counter'
+  return isTotal && !name.endsWith('_total') ? `${name}_total` : name
+}
+
+function samplesOf(metric: MetricData, of: { name: string; constant: Resource }): string {
+  let text = ''
+  if (metric.dataPointType === DataPointType.HISTOGRAM) {
+    for (const { attributes, value } of metric.dataPoints) {
+      text += histogramText(value, { name: of.name, labels: { ...attributes, ...of.constant } })
     }
-    return text
+  } else if (metric.dataPointType !== DataPointType.EXPONENTIAL_HISTOGRAM) {
+    for (const { attributes, value } of metric.dataPoints) {
+      text += `${of.name}${labelsText({ ...attributes, ...of.constant })} ${numberText(value)}\n`
+    }
   }
+  return text
 }
 
-export function exposition(books: readonly Book[]): string {
-  const families = new Families()
-  for (const book of books) {
-    addItems(families, book)
-    addNotes(families, book)
+function histogramText(
+  { buckets, sum, count }: Histogram,
+  { name, labels }: { name: string; labels: Attributes },
+): string {
+  let text = ''
+  let below = 0
+  for (const [i, bound] of buckets.boundaries.entries()) {
+    below += buckets.counts[i] ?? 0
+    text += `${name}_bucket${labelsText({ ...labels, le: numberText(bound) })} ${below}\n`
   }
-  for (const book of books) addCollectorNames(families, book)
-  addProcess(families)
-  return families.text()
+  text += `${name}_bucket${labelsText({ ...labels, le: '+Inf' })} ${count}\n`
+  const rest = labelsText(labels)
+  return `${text}${name}_sum${rest} ${numberText(sum ?? 0)}\n${name}_count${rest} ${count}\n`
 }
 
-function addItems(families: Families, book: Book): void {
-  const about = {
-    type: 'untyped',
-    help: 'Items of each component: in = out + used + lost + held.',
-  } as const
-  const add = (flow: string, value: number, reason = '') =>
-    families.add('flowspan_component_items', value, { ...labelsOf(book), flow, reason }, about)
-  add('in', book.in)
-  add('out', book.out)
-  add('held', book.held)
-  for (const [reason, count] of Object.entries(book.used)) add('used', count, reason)
-  for (const [reason, count] of Object.entries(book.lost)) add('lost', count, reason)
+function targetInfo(resource: Resource): string {
+  if (Object.keys(resource).length === 0) return ''
+  const head = '# HELP target_info Target metadata\n# TYPE target_info gauge\n'
+  return `${head}target_info${labelsText(resource)} 1\n`
 }
 
-function addNotes(families: Families, book: Book): void {
-  const about = { type: 'untyped', help: 'Counts beside the balance of a component.' } as const
-  for (const [name, count] of Object.entries(book.notes)) {
-    families.add('flowspan_component_notes', count, { ...labelsOf(book), name }, about)
+/** Resource attributes that the user wants on every sample. */
+function constantLabels(resource: Resource, options: NamingOptions): Resource {
+  const wanted = options.with_resource_constant_labels
+  if (wanted === undefined) return {}
+  const { included = ['*'], excluded = [] } = wanted
+  const matches = (patterns: readonly string[], key: string) =>
+    patterns.some((pattern) => wildcard(pattern).test(key))
+  return Object.fromEntries(
+    Object.entries(resource).filter(([key]) => matches(included, key) && !matches(excluded, key)),
+  )
+}
+
+function wildcard(pattern: string): RegExp {
+  return new RegExp(`^${pattern.split('*').map(RegExp.escape).join('.*')}$`)
+}
+
+/** Sorted by name, so that a series is the same text each time. */
+export function labelsText(attributes: Attributes): string {
+  const labels = new Map<string, string>()
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === undefined) continue
+    const name = key.replace(/[^a-zA-Z0-9_]/g, '_').replace(/^(?=\d)/, '_')
+    // Two attributes whose names become one label share it (OpenTelemetry's rule for Prometheus).
+    const known = labels.get(name)
+    labels.set(name, known === undefined ? String(value) : `${known};${String(value)}`)
   }
+  if (labels.size === 0) return ''
+  const pairs = [...labels].sort(([a], [b]) => (a < b ? -1 : 1))
+  return `{${pairs.map(([name, value]) => `${name}="${escaped(value)}"`).join(',')}}`
 }
 
-function labelsOf({ kind, id, signal, pipeline }: Book): Labels {
-  return { kind, component: id, signal, ...(pipeline !== undefined && { pipeline }) }
-}
-
-function addCollectorNames(families: Families, book: Book): void {
-  const items = ITEM_NAMES[book.signal]
-  const counter = (name: string, value: number, labels: Labels, help: string) =>
-    families.add(`otelcol_${name}`, value, labels, { type: 'counter', help })
-  const refused = book.notes.refused ?? 0
-  if (book.kind === 'receiver') {
-    const labels = { receiver: book.id, transport: '' }
-    counter(`receiver_accepted_${items}`, book.out, labels, 'Items handed to the pipeline.')
-    counter(`receiver_refused_${items}`, sum(book.lost), labels, 'Items the receiver lost.')
-  } else if (book.kind === 'processor') {
-    const labels = { processor: book.id, otel_signal: book.signal, pipeline: book.pipeline ?? '' }
-    counter('processor_incoming_items', book.in, labels, 'Items passed to the processor.')
-    counter('processor_outgoing_items', book.out, labels, 'Items passed on by the processor.')
-  } else if (book.kind === 'exporter') {
-    const labels = { exporter: book.id }
-    counter(`exporter_sent_${items}`, sum(book.used), labels, 'Items sent.')
-    counter(`exporter_send_failed_${items}`, sum(book.lost), labels, 'Items given up.')
-    counter(`exporter_enqueue_failed_${items}`, refused, labels, 'Items not taken in.')
-  }
-}
-
-function addProcess(families: Families): void {
-  const add = (name: string, value: number, type: 'counter' | 'gauge', help: string) =>
-    families.add(`otelcol_process_${name}`, value, {}, { type, help })
-  const { user, system } = process.cpuUsage()
-  const { rss, heapUsed } = process.memoryUsage()
-  add('uptime', process.uptime(), 'counter', 'Seconds since the process started.')
-  add('cpu_seconds', (user + system) / 1e6, 'counter', 'Seconds of CPU, user and system.')
-  add('memory_rss', rss, 'gauge', 'Resident memory in bytes.')
-  add('runtime_heap_alloc_bytes', heapUsed, 'gauge', 'Heap in use in bytes.')
-}
-
-function labelsText(labels: Labels): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`)
-  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
+function numberText(value: number): string {
+  if (value === Number.POSITIVE_INFINITY) return '+Inf'
+  return value === Number.NEGATIVE_INFINITY ? '-Inf' : String(value)
 }
 
 function escaped(value: string): string {

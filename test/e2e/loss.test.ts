@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { Exposition } from '../kit/exposition.ts'
 import { type Balance, type Book, Flowspan, type Row } from '../kit/flowspan.ts'
 import { inPod } from '../kit/netns.ts'
 import { runInPod } from '../kit/pod_process.ts'
@@ -23,13 +24,11 @@ const CURL = ['curl', '-sS', '-m', '5', '-o', '/dev/null', '-w', '%{http_code} %
 /** The books are served to Prometheus while it runs; others' rows may be among them. */
 async function assertServed(address: string, rows: number): Promise<void> {
   const text = await (await fetch(`http://${address}/metrics`)).text()
-  const items = (labels: string) => {
-    const line = text.split('\n').find((l) => l.startsWith(`flowspan_component_items{${labels}`))
-    return Number(line?.split(' ').at(-1))
-  }
-  const file = 'kind="exporter",component="file",signal="flows"'
-  assert.ok(items(`${file},flow="used",reason="written"`) >= rows, text)
-  assert.ok(items(`${file},flow="in"`) >= rows, text)
+  const served = new Exposition(text)
+  const items = (labels: Record<string, string>) =>
+    served.value('flowspan_component_items', { component: 'file', signal: 'flows', ...labels }) ?? 0
+  assert.ok(items({ flow: 'used', reason: 'written' }) >= rows, text)
+  assert.ok(items({ flow: 'in' }) >= rows, text)
   assert.doesNotMatch(text, /flow="lost"/)
 }
 

@@ -50,6 +50,12 @@ const BACKENDS = {
     minutes: 6,
   },
   otelcol: { folder: join(MODULES, 'otelcol'), program: 'otelcol', package: '.', minutes: 3 },
+  prometheus_text: {
+    folder: join(MODULES, 'prometheus_text'),
+    program: 'prometheus_text',
+    package: '.',
+    minutes: 1,
+  },
 } as const satisfies Record<string, GoProgram>
 
 export type BackendName = keyof typeof BACKENDS

@@ -45,6 +45,8 @@ export function hostOf(extensions: Readonly<Record<string, Extension>> = {}): Te
       state: 'ready',
       components: () => [],
       pipelines: () => [],
+      measured: async () => [],
+      spans: () => undefined,
       reload: async () => ({ ok: false, reason: 'not in this test' }),
     },
   }

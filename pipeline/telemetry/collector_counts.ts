@@ -1,0 +1,89 @@
+/**
+ * What the Collector's helpers would have counted for one component, out of its books.
+ *
+ * - receiver accepted, refused, failed: by transport, as the receiver says; of one that does not
+ *   say: `out`, losses by a refusal, other losses;
+ * - processor incoming, outgoing: `in`, `out`;
+ * - exporter sent: `used`;
+ * - exporter enqueue_failed: notes `refused_…`, when the exporter had no room;
+ * - exporter send_failed: losses, and refusals that no lack of room explains, since without a queue
+ *   it is the caller who is told.
+ */
+import type { Kind, Signal } from '../component.ts'
+import { ITEM_NAMES } from '../data.ts'
+import { type Ledger, RECEPTIONS } from '../ledger.ts'
+import { sum } from './books.ts'
+import type { Count } from './component_counts.ts'
+
+interface Of {
+  readonly kind: Kind
+  readonly id: string
+  readonly signal: Signal
+}
+
+/** The graph's own reason and note, for data that a component did not take. */
+const REFUSED = 'refused'
+const HAD_NO_ROOM = 'refused_'
+
+export function* collectorCounts(ledger: Ledger, of: Of): Iterable<Count> {
+  if (of.kind === 'receiver') yield* receiverCounts(ledger, of)
+  else if (of.kind === 'exporter') yield* exporterCounts(ledger, of)
+  else if (of.kind === 'processor') {
+    const attributes = { processor: of.id, 'otel.signal': of.signal }
+    yield { name: 'otelcol_processor_incoming_items', attributes, value: ledger.in }
+    yield { name: 'otelcol_processor_outgoing_items', attributes, value: ledger.out }
+  }
+}
+
+function* receiverCounts(ledger: Ledger, { id, signal }: Of): Iterable<Count> {
+  const received = ledger.received.size > 0 ? ledger.received : [['', ofBalance(ledger)] as const]
+  for (const [transport, counts] of received) {
+    const attributes = { receiver: id, transport }
+    for (const became of RECEPTIONS) {
+      const name = `otelcol_receiver_${became}_${ITEM_NAMES[signal]}`
+      yield { name, attributes, value: counts[became] }
+    }
+  }
+}
+
+/** Of a receiver that makes items rather than to take them from somebody: the kernel's. */
+function ofBalance(ledger: Ledger) {
+  const { out, lost } = ledger.entry()
+  const refused = sum(only(lost, (reason) => reason.startsWith(REFUSED)))
+  return { accepted: out, refused, failed: sum(lost) - refused }
+}
+
+function* exporterCounts(ledger: Ledger, { id, signal }: Of): Iterable<Count> {
+  const items = ITEM_NAMES[signal]
+  const attributes = { exporter: id }
+  const { used, lost } = ledger.entry()
+  const notes = Object.fromEntries(ledger.notes)
+  const noRoom = sum(only(notes, (name) => name.startsWith(HAD_NO_ROOM)))
+  yield { name: `otelcol_exporter_sent_${items}`, attributes, value: sum(used) }
+  yield { name: `otelcol_exporter_enqueue_failed_${items}`, attributes, value: noRoom }
+  const failed = (reason: string, value: number, type = reason): Count => ({
+    name: `otelcol_exporter_send_failed_${items}`,
+    attributes: { ...attributes, 'error.type': type, 'error.permanent': reason === 'permanent' },
+    value,
+  })
+  const typed = new Map<string, number>()
+  for (const [type, reasons] of ledger.lostByError) {
+    for (const [reason, count] of reasons) {
+      typed.set(reason, (typed.get(reason) ?? 0) + count)
+      yield failed(reason, count, type)
+    }
+  }
+  // Always there, so that the first failure is an increase and no new series.
+  yield failed(REFUSED, Math.max((notes[REFUSED] ?? 0) - noRoom, 0))
+  for (const [reason, count] of Object.entries(only(lost, (reason) => reason !== REFUSED))) {
+    const rest = count - (typed.get(reason) ?? 0)
+    if (rest > 0) yield failed(reason, rest)
+  }
+}
+
+function only(
+  counts: Readonly<Record<string, number>>,
+  wanted: (key: string) => boolean,
+): Record<string, number> {
+  return Object.fromEntries(Object.entries(counts).filter(([key]) => wanted(key)))
+}
