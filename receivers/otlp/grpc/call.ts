@@ -24,6 +24,11 @@ const EMPTY_MESSAGE = Buffer.alloc(5)
 
 /** A message that takes longer is not waited for. */
 const MESSAGE_MS = 60_000
+/**
+ * How long the rest of a refused call's body is read for nothing before its stream is reset. A
+ * reset that is sent with the answer overtakes it (Node 26), and the client never sees the answer.
+ */
+const RESET_AFTER_MS = 100
 
 export interface CallSettings {
   readonly intake: Intake
@@ -45,6 +50,7 @@ export class Call {
   /** Bytes held of it. */
   #held = 0
   #answered = false
+  #refusedAt = Number.POSITIVE_INFINITY
 
   constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, settings: CallSettings) {
     this.#stream = stream
@@ -75,6 +81,7 @@ export class Call {
   /** The server's: called several times a second. */
   expire(now: number): void {
     const ageMs = now - this.#startedAt
+    if (now - this.#refusedAt >= RESET_AFTER_MS) this.#stream.close(NGHTTP2_NO_ERROR)
     if (this.#answered) return
     if (ageMs >= this.#timeoutMs) {
       this.answer({ code: CODE.deadlineExceeded, message: 'context deadline exceeded' })
@@ -170,7 +177,7 @@ export class Call {
       { endStream: true },
     )
     stream.resume()
-    if (!stream.readableEnded) stream.close(NGHTTP2_NO_ERROR)
+    this.#refusedAt = performance.now()
   }
 }
 

@@ -34,6 +34,7 @@ export class Exchange {
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
   readonly #settings: ExchangeSettings
+  #corsHeaders: OutgoingHttpHeaders = {}
   #held = 0
   #isReading = false
   #answered = false
@@ -55,9 +56,11 @@ export class Exchange {
     const { cors, gate } = this.#settings
     const { method, headers } = this.#request
     if (cors !== undefined && isPreflight(method, headers)) {
-      this.#send(204, { body: NOTHING, headers: cors.preflight(headers) })
+      this.#corsHeaders = cors.preflight(headers)
+      this.#send(204, { body: NOTHING, headers: {} })
       return
     }
+    this.#corsHeaders = cors?.headers(headers) ?? {}
     const verdict = gate.judge(this.#credentials())
     if (verdict instanceof Promise) void verdict.then((status) => this.#judged(status, wantsLeave))
     else this.#judged(verdict, wantsLeave)
@@ -161,7 +164,7 @@ export class Exchange {
     this.#answered = true
     response.writeHead(httpStatus, {
       ...this.#settings.headers,
-      ...this.#settings.cors?.headers(this.#request.headers),
+      ...this.#corsHeaders,
       ...headers,
       'content-length': typeof body === 'string' ? Buffer.byteLength(body) : body.length,
       ...(this.#settings.isLast() && { connection: 'close' }),
