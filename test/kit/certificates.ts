@@ -13,7 +13,7 @@ export interface KeyPair {
 const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
 const DAYS = ['-days', '2']
 
-/** An authority whose files are gone when the test ends. Skips the test where openssl is missing. */
+/** An authority whose files go when the test ends. Skips the test where openssl is missing. */
 export function authority(t: TestContext): Authority | undefined {
   const directory = mkdtempSync(join(tmpdir(), 'flowspan-ca-'))
   t.after(() => rmSync(directory, { recursive: true }))
