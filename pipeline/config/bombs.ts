@@ -20,7 +20,7 @@ export const DEPTH_MAX = 100
  * long itself.
  */
 export function aliasedMax(written: number): number {
-  return 10_000 + 10 * written
+  return Math.min(10_000 + 30 * written, 500_000)
 }
 
 /** A text that would cost more than it is worth: nothing of it is used. */

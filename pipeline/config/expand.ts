@@ -42,10 +42,15 @@ export function expand(located: Located, providers: Providers): Expanded {
 /** Why one value cannot be expanded. */
 class ExpandError extends Error {}
 
-/** Why nothing can be expanded any more. */
-class Exhausted extends Error {}
+/** Why a value cannot be expanded, nor anything else of what it began with. */
+class TooMany extends ExpandError {
+  constructor() {
+    super('too many recursive expansions')
+  }
+}
 
-const TOO_MANY = 'too many recursive expansions'
+/** Why nothing can be expanded any more. */
+class Exhausted extends TooMany {}
 
 /** Where in the configuration a value stands, and how many expansions it is inside of. */
 interface At {
@@ -61,21 +66,15 @@ class Expander {
   #retrievals = 0
   #characters = 0
   #values = 0
+  #isExhausted = false
 
   constructor(providers: Providers) {
     this.#providers = providers
   }
 
   run(located: Located): Expanded {
-    let value: unknown = null
-    try {
-      value = this.#expand(located, { path: [], round: 0 })
-    } catch (error) {
-      // The problem is noted where it arose.
-      if (!(error instanceof Exhausted)) throw error
-    }
     return {
-      value,
+      value: this.#expand(located, { path: [], round: 0 }),
       texts: Object.fromEntries(this.#texts),
       places: Object.fromEntries(this.#places),
       problems: this.#problems,
@@ -84,30 +83,23 @@ class Expander {
 
   /** What cannot be expanded is a problem, and null. */
   #expand(located: Located, at: At): unknown {
-    const { path } = at
+    const { path, round } = at
     this.#places.set(pathKey(path), located.place)
     try {
-      return this.#value(located.value, at)
+      return this.#isExhausted ? null : this.#value(located.value, at)
     } catch (error) {
-      if (error instanceof ConfigError) {
-        this.#problems.push(...error.problems.map((problem) => ({ ...problem, path })))
-        return null
-      }
-      if (error instanceof ExpandError || error instanceof RetrieveError) {
-        this.#problems.push({ path, message: error.message })
-        return null
-      }
-      if (error instanceof Exhausted && this.#problems.at(-1)?.message !== TOO_MANY) {
-        this.#problems.push({ path, message: TOO_MANY })
-      }
-      throw error
+      // It is the value where it began that is wrong, and not each place that it comes to.
+      if (error instanceof TooMany && round > 0) throw error
+      this.#isExhausted = error instanceof Exhausted
+      this.#problems.push(...problemsOf(error, path))
+      return null
     }
   }
 
   #value(value: Located['value'], { path, round }: At): unknown {
     if (++this.#values > VALUES_MAX) throw new Exhausted()
     if (path.length > DEPTH_MAX) {
-      throw new ExpandError(round > 0 ? TOO_MANY : `nested deeper than ${DEPTH_MAX} levels`)
+      throw round > 0 ? new TooMany() : new ExpandError(`nested deeper than ${DEPTH_MAX} levels`)
     }
     if (typeof value === 'string') return this.#text(value, { path, round })
     const below = (child: Located, step: string | number) =>
@@ -152,7 +144,7 @@ class Expander {
 
   /** What a reference stands for, undefined for a variable that is not set. */
   #retrieve({ inside }: Reference, round: number): Source | undefined {
-    if (round > ROUNDS_MAX) throw new ExpandError(TOO_MANY)
+    if (round > ROUNDS_MAX) throw new TooMany()
     if (++this.#retrievals > RETRIEVALS_MAX) throw new Exhausted()
     const named = this.#inline(inside, round + 1)
     const text = named.includes(':') ? named : `env:${named}`
@@ -168,6 +160,14 @@ class Expander {
     if (source === undefined || uri.scheme !== 'file') return source
     return { ...source, text: source.text.replace(/\r?\n$/, '') }
   }
+}
+
+function problemsOf(error: unknown, path: Path): Problem[] {
+  if (error instanceof ConfigError) return error.problems.map((problem) => ({ ...problem, path }))
+  if (error instanceof ExpandError || error instanceof RetrieveError) {
+    return [{ path, message: error.message }]
+  }
+  throw error
 }
 
 function singleDollars(text: string): string {

@@ -7,7 +7,7 @@ import { ConfigError, type Problem } from './problems.ts'
 import { type Environment, Providers } from './providers.ts'
 import { locateIn, type Resolved, resolveSources } from './resolve.ts'
 import { decodeComponents, SECTIONS, sectionOf } from './sections.ts'
-import { serviceSchema } from './service_options.ts'
+import { type ServiceOptions, serviceSchema } from './service_options.ts'
 import type { Source } from './source.ts'
 import { checkPipelines, checkReferencesAndIds } from './validate.ts'
 
@@ -20,6 +20,8 @@ export interface Decoding {
 /** Reads neither files nor the environment. Throws a ConfigError that lists every problem. */
 export function decodeConfig(resolved: Resolved, options: Decoding): Config {
   const { factories, validate = true } = options
+  // Of a section that could not be expanded nobody knows what it would have held.
+  const isWhole = !resolved.problems.some(({ path }) => path.length <= 1)
   const { value: root, texts, problems: unexpanded } = resolved
   const locate = locateIn(resolved)
   if (root === null || typeof root !== 'object' || Object.keys(root).length === 0) {
@@ -27,22 +29,22 @@ export function decodeConfig(resolved: Resolved, options: Decoding): Config {
     throw new ConfigError(unexpanded.length > 0 ? unexpanded : [empty], locate)
   }
   const sections = root as Record<string, unknown>
-  const problems: Problem[] = [...unexpanded, ...checkTop(sections, validate)]
+  const problems: Problem[] = [...unexpanded, ...checkTop(sections, validate && isWhole)]
   const components = decodeComponents(sections, { factories, validate, texts, problems })
-  const service = decode(serviceSchema, { path: ['service'], value: sections.service, texts })
-  if (!service.ok) {
-    throw new ConfigError(withoutEchoes([...problems, ...service.problems], unexpanded), locate)
+  const service = decodeService(sections.service, { texts, problems })
+  const references = service ?? referencesOf(sections.service, texts)
+  const checked = references && checkPipelines(references, components)
+  if (checked && validate && isWhole) {
+    problems.push(...checked.problems, ...checkReferencesAndIds(references, components))
   }
-  const checked = checkPipelines(service.value, components)
-  if (validate) {
-    problems.push(...checked.problems, ...checkReferencesAndIds(service.value, components))
+  if (service === undefined || checked === undefined || problems.length > 0) {
+    throw new ConfigError(withoutEchoes(problems, unexpanded), locate)
   }
-  if (problems.length > 0) throw new ConfigError(withoutEchoes(problems, unexpanded), locate)
   return {
     components,
     pipelines: checked.pipelines,
-    extensions: service.value.extensions,
-    service: service.value,
+    extensions: service.extensions,
+    service,
     unset: resolved.unset,
     empty: resolved.empty,
     locate,
@@ -55,6 +57,30 @@ export function loadConfig(
   { factories, env }: { factories: Factories; env: Environment },
 ): Config {
   return decodeConfig(resolveSources([source], { providers: new Providers(env) }), { factories })
+}
+
+type Texts = Resolved['texts']
+
+function decodeService(
+  value: unknown,
+  { texts, problems }: { texts: Texts; problems: Problem[] },
+): ServiceOptions | undefined {
+  const decoded = decode(serviceSchema, { path: ['service'], value, texts })
+  if (decoded.ok) return decoded.value
+  problems.push(...decoded.problems)
+  return undefined
+}
+
+/** What pipelines name can be checked, whatever else of the section is wrong. */
+function referencesOf(service: unknown, texts: Texts): ServiceOptions | undefined {
+  if (typeof service !== 'object' || service === null) return undefined
+  const { pipelines, extensions } = service as Record<string, unknown>
+  const decoded = decode(serviceSchema, {
+    path: ['service'],
+    value: { pipelines, extensions },
+    texts,
+  })
+  return decoded.ok ? decoded.value : undefined
 }
 
 /** What could not be expanded is not also of the wrong type. */

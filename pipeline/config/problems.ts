@@ -36,10 +36,14 @@ export class ConfigError extends Error {
   }
 }
 
+/** Enough of a text that is not a person's. */
+const CHARACTERS_MAX = 1000
+
 /** `receivers::nop/2: has invalid keys: a (agent.yaml:3:5)` */
 function describe(problem: Problem, locate: Locate): string {
   const path = problem.path.map((step) => String(step).trim()).join('::')
-  const text = path === '' ? problem.message : `${path}: ${problem.message}`
+  const whole = path === '' ? problem.message : `${path}: ${problem.message}`
+  const text = whole.length > CHARACTERS_MAX ? `${whole.slice(0, CHARACTERS_MAX)}…` : whole
   const place = problem.place ?? locate(problem.at ?? problem.path)
   return place === undefined ? text : `${text} (${placeText(place)})`
 }

@@ -48,6 +48,9 @@ export function parseLocation(text: string): Uri {
 /** Why a URI gives nothing. */
 export class RetrieveError extends Error {}
 
+/** Of what messages call a source, in characters. */
+export const NAME_MAX = 100
+
 export class Providers {
   /** Variables that are named but not set, and that are set but empty. */
   readonly unset = new Set<string>()
@@ -102,6 +105,6 @@ export class Providers {
 
 /** Of `yaml:` only the keys it begins with: what follows them may be a secret. */
 function yamlName(opaque: string): string {
-  const [keys = ''] = /^[\w/.-]+(?:::[\w/.-]+)*(?=:)/.exec(opaque) ?? []
+  const [keys = ''] = /^[\w/.-]+(?:::[\w/.-]+)*(?=:)/.exec(opaque.slice(0, NAME_MAX)) ?? []
   return `yaml:${keys}`
 }

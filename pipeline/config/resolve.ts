@@ -8,7 +8,7 @@ import { isMap, type Located, pathKey } from './located.ts'
 import { type MergeOptions, merge, unflatten } from './merge.ts'
 import { parseYaml } from './parse.ts'
 import { ConfigError, type Path, type Place, type Problem } from './problems.ts'
-import { type Environment, Providers, parseLocation, RetrieveError } from './providers.ts'
+import { type Environment, NAME_MAX, Providers, parseLocation, RetrieveError } from './providers.ts'
 import { SECTIONS } from './sections.ts'
 import type { Source } from './source.ts'
 
@@ -98,7 +98,7 @@ export function parseSet(text: string): Source {
   const key = text.slice(0, equals).trim()
   const value = text.slice(equals + 1).trim()
   const yaml = `${key.replaceAll('.', '::')}: ${value}`
-  return { name: `--set ${key}`, text: yaml, lines: false }
+  return { name: `--set ${key.slice(0, NAME_MAX)}`, text: yaml, lines: false }
 }
 
 /** The map that a source is; none when it is empty. */

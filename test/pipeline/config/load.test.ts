@@ -3,44 +3,14 @@ import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { test } from 'node:test'
-import { z } from 'zod'
-import { receiver } from '../../../pipeline/component.ts'
-import { duration } from '../../../pipeline/config/duration.ts'
 import { loadConfig } from '../../../pipeline/config/load.ts'
 import { ConfigError } from '../../../pipeline/config/problems.ts'
-import { Probes } from '../probes.ts'
+import { sampleFactories } from './sample.ts'
 
 const TESTDATA = join(import.meta.dirname, 'testdata')
 
-/** A receiver with an option of each sort. */
-const sample = receiver({
-  type: 'sample',
-  stability: 'development',
-  schema: z.strictObject({
-    endpoint: z.string().default('localhost:4317'),
-    timeout: duration('10s'),
-    retries: z.int().default(3),
-    mode: z.enum(['fast', 'safe']).default('fast'),
-    nested: z.strictObject({ depth: z.number().min(0).default(1) }).prefault({}),
-    tags: z.array(z.string()).default([]),
-  }),
-  validate: ({ endpoint }) =>
-    endpoint === '' ? [{ path: [], message: 'requires a non-empty "endpoint"' }] : [],
-  create: { flows: () => ({}) },
-})
-
-/** The id of a component that is told apart from a connector of the same name. */
-const joint = receiver({
-  type: 'joint',
-  stability: 'development',
-  schema: z.strictObject({}),
-  create: { flows: () => ({}) },
-})
-
-const { factories } = new Probes([sample, joint])
-
 function load(text: string, env: Record<string, string> = {}) {
-  return loadConfig({ name: 'FILE', text }, { factories, env })
+  return loadConfig({ name: 'FILE', text }, { factories: sampleFactories, env })
 }
 
 /** A configuration around one `sample` section. */
@@ -61,7 +31,7 @@ for (const file of globSync(join(TESTDATA, '*.yaml')).sort()) {
   test(`testdata/${basename(file)} is refused with the errors it begins with`, () => {
     const text = readFileSync(file, 'utf8')
     const expected = text.split('\n').flatMap((line) => /^# (.*)/.exec(line)?.[1] ?? [])
-    const env = { LOOP: 'again ${LOOP}' }
+    const env = { LOOP: 'again ${LOOP}', CODE: '0123', NAME: 'name', LIST: '[]' }
     assert.throws(
       () => load(text, env),
       (error: unknown) => {
