@@ -1,5 +1,5 @@
 /** What an open request can be for a call: its cause for sure, maybe, or not now. */
-import type { Exchange } from './exchanges.ts'
+import type { Exchange } from './exchange.ts'
 import { CAUSE, type CauseState } from './habits.ts'
 
 /** With more, none would be believed, and looking at them would cost. */

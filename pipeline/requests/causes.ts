@@ -41,7 +41,7 @@
 import { LINK_METHOD, ROLE } from '../flows/schema.ts'
 import { byHeader, CANDIDATES_MAX, latest, possible, stateOf, waits } from './candidates.ts'
 import type { Connection } from './connection.ts'
-import type { Exchange } from './exchanges.ts'
+import type { Exchange } from './exchange.ts'
 import { ANSWERS_IN_THREAD, CAUSE, HANDS_OVER, Habits } from './habits.ts'
 import type { Piece } from './http1/piece.ts'
 import { type Turn, Turns } from './turns.ts'

@@ -1,5 +1,5 @@
 /** What the search for requests must know of a connection, whoever found it. */
-import type { Pairing } from './exchanges.ts'
+import type { Conversation } from './conversation.ts'
 
 export interface Connection {
   /** A code of ROLE: which end is seen. */
@@ -30,5 +30,5 @@ export interface Connection {
   /** Segments sent again so far. */
   retransmits: number
   /** Made at the first piece. */
-  pairing: Pairing | undefined
+  conversation: Conversation | undefined
 }

@@ -4,7 +4,7 @@
  *
  *     oldest ⇄ announced ⇄ announced ⇄ │ next to announce ⇄ … ⇄ newest
  */
-import type { Exchange } from './exchanges.ts'
+import type { Exchange } from './exchange.ts'
 
 export class OpenExchanges {
   size = 0

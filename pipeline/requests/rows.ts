@@ -5,7 +5,7 @@
 import { FlowBatch } from '../flows/batch.ts'
 import { KIND, STATE } from '../flows/schema.ts'
 import { add } from '../u64.ts'
-import type { Exchange } from './exchanges.ts'
+import type { Exchange } from './exchange.ts'
 
 /** A batch that latency sent away early has room for few rows; the next has more if it filled. */
 const ROWS_FIRST = 64
@@ -87,12 +87,15 @@ export class RowWriter {
     base.state[row] = exchange.open ? STATE.open : STATE.closed
     base.lossy[row] = exchange.lossEpoch === this.#settings.lossEpoch() ? 0 : 1
     this.time(base.start, row, exchange.startNs)
-    base.protocol[row] = strings.intern('http')
+    base.protocol[row] = strings.intern(exchange.protocol)
     base.protocol_version[row] = strings.intern(exchange.version)
     base.method[row] = strings.intern(exchange.method)
     base.target[row] = strings.intern(exchange.target)
+    base.query[row] = strings.intern(exchange.query)
+    base.namespace[row] = strings.intern(exchange.namespace)
     base.host[row] = strings.intern(exchange.host)
     base.status[row] = exchange.status
+    base.error[row] = strings.intern(exchange.error)
     base.request_bytes[row] = exchange.requestBytes
     base.response_bytes[row] = exchange.responseBytes
     base.request_offset[row] = exchange.requestOffset

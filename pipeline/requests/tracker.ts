@@ -1,15 +1,17 @@
 /**
- * The requests of all connections of one receiver: what their pairings share, which exchanges are
- * open, and what is counted. Whoever feeds it knows the connections; it makes the exchange rows.
+ * The requests of all connections of one receiver: what their conversations share, which exchanges
+ * are open, and what is counted. Whoever feeds it knows the connections; it makes the exchange rows.
  */
 import type { Ledger } from '../ledger.ts'
 import { Causes } from './causes.ts'
 import type { Connection } from './connection.ts'
-import { type Exchange, type ExchangeContext, Pairing } from './exchanges.ts'
-import { Http1Shared } from './http1/shared.ts'
+import { Conversation } from './conversation.ts'
+import type { Exchange } from './exchange.ts'
+import type { ExchangeContext } from './exchanges.ts'
 import type { QueryPolicy } from './http1/target.ts'
 import { OpenExchanges } from './open_exchanges.ts'
 import type { RowWriter } from './rows.ts'
+import { Shared } from './shared.ts'
 
 /** A message whose end cannot be told is over when nothing has come for so long. */
 const UNFRAMED_SILENCE_NS = 1e9
@@ -41,7 +43,7 @@ export class RequestTracker {
   readonly #rows: RowWriter
   readonly #open = new OpenExchanges()
   readonly #causes: Causes
-  readonly #http1 = new Http1Shared()
+  readonly #shared: Shared
   readonly #context: ExchangeContext
   readonly #noted = new Map<string, number>()
 
@@ -51,13 +53,10 @@ export class RequestTracker {
     this.#rows = settings.rows
     this.#causes = new Causes(settings)
     const current = () => this.#config
+    this.#shared = new Shared(current)
     this.#context = {
-      http1: this.#http1,
       causes: this.#causes,
       open: this.#open,
-      get query() {
-        return current().query
-      },
       get pipelinedMax() {
         return current().pipelinedMax
       },
@@ -72,10 +71,13 @@ export class RequestTracker {
     this.#config = config
   }
 
-  /** The connection's pairing, made at its first piece. */
-  pairingOf(connection: Connection): Pairing {
-    connection.pairing ??= new Pairing(connection, this.#context)
-    return connection.pairing
+  /** What goes on on the connection, from its first piece on. */
+  conversationOf(connection: Connection): Conversation {
+    connection.conversation ??= new Conversation(connection, {
+      context: this.#context,
+      shared: this.#shared,
+    })
+    return connection.conversation
   }
 
   /** After a piece was fed: keeps the number of open exchanges within its bound. */
@@ -84,18 +86,14 @@ export class RequestTracker {
       const { oldest } = this.#open
       if (oldest === undefined) return
       this.#ledger.note('exchanges_abandoned', 1)
-      oldest.connection.pairing?.abandon(oldest)
+      oldest.connection.conversation?.abandon(oldest)
     }
   }
 
   /** Announces exchanges that last, and ends those whose end nothing else will tell. */
   sweep(nowNs: number): void {
     const silentNs = nowNs - UNFRAMED_SILENCE_NS
-    this.#open.visit(silentNs, ({ connection: { pairing } }) => {
-      if (pairing !== undefined && pairing.responses.lastNs < silentNs) {
-        pairing.responses.endUnframed()
-      }
-    })
+    this.#open.visit(silentNs, ({ connection }) => connection.conversation?.sweep(silentNs))
     this.#open.announce(nowNs - this.#config.openAfterNs, (exchange) => this.#exchangeRow(exchange))
     this.#noteCounts()
   }
@@ -111,7 +109,7 @@ export class RequestTracker {
   /** What is kept at this moment; every figure is bounded. */
   memory(): { headBytes: number; openExchanges: number; openRequests: number } {
     return {
-      headBytes: this.#http1.headBytes,
+      headBytes: this.#shared.http1.headBytes + this.#shared.keptBytes,
       openExchanges: this.#open.size,
       openRequests: this.#causes.size,
     }
@@ -124,13 +122,14 @@ export class RequestTracker {
   }
 
   #noteCounts(): void {
-    const http1 = this.#http1
+    const { http1, counts } = this.#shared
     this.#noteUpTo('stream_gaps', http1.gaps)
     this.#noteUpTo('stream_gap_bytes', http1.gapBytes)
     this.#noteUpTo('stream_repeated_bytes', http1.repeatedBytes)
     this.#noteUpTo('http_heads_cut', http1.headsCut)
     this.#noteUpTo('http_heads_invalid', http1.headsInvalid)
     this.#noteUpTo('http_desynchronised', http1.desynchronised)
+    for (const [name, total] of counts) this.#noteUpTo(name, total)
     this.#noteUpTo('causes_crowded', this.#causes.crowded)
     this.#noteUpTo('processes_forgotten', this.#causes.forgotten)
   }

@@ -4,7 +4,7 @@
  * Only as far back as a connect() may lie behind the first request on its connection.
  */
 import type { Connection } from './connection.ts'
-import type { Exchange } from './exchanges.ts'
+import type { Exchange } from './exchange.ts'
 import type { Piece } from './http1/piece.ts'
 
 /** A burst of 64 requests, each read, sent on and answered within one wake, fits. */

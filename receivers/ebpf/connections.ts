@@ -8,7 +8,7 @@
  */
 import { ROLE } from '../../pipeline/flows/schema.ts'
 import type { Connection } from '../../pipeline/requests/connection.ts'
-import type { Pairing } from '../../pipeline/requests/exchanges.ts'
+import type { Conversation } from '../../pipeline/requests/conversation.ts'
 import { toNumber } from '../../pipeline/u64.ts'
 import { CONN_FLAG, ConnRecord } from './events.gen.ts'
 
@@ -37,7 +37,7 @@ export class KernelConnection implements Connection {
   srttUs = 0
   minRttUs = 0
   retransmits = 0
-  pairing: Pairing | undefined
+  conversation: Conversation | undefined
   touched = true
 
   constructor(view: DataView, at: number) {

@@ -2,6 +2,7 @@
  * What is followed of the host's connections: turns records into connection rows, pieces of
  * streams into exchanges, and decides how long a connection is remembered.
  */
+import { ROLE } from '../../pipeline/flows/schema.ts'
 import type { Ledger } from '../../pipeline/ledger.ts'
 import { Piece } from '../../pipeline/requests/http1/piece.ts'
 import type { RowWriter } from '../../pipeline/requests/rows.ts'
@@ -69,9 +70,9 @@ export class Followed {
     for (const evicted of this.#table.resize(config.connections_max)) this.#evicted(evicted)
   }
 
-  #evicted({ pairing }: KernelConnection): void {
+  #evicted({ conversation }: KernelConnection): void {
     this.#ledger.note('connections_evicted', 1)
-    pairing?.finish(0)
+    conversation?.finish(0)
   }
 
   #connection(view: DataView, at: number): void {
@@ -111,9 +112,9 @@ export class Followed {
       connection.pid = piece.pid
       connection.comm = commOf(view, at + PayloadRecord.comm)
     }
-    const pairing = this.#requests.pairingOf(connection)
-    if ((flags & PAYLOAD_FLAG.PAYLOAD_AGAIN) !== 0) pairing.taken(piece)
-    else pairing.feed(piece)
+    const conversation = this.#requests.conversationOf(connection)
+    if ((flags & PAYLOAD_FLAG.PAYLOAD_AGAIN) !== 0) conversation.taken(piece)
+    else conversation.feed(piece)
     this.#requests.bound()
   }
 
@@ -131,7 +132,7 @@ export class Followed {
       const lingers = mayStillRead(closed) && nowNs - closed.endNs < CLOSED_LINGER_NS
       if (waits || lingers) return true
       this.#table.delete(closed.connection)
-      closed.connection.pairing?.finish(closed.endNs)
+      closed.connection.conversation?.finish(closed.endNs)
       return false
     })
   }
@@ -143,7 +144,7 @@ export class Followed {
 
   /** The end: exchanges that go on without us are told of as open. */
   stop(): void {
-    for (const { connection, endNs } of this.#closed) connection.pairing?.finish(endNs)
+    for (const { connection, endNs } of this.#closed) connection.conversation?.finish(endNs)
     this.#closed = []
     this.#requests.stop()
   }
@@ -170,12 +171,13 @@ function trackerConfig({ requests }: EbpfConfig): TrackerConfig {
 
 /** An exchange is open, and bytes that TCP has were not read or seen. */
 function mayStillRead({ connection, bytesSent, bytesReceived }: Closed): boolean {
-  const { pairing } = connection
-  if (pairing === undefined || pairing.waiting === 0) return false
-  const client = connection.role === 0
-  const sent = client ? pairing.requests : pairing.responses
-  const received = client ? pairing.responses : pairing.requests
-  return sent.position < bytesSent || received.position < bytesReceived
+  const { conversation } = connection
+  if (conversation === undefined || conversation.waiting === 0) return false
+  const { requestPosition, responsePosition } = conversation
+  const client = connection.role === ROLE.client
+  const sent = client ? requestPosition : responsePosition
+  const received = client ? responsePosition : requestPosition
+  return sent < bytesSent || received < bytesReceived
 }
 
 /** Fills `piece` from a payload_record; returns its flags. */

@@ -95,7 +95,7 @@ export class Captured implements PacketSink, TableSink {
       piece.srttUs = end.srttUs
       piece.minRttUs = end.minRttUs
       piece.retransmits = end.retransmits
-      this.#requests.pairingOf(end).feed(piece)
+      this.#requests.conversationOf(end).feed(piece)
       this.#requests.bound()
     }
   }
@@ -104,7 +104,7 @@ export class Captured implements PacketSink, TableSink {
     const wasOpen = connection.closeReason === CLOSE_REASON.none
     for (const end of this.#endsOf(connection)) {
       // What goes on behind the end of the capture stays open.
-      if (!wasOpen) end.pairing?.finish(connection.lastNs)
+      if (!wasOpen) end.conversation?.finish(connection.lastNs)
       this.#row(connection, end.role, wasOpen ? STATE.interim : STATE.closed)
     }
     this.#ends.delete(connection)

@@ -1,7 +1,7 @@
 /** One end of a captured connection, as the search for requests sees it. */
 import { ROLE } from '../../pipeline/flows/schema.ts'
 import type { Connection } from '../../pipeline/requests/connection.ts'
-import type { Pairing } from '../../pipeline/requests/exchanges.ts'
+import type { Conversation } from '../../pipeline/requests/conversation.ts'
 import type { TcpConnection } from './tcp/connection.ts'
 import type { Direction } from './tcp/direction.ts'
 
@@ -17,7 +17,7 @@ export class End implements Connection {
   readonly comm = ''
   readonly connectTid = 0
   readonly connectSleeps = 0
-  pairing: Pairing | undefined
+  conversation: Conversation | undefined
   readonly #of: TcpConnection
 
   constructor(of: TcpConnection, { role, host }: { role: number; host: number }) {

@@ -80,6 +80,14 @@ export function beginsMessage(bytes: Buffer, at: number, to: number, request: bo
   return lf < 0 || versionAt(bytes, lf) >= 0
 }
 
+/** Whether `[at, to)` begins with a method of RFC 9110 or 5789 and a blank. */
+export function hasKnownMethod(bytes: Buffer, at: number, to: number): boolean {
+  return METHODS.some((method) => {
+    const end = at + method.length
+    return end < to && bytes[end] === SP && bytes.toString('latin1', at, end) === method
+  })
+}
+
 /** The same beyond doubt: a whole request line, or as much of a status line as `HTTP/1.`. */
 export function isMessageStart(bytes: Buffer, at: number, to: number, request: boolean): boolean {
   const whole = request ? indexOfLf(bytes, at, to) >= 0 : to - at >= HTTP1.length

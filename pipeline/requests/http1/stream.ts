@@ -24,7 +24,15 @@
  */
 import { Chunks, endsChunked } from './chunks.ts'
 import { BODY, type Body } from './framing.ts'
-import { beginsMessage, Head, INCOMPLETE, INVALID, isMessageStart, readHead } from './head.ts'
+import {
+  beginsMessage,
+  Head,
+  hasKnownMethod,
+  INCOMPLETE,
+  INVALID,
+  isMessageStart,
+  readHead,
+} from './head.ts'
 import { HEAD_BYTES_MAX, HeadBuffer } from './head_buffer.ts'
 import type { Piece } from './piece.ts'
 import type { Http1Shared } from './shared.ts'
@@ -80,6 +88,8 @@ export class Http1Stream {
   #chunks: Chunks | undefined
   /** Heads were read in this direction. */
   #spoken = false
+  /** Pieces are missing since the last message began. */
+  #torn = false
   readonly #buffer: HeadBuffer
 
   constructor(request: boolean, sink: MessageSink, shared: Http1Shared) {
@@ -206,6 +216,7 @@ export class Http1Stream {
     this.startRetransmits = piece.retransmits
     this.cut = false
     this.desynchronised = false
+    this.#torn = false
     this.#state = HEAD
     return at
   }
@@ -306,6 +317,8 @@ export class Http1Stream {
   #resynchronise(piece: Piece, from: number, to: number): void {
     const begins = this.unframed ? isMessageStart : beginsMessage
     if (!begins(piece.bytes, from, to, this.isRequest)) return
+    // A request line whose beginning was missed begins with a token too: `ST / HTTP/1.1`.
+    if (this.#torn && this.isRequest && !hasKnownMethod(piece.bytes, from, to)) return
     if (this.unframed) this.#end()
     if (!this.stopped) this.#state = START
   }
@@ -314,6 +327,7 @@ export class Http1Stream {
     this.#shared.gaps++
     this.#shared.gapBytes += count
     this.desynchronised = true
+    this.#torn = true
     this.#unknown(count)
   }
 

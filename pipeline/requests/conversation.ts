@@ -1,0 +1,89 @@
+/** What goes on on one connection: its parser, its exchanges, and who turns to which of them. */
+import { ROLE } from '../flows/schema.ts'
+import type { Causes } from './causes.ts'
+import type { Connection } from './connection.ts'
+import type { Exchange } from './exchange.ts'
+import { type ExchangeContext, Exchanges } from './exchanges.ts'
+import type { Piece } from './http1/piece.ts'
+import type { Parser } from './parser.ts'
+import type { Shared } from './shared.ts'
+import { Undecided } from './undecided.ts'
+
+export class Conversation {
+  readonly #connection: Connection
+  readonly #causes: Causes
+  readonly #exchanges: Exchanges
+  #parser: Parser
+
+  constructor(connection: Connection, of: { context: ExchangeContext; shared: Shared }) {
+    this.#connection = connection
+    this.#causes = of.context.causes
+    this.#exchanges = new Exchanges(connection, {
+      context: of.context,
+      parser: () => this.#parser,
+    })
+    this.#parser = new Undecided(this.#exchanges, {
+      shared: of.shared,
+      decided: (parser) => {
+        this.#parser = parser
+      },
+    })
+  }
+
+  /** Exchanges without an end. */
+  get waiting(): number {
+    return this.#exchanges.waiting
+  }
+
+  get requestPosition(): number {
+    return this.#parser.requestPosition
+  }
+
+  get responsePosition(): number {
+    return this.#parser.responsePosition
+  }
+
+  feed(piece: Piece): void {
+    const client = this.#connection.role === ROLE.client
+    const exchanges = this.#exchanges
+    if (piece.sent !== client) {
+      const answered = client ? exchanges.only : undefined
+      this.#parser.feed(piece, false)
+      this.#causes.turned(piece, sureCause(answered), this.#connection)
+      return
+    }
+    const before = exchanges.asking
+    this.#parser.feed(piece, true)
+    if (before !== undefined && !client) this.#causes.readBy(before, piece.tid)
+    const asked = exchanges.only
+    this.#causes.turned(piece, client ? sureCause(asked) : asked, this.#connection)
+  }
+
+  /** Bytes that were peeked at before were taken now, by this thread. */
+  taken(piece: Piece): void {
+    const { newest, only } = this.#exchanges
+    if (newest === undefined || this.#connection.role !== ROLE.server) return
+    this.#causes.readBy(newest, piece.tid)
+    this.#causes.turned(piece, only, this.#connection)
+  }
+
+  /** Ends messages whose end only silence since `silentNs` tells. */
+  sweep(silentNs: number): void {
+    this.#parser.sweep(silentNs)
+  }
+
+  /** Gives an exchange up: whatever comes of it later is not paired with it. */
+  abandon(exchange: Exchange): void {
+    this.#exchanges.abandon(exchange)
+  }
+
+  /** The connection has ended, at `endNs`; exchanges without an end get this one. */
+  finish(endNs: number): void {
+    this.#parser.finish()
+    this.#exchanges.finish(endNs)
+  }
+}
+
+function sureCause(call: Exchange | undefined): Exchange | undefined {
+  return call?.isSure ? call.cause : undefined
+}

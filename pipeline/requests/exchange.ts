@@ -1,0 +1,108 @@
+/** One request and its response on a connection, seen at one end. */
+import type { Connection } from './connection.ts'
+
+/** Where and how a message began: its first byte, who wrote or read that, and when. */
+export interface Start {
+  /** Position in its direction's stream. */
+  readonly startOffset: number
+  readonly startNs: number
+  readonly startPid: number
+  readonly startTid: number
+  readonly startSleeps: number
+  readonly startRetransmits: number
+}
+
+/** What a parser knows of a request when it has begun; names as in pipeline/flows/schema.ts. */
+export interface Request {
+  /** `http`, `http2`, `grpc`, `redis`, …: the parser's word, of those that the conventions know. */
+  readonly protocol: string
+  readonly version?: string
+  readonly method: string
+  readonly target?: string
+  /** The authority that it names. */
+  readonly host?: string
+  /** Its text without values, for protocols that have one. */
+  readonly query?: string
+  /** The database, or what else stands above the target. */
+  readonly namespace?: string
+  /** traceparent as Head.trace has it. */
+  readonly trace?: Uint32Array | undefined
+  /** Its beginning was not seen whole. */
+  readonly truncated?: boolean
+}
+
+export class Exchange {
+  readonly connection: Connection
+  readonly protocol: string
+  version: string
+  method: string
+  target: string
+  host: string
+  query: string
+  namespace: string
+  readonly trace: Uint32Array | undefined
+  readonly requestOffset: number
+  readonly startNs: number
+  /** Who wrote the request, or has read of it last. */
+  readonly pid: number
+  tid: number
+  /** The request that made the process send this one, and how that is known: causes.ts. */
+  cause: Exchange | undefined
+  causeMethod = 0
+  causeConfidence = Number.NaN
+  /** When it began, in terms of losses of pieces. */
+  readonly lossEpoch: number
+  readonly retransmitsBefore: number
+
+  /** A code of three digits or fewer, where the protocol has such; 0: none. */
+  status = 0
+  /** What failed, as `error.type` names it; '' where nothing did, or `status` tells. */
+  error = ''
+  requestBytes = 0
+  responseBytes = 0
+  responseOffset = 0
+  requestEndNs = 0
+  responseStartNs = 0
+  endNs = 0
+  requestDone = false
+  responseDone = false
+  truncated = false
+  desynchronised = false
+
+  /** causes.ts: place among the thread's and the process's open requests, and when last read. */
+  threadSlot = -1
+  processSlot = -1
+  readOrder = 0
+  /** causes.ts: calls surely in its name, those without an answer, since when there are any. */
+  calls = 0
+  awaited = 0
+  awaitsSinceNs = 0
+  /** Its cause is known well enough to count it there, and it does in `awaited`. */
+  isSure = false
+  isAwaited = false
+  /** open_exchanges.ts: neighbours in order of begin. */
+  previous: Exchange | undefined
+  next: Exchange | undefined
+  announced = false
+  open = true
+
+  constructor(connection: Connection, of: { start: Start; request: Request; lossEpoch: number }) {
+    const { start, request } = of
+    this.connection = connection
+    this.protocol = request.protocol
+    this.version = request.version ?? ''
+    this.method = request.method
+    this.target = request.target ?? ''
+    this.host = request.host ?? ''
+    this.query = request.query ?? ''
+    this.namespace = request.namespace ?? ''
+    this.trace = request.trace
+    this.truncated = request.truncated ?? false
+    this.requestOffset = start.startOffset
+    this.startNs = start.startNs
+    this.pid = start.startPid
+    this.tid = start.startTid
+    this.lossEpoch = of.lossEpoch
+    this.retransmitsBefore = start.startRetransmits
+  }
+}

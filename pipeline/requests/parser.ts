@@ -1,0 +1,60 @@
+/**
+ * What a protocol is to the search for requests: one folder, and one row in protocols.ts.
+ *
+ *     pieces of both directions ─▶ Parser ─▶ Exchanges.begin, .requestEnd, .answer, .responseEnd
+ *
+ * A parser is made for each connection that speaks its protocol, and reads both directions. Pieces
+ * come in stream order of each direction; a piece may be any part of a message, or several, and of
+ * its bytes the last ones, or all, may be unknown (`captured < length`); between two pieces bytes
+ * may be missing (`offset` jumps). A parser never throws, never loops without taking bytes, and
+ * keeps no more than a bounded number of bytes, which it counts in what its connections share.
+ */
+import type { Exchange } from './exchange.ts'
+import type { Exchanges } from './exchanges.ts'
+import type { Piece } from './http1/piece.ts'
+import type { Shared } from './shared.ts'
+
+export interface Parser {
+  /** The next piece of what the client, or the server, has sent. */
+  feed(piece: Piece, fromClient: boolean): void
+
+  /** Positions behind the last byte looked at. */
+  readonly requestPosition: number
+  readonly responsePosition: number
+
+  /** When the last piece of either direction came. */
+  readonly lastNs: number
+
+  /** Nothing has come since `silentNs`: ends messages whose end only silence tells. */
+  sweep(silentNs: number): void
+
+  /** The exchange was given up: whatever comes of it later must not be taken for another's. */
+  abandoned(exchange: Exchange): void
+
+  /** The connection has ended: ends messages that last until then. */
+  finish(): void
+}
+
+/** `more`: what is there may be the beginning, and too little to tell. */
+export type Verdict = 'yes' | 'no' | 'more'
+
+/** The first bytes that one end sent: `bytes[at … to)`. */
+export interface FirstBytes {
+  readonly bytes: Buffer
+  readonly at: number
+  readonly to: number
+  readonly fromClient: boolean
+  /** The server's port: a hint, for protocols whose bytes alone leave a doubt. */
+  readonly port: number
+}
+
+export interface Protocol {
+  readonly name: string
+  /**
+   * Whether a connection that begins so speaks the protocol. Asked for each end's first bytes,
+   * with more of them each time, up to DETECT_BYTES_MAX. `yes` must be beyond doubt, for no other
+   * protocol is asked any more; when all say `no` the connection is taken for HTTP/1.
+   */
+  detect(first: FirstBytes): Verdict
+  open(exchanges: Exchanges, shared: Shared): Parser
+}
