@@ -1,6 +1,6 @@
 /**
  * The requests of all connections of one receiver: what their conversations share, which exchanges
- * are open, and what is counted. Whoever feeds it knows the connections; it makes the exchange rows.
+ * are open, and what is counted. Whoever feeds it knows the connections; it makes the rows.
  */
 import type { Ledger } from '../ledger.ts'
 import { Causes } from './causes.ts'
