@@ -50,6 +50,7 @@ const BACKENDS = {
     minutes: 6,
   },
   otelcol: { folder: join(MODULES, 'otelcol'), program: 'otelcol', package: '.', minutes: 3 },
+  confmap: { folder: join(MODULES, 'confmap'), program: 'confmap', package: '.', minutes: 1 },
   prometheus_text: {
     folder: join(MODULES, 'prometheus_text'),
     program: 'prometheus_text',
