@@ -119,7 +119,11 @@ export class BatchSizes {
   }
 }
 
-/** Shows a queue for as long as it is there. Answers with what ends it. */
+/**
+ * Shows a queue for as long as it is there. Answers with what ends it: a reader goes on showing
+ * what it saw last, so each gauge falls to 0 once before it is gone. The queue that takes this
+ * one's place observes after it, and has the say.
+ */
 export function observeQueue(
   of: Observation,
   queue: { readonly size: number; readonly bytes: number; readonly capacity: number },
@@ -130,15 +134,18 @@ export function observeQueue(
     ['otelcol_exporter_queue_capacity', 'Fixed capacity of the queue.', () => queue.capacity],
     ['flowspan_exporter_queue_bytes', 'Bytes of the requests in the queue.', () => queue.bytes],
   ] as const
-  const ends = gauges.map(([name, description, read]) => {
+  let isGone = false
+  for (const [name, description, read] of gauges) {
     const unit = name.endsWith('bytes') ? 'By' : '{batch}'
     const gauge = of.meter.createObservableGauge(name, { description, unit })
-    const observe = (result: { observe: (value: number, attributes: Attributes) => void }) =>
-      result.observe(read(), attributes)
+    const observe = (result: { observe: (value: number, attributes: Attributes) => void }) => {
+      result.observe(isGone ? 0 : read(), attributes)
+      // Not now: the SDK is walking its list of callbacks, and would miss the next one.
+      if (isGone) queueMicrotask(() => gauge.removeCallback(observe))
+    }
     gauge.addCallback(observe)
-    return () => gauge.removeCallback(observe)
-  })
+  }
   return () => {
-    for (const end of ends) end()
+    isGone = true
   }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http2'
 import type { AddressInfo } from 'node:net'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { Metadata, ServerCredentials, status } from '@grpc/grpc-js'
 import protobuf from 'protobufjs'
@@ -11,22 +11,11 @@ import { otlpExporter } from '../../../exporters/otlp/otlp_exporter.ts'
 import { OK } from '../../../pipeline/outcome.ts'
 import { settingsOf } from '../../pipeline/surroundings.ts'
 import { decode } from '../../proto/otlp.ts'
-import { certificate, FAST_RETRY, running, spans, until } from '../sending.ts'
+import { certificate, FAST_RETRY, spans, until } from '../sending.ts'
 import { Backend, partialSuccess } from './backend.ts'
+import { exporting } from './exporting.ts'
 
 const PLAIN = { tls: { insecure: true } }
-/** An exporter that has been started; the backend too is closed when the test ends. */
-async function exporting(
-  t: TestContext,
-  backend: Backend | number,
-  options: Record<string, unknown> = {},
-) {
-  const port = typeof backend === 'number' ? backend : backend.port
-  const config = schema.parse({ endpoint: `127.0.0.1:${port}`, ...PLAIN, ...options })
-  if (typeof backend !== 'number') t.after(() => backend.close())
-  return await running(t, (settings) => otlpExporter('traces')(settings, config))
-}
-
 test('a batch arrives byte for byte, with headers and user agent, and is booked as sent', async (t) => {
   const backend = await new Backend().listen()
   const headers = { 'X-Tenant': 'a' }
