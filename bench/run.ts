@@ -16,6 +16,7 @@ const BENCHES = [
   'otlp_write',
   'exchange_path',
   'causes',
+  'storage',
 ]
 
 const wanted = process.argv.slice(2)

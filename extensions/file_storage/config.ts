@@ -2,32 +2,17 @@ import { z } from 'zod'
 import type { ConfigProblem } from '../../pipeline/component.ts'
 import { duration } from '../../pipeline/config/duration.ts'
 
-const KIB = 1024
-const MIB = 1024 * KIB
-const GIB = 1024 * MIB
-const UNITS: { readonly [unit: string]: number } = { '': 1, KiB: KIB, MiB: MIB, GiB: GIB }
+const MIB = 1024 * 1024
+const FILE_MODE_BITS = 0o777
 
-/** Bytes: a number, or text such as `512MiB`. */
-function size(defaultBytes: number) {
-  return z
-    .unknown()
-    .transform((value, context) => {
-      const parts = /^(\d+(?:\.\d+)?) ?(|KiB|MiB|GiB)$/.exec(String(value))
-      const bytes = Number(parts?.[1]) * (UNITS[parts?.[2] ?? ''] ?? Number.NaN)
-      if (Number.isSafeInteger(bytes)) return bytes
-      context.addIssue(`must be a size such as "512MiB", or a number of bytes: it is "${value}"`)
-      return z.NEVER
-    })
-    .default(defaultBytes)
-}
-
+/** The Collector's, for a database file that grows and never shrinks. A segment log does shrink. */
 const compaction = z.strictObject({
   on_start: z.boolean().default(false),
   on_rebound: z.boolean().default(false),
   directory: z.string().default(''),
-  rebound_needed_threshold_mib: z.int().min(0).default(100),
-  rebound_trigger_threshold_mib: z.int().min(0).default(10),
-  max_transaction_size: z.int().min(0).default(65_536),
+  rebound_needed_threshold_mib: z.int().default(100),
+  rebound_trigger_threshold_mib: z.int().default(10),
+  max_transaction_size: z.int().default(65_536),
   check_interval: duration('5s'),
   cleanup_on_start: z.boolean().default(false),
 })
@@ -38,36 +23,51 @@ export const schema = z.strictObject({
   directory_permissions: z.string().default('0750'),
   timeout: duration('1s'),
   fsync: z.boolean().default(false),
-  max_size: size(GIB),
-  segment_size: size(16 * MIB),
-  compaction: z.preprocess((value) => value ?? {}, compaction).prefault(null),
+  max_size_mib: z
+    .int()
+    .min(2)
+    .max(2 ** 32 - 1)
+    .default(1024),
+  /** Offsets in a segment have 32 bits. */
+  segment_size_mib: z.int().min(1).max(2048).default(16),
+  compaction: compaction.prefault({}),
 })
 
 export type FileStorageConfig = z.infer<typeof schema>
 
-/** Offsets in a segment have 32 bits. */
-const SEGMENT_BYTES_MAX = 2 * GIB
-const SEGMENT_BYTES_MIN = 4 * KIB
-
+/** Where the Collector has the rule, in its words. */
 export function validate(config: FileStorageConfig): readonly ConfigProblem[] {
-  const problems: ConfigProblem[] = []
-  const problem = (option: string, message: string) =>
-    problems.push({ path: [option], message: `${option} ${message}` })
-  if (config.directory === '') problem('directory', 'must be non-empty')
-  if (!/^0?[0-7]{3}$/.test(config.directory_permissions)) {
-    const found = config.directory_permissions
-    problem('directory_permissions', `must be octal, such as "0750": it is "${found}"`)
+  return problemsOf(config)
+    .toArray()
+    .map((message) => ({ path: [], message }))
+}
+
+function* problemsOf(config: FileStorageConfig): Generator<string> {
+  const { directory, create_directory, directory_permissions: mode } = config
+  if (directory === '') yield 'directory must be non-empty'
+  if (create_directory && !/^[0-7]+$/.test(mode)) {
+    yield 'directory_permissions value must be a valid octal representation'
+  } else if (create_directory && modeOf(config) > FILE_MODE_BITS) {
+    yield 'directory_permissions contain invalid bits for file access'
   }
-  const { segment_size, max_size } = config
-  if (segment_size < SEGMENT_BYTES_MIN || segment_size > SEGMENT_BYTES_MAX) {
-    problem('segment_size', `must be from 4KiB to 2GiB: it is ${segment_size}`)
-  } else if (max_size < 2 * segment_size) {
-    problem('max_size', `must be at least twice segment_size: it is ${max_size}`)
+  if (config.compaction.max_transaction_size < 0) {
+    yield 'max transaction size for compaction cannot be less than 0'
   }
-  return problems
+  if (config.compaction.on_rebound && config.compaction.check_interval <= 0) {
+    yield 'compaction check interval must be positive when rebound compaction is set'
+  }
+  const { max_size_mib, segment_size_mib } = config
+  if (max_size_mib < 2 * segment_size_mib) {
+    yield `max_size_mib must be at least twice segment_size_mib: ${max_size_mib} is less than ` +
+      `twice ${segment_size_mib}`
+  }
 }
 
 /** As a number for the operating system. */
 export function modeOf({ directory_permissions }: FileStorageConfig): number {
   return Number.parseInt(directory_permissions, 8)
+}
+
+export function bytesOf(mib: number): number {
+  return mib * MIB
 }

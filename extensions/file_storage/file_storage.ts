@@ -4,7 +4,7 @@ import type { Host, Settings } from '../../pipeline/component.ts'
 import type { Limits } from '../../pipeline/storage/budget.ts'
 import { type QueueDirectory, useDirectory } from '../../pipeline/storage/directory.ts'
 import type { Storage, StoredQueue } from '../../pipeline/storage/storage.ts'
-import { type FileStorageConfig, modeOf } from './config.ts'
+import { bytesOf, type FileStorageConfig, modeOf } from './config.ts'
 import { measure } from './measure.ts'
 
 const OK = { status: 'ok' } as const
@@ -23,8 +23,11 @@ export class FileStorage implements Storage {
 
   async start(host: Host): Promise<void> {
     const { logger } = this.#settings
-    const { directory: path, timeout: timeoutMs } = this.#config
+    const { directory: path, timeout: timeoutMs, compaction } = this.#config
     this.#prepare()
+    if (compaction.on_start || compaction.on_rebound) {
+      logger.info('compaction: nothing to do, disk space is given back as records are done')
+    }
     try {
       const limits = limitsOf(this.#config)
       this.#directory = await useDirectory({ path, limits, timeoutMs, logger })
@@ -39,7 +42,7 @@ export class FileStorage implements Storage {
     this.#stopMeasuring = measure(this.#settings, this.#directory)
   }
 
-  queue(name: string): Promise<StoredQueue> {
+  async queue(name: string): Promise<StoredQueue> {
     if (this.#directory === undefined) throw new Error(`${this.#settings.id} is not running`)
     return this.#directory.queue(name)
   }
@@ -65,33 +68,15 @@ export class FileStorage implements Storage {
   /** Sees to it that the directory is there and can be used, by the user that the process is. */
   #prepare(): void {
     const { directory, create_directory } = this.#config
+    let isDirectory: boolean
     try {
       if (create_directory) mkdirSync(directory, { recursive: true, mode: modeOf(this.#config) })
-      if (!statSync(directory).isDirectory()) throw this.#problem(`${directory} is not a directory`)
+      isDirectory = statSync(directory).isDirectory()
       accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK)
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      if (code === undefined) throw error
-      throw this.#problem(this.#accessProblem(error as NodeJS.ErrnoException))
+      throw this.#problem(accessProblem(error as NodeJS.ErrnoException, directory))
     }
-  }
-
-  #accessProblem({ code, message }: NodeJS.ErrnoException): string {
-    const { directory } = this.#config
-    const user = process.getuid?.()
-    if (code === 'ENOENT') {
-      return (
-        `directory must exist: ${directory} does not. You can enable the create_directory ` +
-        'option to automatically create it'
-      )
-    }
-    if (code === 'EACCES' || code === 'EPERM') {
-      return (
-        `uid ${user} may not write in ${directory}; the pipelines run without privileges, ` +
-        `so give that user the directory: chown -R ${user} ${directory}`
-      )
-    }
-    return code === 'EROFS' ? `${directory} is on a file system that is read-only` : message
+    if (!isDirectory) throw this.#problem(`${directory} is not a directory`)
   }
 
   #problem(message: string): Error {
@@ -99,6 +84,23 @@ export class FileStorage implements Storage {
   }
 }
 
-function limitsOf({ max_size, segment_size, fsync }: FileStorageConfig): Limits {
-  return { maxBytes: max_size, segmentBytes: segment_size, fsync }
+function accessProblem({ code, message }: NodeJS.ErrnoException, directory: string): string {
+  const user = process.getuid?.()
+  if (code === 'ENOENT') {
+    return (
+      `directory must exist: ${directory} does not. You can enable the create_directory ` +
+      'option to automatically create it'
+    )
+  }
+  if (code === 'EACCES' || code === 'EPERM') {
+    return (
+      `the user that flowspan runs as, uid ${user}, may not write in ${directory}; ` +
+      `the pipelines have no privileges, so give it to that user: chown -R ${user} ${directory}`
+    )
+  }
+  return code === 'EROFS' ? `${directory} is on a file system that is read-only` : message
+}
+
+function limitsOf({ max_size_mib, segment_size_mib, fsync }: FileStorageConfig): Limits {
+  return { maxBytes: bytesOf(max_size_mib), segmentBytes: bytesOf(segment_size_mib), fsync }
 }

@@ -10,11 +10,11 @@ export function measure({ id, meter }: Settings, directory: QueueDirectory): () 
     unit: 'By',
   })
   const capacity = meter.createObservableGauge('otelcol_file_storage_capacity', {
-    description: 'The option max_size',
+    description: 'The option max_size_mib, in bytes',
     unit: 'By',
   })
   const refused = meter.createObservableCounter('otelcol_file_storage_refused_records', {
-    description: 'Records that were not taken, as max_size was reached or the disk refused',
+    description: 'Records that were not taken, as max_size_mib was reached or the disk refused',
     unit: '{records}',
   })
   const damaged = meter.createObservableCounter('otelcol_file_storage_damaged_records', {

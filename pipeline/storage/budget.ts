@@ -32,7 +32,7 @@ export class Budget {
   get fullReason(): string {
     const { maxBytes } = this.limits
     return (
-      `the storage is full: ${this.used} of max_size ${maxBytes} bytes are used, ` +
+      `the storage is full: ${this.used} of ${maxBytes} bytes (max_size_mib) are used, ` +
       `and ${this.reserve} are kept to make room with`
     )
   }

@@ -55,7 +55,7 @@ export class QueueDirectory {
   readonly #logger: Logger
   readonly #queues = new Map<string, Promise<SharedQueue>>()
   /** Records that were not taken. */
-  readonly refused: Record<Refusal, number> = { max_size: 0, disk: 0 }
+  readonly refused: Record<Refusal, number> = { size: 0, disk: 0 }
   readonly #watchers = new Set<(problem: string | undefined) => void>()
   /** Of queues that have been closed since the start. */
   readonly #damage: Damage = { records: 0, bytes: 0, tornBytes: 0 }

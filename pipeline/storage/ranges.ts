@@ -46,6 +46,15 @@ export class Ranges {
     this.#lasts.length = 0
   }
 
+  /** For people: `1-5 7`. */
+  toString(): string {
+    const texts = this.#firsts.map((first, i) => {
+      const last = this.#lasts[i] as number
+      return first === last ? `${first}` : `${first}-${last}`
+    })
+    return texts.join(' ')
+  }
+
   /** Payloads of `done` records: `(first:u64 count:u32)*`. */
   encode(): Buffer[] {
     const payloads: Buffer[] = []

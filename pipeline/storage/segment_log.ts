@@ -35,7 +35,7 @@ const LOOK_INTERVAL_MS = 1000
 const STALL_MS = 1000
 
 /** Why an append was not taken: the size cap, or the disk. */
-export type Refusal = 'max_size' | 'disk'
+export type Refusal = 'size' | 'disk'
 
 export interface LogOptions {
   readonly folder: string
@@ -137,13 +137,13 @@ export class SegmentLog {
     const payloadBytes = parts.reduce((sum, part) => sum + part.length, 0)
     const bytes = payloadBytes + RECORD_HEADER_BYTES
     if (bytes > Math.min(RECORD_BYTES_MAX, budget.recordBytesMax)) {
-      onRefused('max_size')
+      onRefused('size')
       return permanent(`a record of ${bytes} bytes does not fit into the storage`)
     }
     this.#look()
     this.#sayDone()
     if (!budget.hasRoomFor(bytes)) {
-      onRefused('max_size')
+      onRefused('size')
       return retryable(budget.fullReason)
     }
     const record = { type: 'data', sequence: this.#nextSequence, items, parts } as const

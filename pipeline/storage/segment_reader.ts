@@ -10,8 +10,8 @@ import { decodeRecordHeader, RECORD_HEADER_BYTES, type RecordHeader, SYNC } from
 import { reasonOf } from './reasons.ts'
 import type { Entry } from './segment.ts'
 
-/** Read at once: small enough to hold for each queue, large enough for many records. */
-const WINDOW_BYTES = 64 * 1024
+/** Read at once: many small records; little beside a large one, whose rest is read for itself. */
+const WINDOW_BYTES = 16 * 1024
 /** What is read again piece by piece when a larger read fails. */
 const BLOCK_BYTES = 4096
 

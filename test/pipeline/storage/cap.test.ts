@@ -22,10 +22,10 @@ test('full of records that wait, the log refuses, and takes more as soon as some
   assert.deepEqual(await log.append(record), {
     kind: 'retryable',
     reason:
-      `the storage is full: ${budget.used} of max_size 65536 bytes are used, ` +
+      `the storage is full: ${budget.used} of 65536 bytes (max_size_mib) are used, ` +
       'and 8192 are kept to make room with',
   })
-  assert.deepEqual(refused, ['max_size', 'max_size'])
+  assert.deepEqual(refused, ['size', 'size'])
   for (let i = 0; i < 10; i++) log.done(log.lease()!.entry)
   assert.equal((await log.append(record)).kind, 'ok')
   assert.equal(sizeOf(folder), budget.used)
