@@ -44,14 +44,13 @@ function fileExporter<Data, S extends 'flows' | OtlpBatch['signal']>(
       return lines.items === 0 ? OK : file.append(lines, ledger)
     },
     held: () => file.held(ledger),
-    // Another instance would begin with truncating the file that this one has written.
+    // Another instance would begin with truncating the file that this one has written. So would
+    // that of another signal, which is made with the new section before this takes effect.
     reconfigure(config) {
       const wanted = config as FileConfig
       if (wanted.path !== of.config.path) return undefined
-      return () => {
-        files.set(wanted, file)
-        file.reconfigure(wanted)
-      }
+      files.set(wanted, file)
+      return () => file.reconfigure(wanted)
     },
     async shutdown() {
       if (started) await file.shutdown(ledger)

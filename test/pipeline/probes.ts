@@ -9,7 +9,9 @@ import {
   type Consumer,
   connector,
   exporter,
+  extension,
   type Factory,
+  type Host,
   processor,
   receiver,
   type Settings,
@@ -29,6 +31,17 @@ export const silent = pino({ level: 'silent' })
 
 type Data = SignalData[Signal]
 
+const options = z.strictObject({
+  mutates: z.boolean().default(false),
+  /** Something that can differ. */
+  value: z.number().default(0),
+  /** Whether another value can be taken over. */
+  live: z.boolean().default(false),
+  /** The extension that it asks for when it starts. */
+  uses: z.string().default(''),
+})
+type Options = z.infer<typeof options>
+
 export class Probes {
   /** `start exporter/probe`, `shutdown …`, `create …`, in the order in which it happened. */
   readonly steps: string[] = []
@@ -38,6 +51,10 @@ export class Probes {
   readonly taken = new Map<string, Data[]>()
   /** How the exporter with an id answers; OK where there is none. */
   readonly answers = new Map<string, () => Outcome | Promise<Outcome>>()
+  /** How long steps take, by name. */
+  readonly waits = new Map<string, () => Promise<void>>()
+  /** The host of each component that was started last, by name. */
+  readonly hosts = new Map<string, Host>()
   /** Names of steps that throw. */
   readonly failing = new Set<string>()
   readonly factories: Factories
@@ -64,33 +81,46 @@ export class Probes {
     return next.consume(data)
   }
 
-  #component(name: string): Component {
+  #component(name: string, config: Options): Component {
     const step = (what: string) => {
       this.steps.push(`${what} ${name}`)
       if (this.failing.has(`${what} ${name}`)) throw new Error(`${what} fails`)
     }
+    const wait = async (what: string) => await this.waits.get(`${what} ${name}`)?.()
     step('create')
+    const live = (wanted: unknown) => {
+      const { value } = wanted as Options
+      return () => void this.steps.push(`reconfigure ${name} ${value}`)
+    }
     return {
-      start: () => step('start'),
-      shutdown: async () => step('shutdown'),
+      start: async (host) => {
+        this.hosts.set(name, host)
+        step('start')
+        if (config.uses !== '') host.extension(config.uses)
+        await wait('start')
+      },
+      shutdown: async () => {
+        step('shutdown')
+        await wait('shutdown')
+      },
+      ...(config.live && { reconfigure: live }),
     }
   }
 
   #factories(): Factory[] {
-    const options = z.strictObject({ mutates: z.boolean().default(false) })
-    type Options = z.infer<typeof options>
     const base = { type: 'probe', aliases: ['old_probe'], stability: 'development' } as const
-    const receive = ({ id }: Settings, _: unknown, next: Consumer) => {
+    const receive = ({ id }: Settings, config: Options, next: Consumer) => {
+      const component = this.#component(`receiver/${id}`, config)
       this.next.set(id, next)
-      return this.#component(`receiver/${id}`)
+      return component
     }
     const pass = (kind: string) => (s: Settings, config: Options, next: Consumer) => ({
-      ...this.#component(`${kind}/${s.id}`),
+      ...this.#component(`${kind}/${s.id}`, config),
       mutates: config.mutates,
       consume: (data: Data) => next.consume(data),
     })
     const send = ({ id, ledger }: Settings, config: Options) => ({
-      ...this.#component(`exporter/${id}`),
+      ...this.#component(`exporter/${id}`, config),
       mutates: config.mutates,
       consume: (data: Data) => {
         const taken = this.taken.get(id) ?? []
@@ -102,7 +132,7 @@ export class Probes {
       },
     })
     const convert = ({ id, ledger }: Settings, config: Options, next: Consumer) => ({
-      ...this.#component(`connector/${id}`),
+      ...this.#component(`connector/${id}`, config),
       mutates: config.mutates,
       consume: (data: Data) => {
         const items = itemsOf(data)
@@ -114,6 +144,11 @@ export class Probes {
     return [
       receiver({ ...base, schema: options, create: { flows: receive, traces: receive } }),
       processor({ ...base, schema: options, create: { flows: pass('processor') } }),
+      extension({
+        ...base,
+        schema: options,
+        create: ({ id }, config) => this.#component(`extension/${id}`, config),
+      }),
       exporter({ ...base, schema: options, create: { flows: send, traces: send } }),
       connector({
         ...base,

@@ -1,69 +1,9 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isAlive, Run, WAIT_MS } from './run.ts'
 
-const PROGRAM = join(import.meta.dirname, 'program.ts')
-const WAIT_MS = 10_000
 const skip = process.getuid?.() === 0 ? false : 'giving up privileges needs root: run it with sudo'
-
-class Run {
-  readonly process: ChildProcess
-  readonly log: string
-  stderr = ''
-  readonly exited: Promise<[number | null, NodeJS.Signals | null]>
-
-  constructor(t: TestContext, { fail = 'never', args = [] as string[] } = {}) {
-    const folder = mkdtempSync(join(tmpdir(), 'flowspan-keeper-'))
-    this.log = join(folder, 'log')
-    const config = join(folder, 'config.yaml')
-    writeFileSync(
-      config,
-      `
-receivers: { needy: { path: ${this.log}, fail: ${fail} } }
-exporters: { nop: }
-service:
-  telemetry: { metrics: { level: none } }
-  pipelines: { flows: { receivers: [needy], exporters: [nop] } }`,
-    )
-    this.process = spawn(process.execPath, [PROGRAM, 'run', '--config', config, ...args], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    })
-    this.process.stderr?.on('data', (chunk) => {
-      this.stderr += chunk
-    })
-    this.exited = once(this.process, 'close') as typeof this.exited
-    t.after(() => {
-      this.process.kill('SIGKILL')
-      rmSync(folder, { recursive: true })
-    })
-  }
-
-  lines(): string[] {
-    return existsSync(this.log) ? readFileSync(this.log, 'utf8').split('\n').slice(0, -1) : []
-  }
-
-  /** The match in the `nth` line that matches, waiting until it is there. */
-  async line(pattern: RegExp, nth = 0): Promise<RegExpExecArray> {
-    for (const deadline = performance.now() + WAIT_MS; performance.now() < deadline; ) {
-      const found = this.lines().flatMap((line) => pattern.exec(line) ?? [])
-      const matches = this.lines()
-        .map((line) => pattern.exec(line))
-        .filter((match) => match !== null)
-      if (found.length > 0 && matches[nth] !== undefined) return matches[nth]
-      await sleep(20)
-    }
-    assert.fail(`no ${pattern} in ${this.lines().join('\n')}\n${this.stderr}`)
-  }
-}
-
-function isAlive(pid: number): boolean {
-  return existsSync(`/proc/${pid}`)
-}
 
 async function gone(pid: number): Promise<void> {
   for (const deadline = performance.now() + WAIT_MS; isAlive(pid); await sleep(20)) {

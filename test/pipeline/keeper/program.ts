@@ -9,10 +9,14 @@ import { main } from '../../../cli/main.ts'
 import { nopExporter } from '../../../exporters/nop/index.ts'
 import { receiver, type Settings } from '../../../pipeline/component.ts'
 import { leftovers } from '../../../pipeline/keeper/privileges.ts'
+import { nopReceiver } from '../../../receivers/nop/index.ts'
 
 const schema = z.strictObject({
   /** Both halves append lines to it. */
   path: z.string(),
+  /** Can differ after a reload, and cannot. */
+  value: z.number().default(0),
+  fixed: z.number().default(0),
   fail: z.enum(['never', 'open', 'create', 'start', 'later', 'fatal']).default('never'),
 })
 
@@ -30,13 +34,17 @@ function create(settings: Settings, config: Config) {
   return {
     start(host: { fatal(error: Error): void }) {
       failAt('start', config)
+      say(`value ${config.value} by ${process.pid}`)
       say(`child ${process.pid} uid ${process.getuid?.()} gid ${process.getgid?.()}`)
       say(`groups [${process.getgroups?.()}] left [${leftovers(status())}]`)
       say(`info ${JSON.stringify(settings.inherited?.info)} readable ${isReadable(config.path)}`)
       if (config.fail === 'later') setTimeout(() => failAt('later', config), 50)
       if (config.fail === 'fatal') setTimeout(() => host.fatal(new Failure('told so')), 50)
     },
-    shutdown: async () => void say('child ended'),
+    shutdown: async () => {
+      say(`value ${config.value} ended`)
+      say('child ended')
+    },
   }
 }
 
@@ -57,6 +65,10 @@ const needy = receiver<Config>({
   type: 'needy',
   stability: 'development',
   schema,
+  fixed: (running, wanted) =>
+    running.fixed === wanted.fixed
+      ? []
+      : [{ path: ['fixed'], message: 'Cannot change without a restart' }],
   async open(config) {
     failAt('open', config)
     const fd = openSync(config.path, 'a', 0o600)
@@ -71,4 +83,7 @@ const needy = receiver<Config>({
   create: { flows: create },
 })
 
-await main(process.argv.slice(2), { factories: [needy, nopExporter], version: '0.0.0-test' })
+await main(process.argv.slice(2), {
+  factories: [needy, nopReceiver, nopExporter],
+  version: '0.0.0-test',
+})
