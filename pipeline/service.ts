@@ -29,6 +29,12 @@ const FAILED_START_MS = 5000
 /** Of a shutdown's time, what may go by with ending what a reload has left to end. */
 const LEFTOVER_SHARE = 1 / 3
 
+/** Nothing held; and items held by what has ended: a queue on disk. */
+const WHOLE = [
+  'Shutdown complete, nothing was lost',
+  'Shutdown complete, nothing was lost, what is held is sent after the next start',
+] as const
+
 export interface ServiceSettings extends Omit<CreateSettings, 'accounts'> {
   /** Has the configuration read again, and `reload` called with it; `by` is who asks. */
   readonly requestReload?: (by: string) => Promise<ReloadResult>
@@ -167,11 +173,9 @@ export class Service {
       throw error
     }
     this.#swap(next)
+    const gone = nodesOf(before).filter((node) => !nodesOf(next).includes(node))
+    this.#leaving = this.#end(before, gone)
     await changeTelemetry?.()
-    this.#leaving = this.#end(
-      before,
-      nodesOf(before).filter((node) => !nodesOf(next).includes(node)),
-    )
   }
 
   /** From here on the new configuration is in force. Nothing waits, so no data comes in between. */
@@ -183,6 +187,7 @@ export class Service {
       if (member !== undefined) member.generation = next
       next.kept.apply(node)
     }
+    this.#finishIfAllHave()
   }
 
   /** Lets go of what was created and never started. */
@@ -208,9 +213,11 @@ export class Service {
     const errors = await this.#endAll(timeoutMs - (performance.now() - startedMs))
     for (const error of errors) this.#logger.error(error.message)
     const balance = balanceOf(booksOf(this.accounts))
-    const clean = balance.lost + balance.held + balance.unaccounted === 0
-    const message = clean ? 'Shutdown complete, nothing was lost' : 'Shutdown complete'
-    this.#logger.info({ ...balance }, message)
+    const isWhole = errors.length === 0 && balance.lost + balance.unaccounted === 0
+    this.#logger.info(
+      { ...balance },
+      isWhole ? WHOLE[balance.held === 0 ? 0 : 1] : 'Shutdown complete',
+    )
     return errors.length === 0
   }
 
@@ -285,6 +292,10 @@ export class Service {
 
   #nodeFinished(node: Node): void {
     this.#finished.add(node)
+    this.#finishIfAllHave()
+  }
+
+  #finishIfAllHave(): void {
     const receivers = this.nodes.filter(({ kind }) => kind === 'receiver')
     if (receivers.every((receiver) => this.#finished.has(receiver))) this.#finish()
   }

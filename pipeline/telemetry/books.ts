@@ -41,6 +41,8 @@ export function sum(counts: Readonly<Record<string, number>>): number {
 
 export interface Balance {
   readonly lost: number
+  /** The same by reason; left out when nothing was lost. */
+  readonly lost_by_reason?: Readonly<Record<string, number>>
   readonly held: number
   readonly unaccounted: number
   readonly components: Readonly<Record<string, Entry>>
@@ -63,8 +65,13 @@ export function balanceOf(books: readonly Book[]): Balance {
       ...(unaccounted !== 0 && { unaccounted }),
     }
   }
+  const why: Record<string, number> = {}
+  for (const { lost } of books) {
+    for (const [reason, count] of Object.entries(lost)) why[reason] = (why[reason] ?? 0) + count
+  }
   return {
-    lost: books.reduce((total, book) => total + sum(book.lost), 0),
+    lost: sum(why),
+    ...(sum(why) > 0 && { lost_by_reason: why }),
     held: books.reduce((total, book) => total + book.held, 0),
     unaccounted: books.reduce((total, book) => total + Math.abs(book.unaccounted), 0),
     components,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { PATIENCE_MS } from '../../../pipeline/graph/fanout.ts'
-import { OK, type Outcome } from '../../../pipeline/outcome.ts'
+import { OK, type Outcome, permanent } from '../../../pipeline/outcome.ts'
 import { flows } from '../probes.ts'
 import { Running } from './running.ts'
 
@@ -243,4 +243,17 @@ test('a shutdown ends what a reload has left, and a reload that has not swapped 
   const ends = running.probes.steps.filter((step) => step === 'shutdown exporter/probe')
   assert.equal(ends.length, 2)
   await assert.rejects(running.reload(yaml()), /the service is shutting down/)
+})
+
+test('the last line says why what was lost was lost, of all that ever ran', async () => {
+  const running = await Running.start(yaml({ exporters: 'probe, probe/2' }))
+  running.probes.answers.set('probe/2', () => permanent('too large'))
+  running.probes.give('probe', flows(4))
+  await running.reload(yaml())
+  running.service.nodes.find(({ kind }) => kind === 'exporter')?.ledger.lost('disk_full', 2)
+  await running.service.shutdown()
+  const last = running.lines.at(-1)
+  assert.equal(last?.msg, 'Shutdown complete')
+  assert.equal(last?.lost, 6)
+  assert.deepEqual(last?.lost_by_reason, { refused: 4, disk_full: 2 })
 })
