@@ -4,10 +4,10 @@
  * - receiver accepted, refused, failed: by transport, as the receiver says; of one that does not
  *   say: `out`, losses by a refusal, other losses;
  * - processor incoming, outgoing: `in`, `out`;
- * - exporter sent: `used`;
+ * - exporter sent: `used`, but for what stays on disk;
  * - exporter enqueue_failed: notes `refused_…`, when the exporter had no room;
- * - exporter send_failed: losses, and refusals that no lack of room explains, since without a queue
- *   it is the caller who is told.
+ * - exporter send_failed: losses, and the note `send_failed` where the caller or the disk keeps what
+ *   failed; of an exporter without that note, refusals that no lack of room explains.
  */
 import type { Kind, Signal } from '../component.ts'
 import { ITEM_NAMES } from '../data.ts'
@@ -24,6 +24,10 @@ interface Of {
 /** The graph's own reason and note, for data that a component did not take. */
 const REFUSED = 'refused'
 const HAD_NO_ROOM = 'refused_'
+/** What exporters with a queue note and book (pipeline/exporter/books.ts). */
+const FAILED = 'send_failed'
+const NOT_SENT: ReadonlySet<string> = new Set(['stored', 'empty'])
+const NOT_TRIED: ReadonlySet<string> = new Set([REFUSED, 'undecodable'])
 
 export function* collectorCounts(ledger: Ledger, of: Of): Iterable<Count> {
   if (of.kind === 'receiver') yield* receiverCounts(ledger, of)
@@ -59,7 +63,8 @@ function* exporterCounts(ledger: Ledger, { id, signal }: Of): Iterable<Count> {
   const { used, lost } = ledger.entry()
   const notes = Object.fromEntries(ledger.notes)
   const noRoom = sum(only(notes, (name) => name.startsWith(HAD_NO_ROOM)))
-  yield { name: `otelcol_exporter_sent_${items}`, attributes, value: sum(used) }
+  const sent = sum(only(used, (reason) => !NOT_SENT.has(reason)))
+  yield { name: `otelcol_exporter_sent_${items}`, attributes, value: sent }
   yield { name: `otelcol_exporter_enqueue_failed_${items}`, attributes, value: noRoom }
   const failed = (reason: string, value: number, type = reason): Count => ({
     name: `otelcol_exporter_send_failed_${items}`,
@@ -74,8 +79,9 @@ function* exporterCounts(ledger: Ledger, { id, signal }: Of): Iterable<Count> {
     }
   }
   // Always there, so that the first failure is an increase and no new series.
-  yield failed(REFUSED, Math.max((notes[REFUSED] ?? 0) - noRoom, 0))
-  for (const [reason, count] of Object.entries(only(lost, (reason) => reason !== REFUSED))) {
+  const told = notes[FAILED] ?? Math.max((notes[REFUSED] ?? 0) - noRoom, 0)
+  yield failed(REFUSED, told)
+  for (const [reason, count] of Object.entries(only(lost, (reason) => !NOT_TRIED.has(reason)))) {
     const rest = count - (typed.get(reason) ?? 0)
     if (rest > 0) yield failed(reason, rest)
   }
