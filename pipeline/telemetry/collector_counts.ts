@@ -6,8 +6,8 @@
  * - processor incoming, outgoing: `in`, `out`;
  * - exporter sent: `used`, but for what stays on disk;
  * - exporter enqueue_failed: notes `refused_…`, when the exporter had no room;
- * - exporter send_failed: losses, and the note `send_failed` where the caller or the disk keeps what
- *   failed; of an exporter without that note, refusals that no lack of room explains.
+ * - exporter send_failed: losses, and the note `send_failed` where the caller or the disk keeps
+ *   what failed; of an exporter without that note, refusals that no lack of room explains.
  */
 import type { Kind, Signal } from '../component.ts'
 import { ITEM_NAMES } from '../data.ts'

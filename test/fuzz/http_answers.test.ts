@@ -1,4 +1,4 @@
-/** Whatever a backend answers over HTTP is an outcome; nothing of it is thrown, or believed blindly. */
+/** Whatever a backend answers over HTTP is an outcome: nothing throws, nothing is without bound. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
