@@ -5,6 +5,9 @@
 import type { Limit, Piece } from './split.ts'
 import { LEN, tag, varintSize } from './wire.ts'
 
+/** Bytes of a field's tag and length, at most. */
+const FIELD_MAX = 6
+
 /** A message that is being put together. */
 interface Open {
   /** One byte: field numbers on the path are below 16. */
@@ -27,33 +30,52 @@ export class Pieces {
   #stack: Open[] = [opened(0, [])]
   #items = 0
   #isEmpty = true
+  /** Bytes of the piece if every length took as many bytes as it can: saves most of the sums. */
+  #sizeMax = 0
 
   constructor(source: Buffer, limit: Limit) {
     this.#source = source
     this.#limit = limit
   }
 
-  /** Whether a field of so many bytes, with so many items, still goes into the piece. */
-  fits(bytes: number, items: number): boolean {
-    if (this.#limit.sizer === 'items') return this.#items + items <= this.#limit.max
-    return this.#sizeWith(bytes) <= this.#limit.max
+  /** Adds a field of the innermost message if it still goes into the piece. */
+  fit(from: number, to: number, items: number): boolean {
+    const fits =
+      this.#limit.sizer === 'items'
+        ? this.#items + items <= this.#limit.max
+        : this.#hasRoom(to - from)
+    if (fits) this.#put(from, to, items)
+    return fits
   }
 
   /** Adds a field of the innermost message; alone in a new piece if it fits into none. */
   add(from: number, to: number, items: number): void {
-    if (!this.#isEmpty && !this.fits(to - from, items)) this.#cut()
+    if (this.fit(from, to, items)) return
+    if (!this.#isEmpty) this.#cut()
+    this.#put(from, to, items)
+  }
+
+  #put(from: number, to: number, items: number): void {
     const message = this.#stack.at(-1) as Open
     const last = message.parts.at(-1)
     if (last !== undefined && 'to' in last && last.to === from) last.to = to
     else message.parts.push({ from, to })
     message.length += to - from
+    this.#sizeMax += to - from
     this.#items += items
     this.#isEmpty = false
   }
 
+  #hasRoom(bytes: number): boolean {
+    if (this.#sizeMax + bytes <= this.#limit.max) return true
+    return this.#sizeWith(bytes) <= this.#limit.max
+  }
+
   /** What is added until `close` is in this message; in every piece it begins with the head. */
   open(field: number, head: readonly number[]): void {
-    this.#stack.push(opened(tag(field, LEN), head))
+    const message = opened(tag(field, LEN), head)
+    this.#stack.push(message)
+    this.#sizeMax += message.length + FIELD_MAX
   }
 
   close(): void {
@@ -73,6 +95,7 @@ export class Pieces {
     if (request.length > 0) this.#done.push({ bytes, items: this.#items })
     this.#write(request, { into: bytes, at: 0 })
     this.#stack = again
+    this.#sizeMax = again.reduce((sum, { length }) => sum + length + FIELD_MAX, 0)
     this.#items = 0
     this.#isEmpty = true
   }

@@ -98,7 +98,8 @@ class Splitter {
     const below = level + 1
     const isItem = below === this.#path.length
     const items = isItem ? 1 : this.#counter.count(below, child)
-    if (this.pieces.fits(end - from, items) || isItem || items === 0) {
+    if (this.pieces.fit(from, end, items)) return
+    if (isItem || items === 0) {
       this.pieces.add(from, end, items)
       return
     }
