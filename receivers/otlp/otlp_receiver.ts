@@ -4,7 +4,7 @@ import type { Consumer, Host, Receiver, Settings } from '../../pipeline/componen
 import { ServerTls } from '../../pipeline/server/tls.ts'
 import { type OtlpConfig, UNSUPPORTED_ENCODINGS } from './config.ts'
 import type { Member, Signal } from './intake.ts'
-import { announce, forget, isSuperseded, sharedOf } from './registry.ts'
+import { announce, forget, isSuperseded, sharedOf, withdraw } from './registry.ts'
 import type { Shared } from './shared.ts'
 
 /** How long a request that is on its way may take to come whole, once the receiver ends. */
@@ -67,6 +67,7 @@ class OtlpReceiver implements Receiver {
   }
 
   async #shutdown(deadline: AbortSignal): Promise<void> {
+    withdraw(this.#config, this.#member.signal)
     const [host, shared] = [this.#host, this.#shared]
     if (host === undefined || shared === undefined) return
     const { intake } = shared
@@ -84,7 +85,7 @@ class OtlpReceiver implements Receiver {
     await intake.leave(this.#member, deadline)
     if (!intake.isEmpty) return
     await shared.close()
-    shared.destroy()
+    await shared.end(deadline)
     forget(service, id, shared)
   }
 }

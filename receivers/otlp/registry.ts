@@ -17,6 +17,11 @@ export function announce(config: OtlpConfig, signal: Signal): void {
   made.set(config, signals.add(signal))
 }
 
+/** It has ended, or will never start. */
+export function withdraw(config: OtlpConfig, signal: Signal): void {
+  made.get(config)?.delete(signal)
+}
+
 export function sharedOf(
   service: ServiceView,
   id: string,

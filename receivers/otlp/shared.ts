@@ -26,6 +26,8 @@ import { Intake, type Signal } from './intake.ts'
 /** Of idle connections, so that the kernel finds the peers that are gone; Go's default. */
 const TCP_KEEPALIVE_MS = 15_000
 const POLL_MS = 10
+/** A client that gets the end of its connection announced loses no request. */
+const FAREWELL_MS = 500
 
 export interface SharedSettings {
   readonly settings: Settings
@@ -105,7 +107,10 @@ export class Shared {
     while (this.#requests > 0 && !deadline.aborted) await aMoment()
   }
 
-  destroy(): void {
+  /** Ends what is left, after connections had the time to say good-bye. */
+  async end(deadline: AbortSignal): Promise<void> {
+    const endMs = performance.now() + FAREWELL_MS
+    while (this.#sockets.size > 0 && performance.now() < endMs && !deadline.aborted) await aMoment()
     for (const { server } of this.#protocols) server.destroy()
     for (const socket of this.#sockets) socket.destroy()
   }
