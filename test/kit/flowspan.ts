@@ -52,13 +52,17 @@ export interface FlowspanOptions {
   readonly env?: NodeJS.ProcessEnv
 }
 
-const TELEMETRY = { logs: { encoding: 'json' }, metrics: { level: 'none' } }
+const TELEMETRY = {
+  logs: { encoding: 'json', sampling: { enabled: false } },
+  metrics: { level: 'none' },
+}
 
 export class Flowspan {
   /** A directory that flowspan, without privileges, may write into. */
   readonly directory: string
   /** Everything it logged so far; what is no JSON as `{ text }`. */
   readonly log: LogLine[] = []
+  readonly #file: string
   readonly #child: ChildProcess
   readonly #exited: Promise<number | null>
 
@@ -83,11 +87,9 @@ export class Flowspan {
   ) {
     this.directory = temporaryDirectory('flowspan')
     chmodSync(this.directory, 0o777)
-    const file = join(this.directory, 'config.yaml')
-    const { service, ...sections } = config(this.directory)
-    const full = { ...sections, service: { telemetry: TELEMETRY, ...service } }
-    writeFileSync(file, stringify(full, { aliasDuplicateObjects: false }))
-    const command = ['--pdeathsig', 'TERM', '--', program, 'run', '--config', file]
+    this.#file = join(this.directory, 'config.yaml')
+    this.#configure(config)
+    const command = ['--pdeathsig', 'TERM', '--', program, 'run', '--config', this.#file]
     this.#child = spawn('setpriv', command, { stdio: ['ignore', 'pipe', 'pipe'], env })
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       createInterface({ input: stream as NodeJS.ReadableStream }).on('line', (line) => {
@@ -96,6 +98,24 @@ export class Flowspan {
     }
     this.#exited = once(this.#child, 'close').then(([code]) => code as number | null)
     process.on('exit', this.#kill)
+  }
+
+  /** Exchanges its configuration, by SIGHUP. Answers whether the new one is in force. */
+  async reload(config: (directory: string) => FlowspanConfig): Promise<boolean> {
+    const after = this.log.length
+    this.#configure(config)
+    this.#child.kill('SIGHUP')
+    const { msg } = await this.waitForLog(
+      (line) => /^(Reloaded|Cannot reload) the configuration/.test(line.msg ?? ''),
+      { after, timeoutMs: READY_TIMEOUT_MS },
+    )
+    return msg?.startsWith('Reloaded') === true
+  }
+
+  #configure(config: (directory: string) => FlowspanConfig): void {
+    const { service, ...sections } = config(this.directory)
+    const full = { ...sections, service: { telemetry: TELEMETRY, ...service } }
+    writeFileSync(this.#file, stringify(full, { aliasDuplicateObjects: false }))
   }
 
   get pid(): number {

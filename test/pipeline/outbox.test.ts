@@ -74,3 +74,30 @@ test('`close()` counts as lost what is refused to the end', async () => {
   assert.equal(outbox.held, 0)
   assert.deepEqual(ledger.entry().lost, { refused_until_shutdown: 12 })
 })
+
+test('`close()` ends with the deadline it is given, and counts what is left', async () => {
+  const { outbox, ledger } = outboxOver(() => retryable('never'))
+  outbox.send(batchOf(4))
+  const startedMs = performance.now()
+  await outbox.close(AbortSignal.timeout(50))
+  assert.ok(performance.now() - startedMs < 2000)
+  assert.deepEqual(ledger.entry().lost, { refused_until_shutdown: 4 })
+  assert.equal(outbox.held, 0)
+})
+
+test('a batch that is being looked at when the deadline comes is what the answer says', async () => {
+  for (const answer of [OK, retryable('no'), permanent('no')]) {
+    const { promise, resolve } = Promise.withResolvers<Outcome>()
+    const { outbox, ledger } = outboxOver(() => promise)
+    outbox.send(batchOf(4))
+    outbox.send(batchOf(8))
+    await outbox.close(AbortSignal.abort())
+    assert.deepEqual(ledger.entry().lost, { refused_until_shutdown: 8 })
+    assert.equal(outbox.held, 4)
+    resolve(answer)
+    await sleep(1)
+    assert.equal(outbox.held, 0)
+    const lost = Object.values(ledger.entry().lost).reduce((sum, count) => sum + count, 0)
+    assert.equal(lost, answer.kind === 'ok' ? 8 : 12)
+  }
+})

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { schema, validate } from '../../../receivers/ebpf/config.ts'
+import { fixed, schema, validate } from '../../../receivers/ebpf/config.ts'
 
 test('the defaults are valid', () => {
   assert.deepEqual(validate(schema.parse({})), [])
@@ -38,3 +38,33 @@ for (const options of [
     assert.equal(schema.safeParse(options).success, false)
   })
 }
+
+/** What the kernel programs and rings were made with, another value of each, and its path. */
+const FIXED: [object, string][] = [
+  [{ conn_ring_bytes: 8192 }, 'conn_ring_bytes'],
+  [{ payload_ring_bytes: 8192 }, 'payload_ring_bytes'],
+  [{ requests: { enabled: false } }, 'requests::enabled'],
+  [{ requests: { capture_small_bytes: 64 } }, 'requests::capture_small_bytes'],
+  [{ requests: { capture_max_bytes: 2048 } }, 'requests::capture_max_bytes'],
+]
+
+for (const [options, path] of FIXED) {
+  test(`${path} cannot change without a restart`, () => {
+    const [problem, ...more] = fixed(schema.parse({}), schema.parse(options))
+    assert.equal(problem?.path.join('::'), path)
+    assert.match(problem?.message ?? '', /^Cannot change without a restart: it is \w+, not \w+$/)
+    assert.deepEqual(more, [])
+  })
+}
+
+test('everything else can change while it runs', () => {
+  const wanted = {
+    interval: '1s',
+    interval_max: '2s',
+    batch: { rows: 7, latency: '3s' },
+    connections_max: 5,
+    backlog_rows_max: 6,
+    requests: { query: 'keep', open_row_after: '4s', pipelined_max: 2, exchanges_max: 3 },
+  }
+  assert.deepEqual(fixed(schema.parse({}), schema.parse(wanted)), [])
+})
