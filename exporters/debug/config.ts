@@ -4,7 +4,7 @@ import { z } from 'zod'
 export const VERBOSITIES = ['basic', 'normal', 'detailed', 'tree'] as const
 
 export const schema = z.strictObject({
-  verbosity: z.enum(VERBOSITIES).default('basic'),
+  verbosity: z.enum(VERBOSITIES).default('basic').describe('how much is printed'),
 })
 
 export type DebugConfig = z.infer<typeof schema>

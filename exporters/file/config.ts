@@ -3,9 +3,9 @@ import type { ConfigProblem } from '../../pipeline/component.ts'
 import { duration } from '../../pipeline/config/duration.ts'
 
 export const schema = z.strictObject({
-  path: z.string().default(''),
-  append: z.boolean().default(false),
-  flush_interval: duration('1s'),
+  path: z.string().default('').describe('the file'),
+  append: z.boolean().default(false).describe('keep what the file holds at the start'),
+  flush_interval: duration('1s').describe('how long a line may wait in memory'),
 })
 
 export type FileConfig = z.infer<typeof schema>

@@ -15,7 +15,9 @@ extensions:
   basicauth: { client_auth: { username: me, password: secret } }
 exporters:
   nop/2:
-  otlp: { endpoint: here:1, timeout: 90s, tls: { insecure: "\${PRINT_TEST_INSECURE}" } }
+  otlp:
+    { endpoint: here:1, timeout: 90s, tls: { insecure: "\${PRINT_TEST_INSECURE}" }, headers: { a: b } }
+  otlp_http: { endpoint: "http://here:1", headers: [{ name: a, value: b }] }
 service:
   pipelines: { traces: { receivers: [nop], exporters: [otlp, nop/2] } }
 `
@@ -55,6 +57,8 @@ test('secrets are masked unless they are asked for', async () => {
   assert.deepEqual(printed.extensions.bearertokenauth.tokens, ['[REDACTED]', '[REDACTED]'])
   assert.equal(printed.extensions.basicauth.client_auth.password, '[REDACTED]')
   assert.equal(printed.extensions.basicauth.client_auth.username, 'me')
+  assert.deepEqual(printed.exporters.otlp.headers, { a: '[REDACTED]' })
+  assert.deepEqual(printed.exporters.otlp_http.headers, [{ name: 'a', value: '[REDACTED]' }])
 })
 
 test('what is printed is a configuration that prints the same', async () => {
@@ -65,7 +69,7 @@ test('what is printed is a configuration that prints the same', async () => {
 })
 
 test('rules between options and sections are checked, or not', async () => {
-  const wrong = CONFIG.replace('here:1', 'here').replace('[nop]', '[gone]')
+  const wrong = CONFIG.replace('endpoint: here:1', 'endpoint: here').replace('[nop]', '[gone]')
   await assert.rejects(print(wrong), /^Error: invalid configuration: 2 problems:\n/)
   const printed = parse(await print(wrong, { validate: false }))
   assert.equal(printed.exporters.otlp.endpoint, 'here')

@@ -24,7 +24,7 @@ function examples(page: string): string[] {
 
 const pages = [
   'README.md',
-  ...globSync('{receivers,processors,exporters,connectors}/*/README.md', { cwd: ROOT }),
+  ...globSync('{receivers,processors,exporters,connectors,extensions}/*/README.md', { cwd: ROOT }),
   ...globSync('docs/*.md', { cwd: ROOT }),
 ].sort()
 
@@ -57,6 +57,20 @@ test('the defaults of every component are valid', () => {
       assert.deepEqual(found, [], `${name}.${option}`)
     }
   }
+})
+
+test('options are described, durations with the default as it is written', () => {
+  const { anyOf } = (schema.$defs as Record<string, Schema>)['processors.stitch'] as {
+    anyOf: { properties: { window: Schema } }[]
+  }
+  const { description, default: byDefault } = anyOf[0]?.properties.window ?? {}
+  assert.equal(byDefault, '3s')
+  assert.match(String(description), /^how long a row waits/)
+})
+
+test('levels are taken in either case', () => {
+  const levels = { logs: { level: 'DEBUG' }, metrics: { level: 'none' } }
+  assert.deepEqual(violations({ service: { telemetry: levels } }, schema), [])
 })
 
 const REFUSED: readonly (readonly [yaml: string, violation: string])[] = [

@@ -104,12 +104,12 @@ service: { pipelines: { flows: { receivers: [sample, sample/2], exporters: [prob
 })
 
 test('the service section has defaults for all but its pipelines', () => {
-  const { telemetry, shutdown_timeout } = load(withSample('')).service
-  assert.deepEqual(telemetry, {
-    logs: { level: 'info', encoding: 'console' },
-    metrics: { level: 'normal', address: 'localhost:8888' },
-  })
+  const { telemetry, shutdown_timeout, extensions, reload } = load(withSample('')).service
+  assert.equal(telemetry.logs.level, 'info')
+  assert.equal(telemetry.metrics.level, 'normal')
   assert.equal(shutdown_timeout, 30_000)
+  assert.deepEqual(extensions, [])
+  assert.deepEqual(reload, { watch: false })
 })
 
 test('levels are taken in either case', () => {
