@@ -83,6 +83,8 @@ find_missing_packages() {
   need bpftool bpftool
   need openssl openssl
   need tcpdump tcpdump
+  need redis-server redis-server
+  need redis-tools redis-cli
   need wrk wrk
 }
 
@@ -101,10 +103,12 @@ install_packages() {
   step "installs Debian packages:$missing (apt-get install; up to some minutes)" \
     apt-get install -y -q --no-install-recommends $missing ||
     fail "apt-get install$missing failed, for the reason above"
-  # Tests start an nginx of their own: the package's must not serve on port 80 for it.
-  case $missing in
-    *nginx*) systemctl disable --now nginx >/dev/null 2>&1 || true ;;
-  esac
+  # Tests start servers of their own: those of the packages must not serve for it.
+  for service in nginx redis-server; do
+    case $missing in
+      *$service*) systemctl disable --now "$service" >/dev/null 2>&1 || true ;;
+    esac
+  done
 }
 
 build_backends() {

@@ -1,4 +1,5 @@
 /** The one table of protocols that are told by a connection's first bytes, in order of doubt. */
 import type { Protocol } from './parser.ts'
+import { redis } from './redis/index.ts'
 
-export const PROTOCOLS: readonly Protocol[] = []
+export const PROTOCOLS: readonly Protocol[] = [redis]

@@ -1,0 +1,150 @@
+/**
+ * Pairs commands and replies in order. What a server sends unasked (messages of channels, pushes of
+ * RESP3) answers nothing, save that the first confirmation of a subscription answers it.
+ */
+import type { Exchange } from '../exchange.ts'
+import type { Exchanges } from '../exchanges.ts'
+import type { Piece } from '../http1/piece.ts'
+import type { Parser } from '../parser.ts'
+import type { Shared } from '../shared.ts'
+import { commandOf } from './commands.ts'
+import { RespReader, type RespSink } from './resp_reader.ts'
+
+const PUSH = 0x3e // '>'
+const ERRORS = [0x2d, 0x21] // '-' and '!'
+/** The kinds of messages that a subscriber gets unasked, and those that confirm. */
+const MESSAGES = ['message', 'pmessage', 'smessage']
+const CONFIRMATION = /^[ps]?(un)?subscribe$/
+const SUBSCRIPTION = /^[PS]?(UN)?SUBSCRIBE$/
+/** From here on the connection is something else: a stream of commands, or no replies. */
+const LAST = ['MONITOR', 'PSYNC', 'SYNC', 'CLIENT REPLY']
+
+export class RedisParser implements Parser, RespSink {
+  readonly #exchanges: Exchanges
+  readonly #shared: Shared
+  readonly #commands = new RespReader(true, this)
+  readonly #replies = new RespReader(false, this)
+  /** The database that the connection has selected. */
+  #namespace: string
+  /** The reply that is coming in answers nobody that is known yet. */
+  #undecided = false
+  #subscribed = false
+  /** Bytes were missing since the last exchange that was whole. */
+  #torn = false
+
+  constructor(exchanges: Exchanges, shared: Shared) {
+    this.#exchanges = exchanges
+    this.#shared = shared
+    this.#namespace = '0'
+  }
+
+  get requestPosition(): number {
+    return this.#commands.position
+  }
+
+  get responsePosition(): number {
+    return this.#replies.position
+  }
+
+  get lastNs(): number {
+    return Math.max(this.#commands.lastNs, this.#replies.lastNs)
+  }
+
+  feed(piece: Piece, fromClient: boolean): void {
+    if (fromClient) {
+      if (this.#commands.isLost && isCommand(piece)) this.#commands.resume()
+      this.#commands.feed(piece)
+      return
+    }
+    // Only who has one command open, sent since the loss, can be meant by the next reply.
+    if (this.#replies.isLost && this.#exchanges.only !== undefined) this.#replies.resume()
+    this.#replies.feed(piece)
+  }
+
+  sweep(): void {}
+
+  /** Its reply may still come, and would be taken for the next one's. */
+  abandoned(): void {
+    this.#replies.lose()
+  }
+
+  finish(): void {}
+
+  begin(reader: RespReader): void {
+    if (!reader.isClient) this.#undecided = true
+  }
+
+  end(reader: RespReader): void {
+    if (reader.isClient) this.#command(reader)
+    else this.#reply(reader)
+  }
+
+  lost(reader: RespReader): void {
+    this.#torn = true
+    this.#shared.count('redis_desynchronised')
+    if (reader.isClient) return
+    for (let oldest = this.#exchanges.oldest; oldest; oldest = this.#exchanges.oldest) {
+      oldest.desynchronised = true
+      oldest.endNs ||= this.lastNs
+      this.#exchanges.close(oldest)
+    }
+  }
+
+  #command(reader: RespReader): void {
+    if (reader.texts.length === 0) return // an empty line, an empty array: no command
+    const command = commandOf(reader.texts, this.#shared.query)
+    // Half a name is none: it would be another command's.
+    if (command === undefined || reader.cutText === 1) {
+      reader.lose()
+      return
+    }
+    if (command.method === 'SELECT') this.#namespace = reader.texts[1]?.slice(0, 16) ?? ''
+    const exchange = this.#exchanges.begin(reader, {
+      protocol: 'redis',
+      ...command,
+      namespace: this.#namespace,
+      truncated: reader.cutText > 0,
+    })
+    if (this.#torn) exchange.desynchronised = true
+    this.#torn = false
+    this.#exchanges.requestEnd(exchange, { position: reader.position, ns: reader.lastNs })
+    if (SUBSCRIPTION.test(command.method)) this.#subscribed = true
+    if (LAST.includes(command.method)) this.#commands.stop()
+  }
+
+  #reply(reader: RespReader): void {
+    if (!this.#undecided) return
+    this.#undecided = false
+    const kind = reader.texts[0] ?? ''
+    const oldest = this.#exchanges.oldest
+    if (this.#isUnasked(reader, kind, oldest)) return
+    if (oldest === undefined) {
+      this.#exchanges.orphanResponse()
+      return
+    }
+    if (ERRORS.includes(reader.type)) oldest.error = errorOf(kind)
+    this.#exchanges.answer(oldest, reader)
+    this.#exchanges.responseEnd(oldest, { position: reader.position, ns: reader.lastNs })
+    if (LAST.includes(oldest.method)) this.#replies.stop()
+  }
+
+  #isUnasked(reader: RespReader, kind: string, oldest: Exchange | undefined): boolean {
+    if (!this.#subscribed) return reader.type === PUSH
+    if (MESSAGES.includes(kind)) return true
+    // A subscription to several channels is confirmed for each: the first one answers.
+    if (CONFIRMATION.test(kind)) return oldest === undefined || !SUBSCRIPTION.test(oldest.method)
+    return reader.type === PUSH
+  }
+}
+
+/** `WRONGTYPE Operation against a key …`: the first word is the code. */
+function errorOf(text: string): string {
+  return /^[A-Z][A-Z0-9_-]{0,31}/.exec(text)?.[0] ?? 'ERR'
+}
+
+/** Whether a piece begins with a command beyond doubt: `*3\r\n$3\r\n`. */
+function isCommand({ bytes, at, captured }: Piece): boolean {
+  return /^\*\d{1,7}\r\n\$\d{1,9}\r\n/.test(
+    bytes.toString('latin1', at, at + Math.min(captured, 24)),
+  )
+}

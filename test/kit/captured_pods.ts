@@ -1,0 +1,64 @@
+/**
+ * A server and a client in pods of their own, and tcpdump in the server's: what `flowspan replay`
+ * makes of their real traffic.
+ */
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type { Row } from './flowspan.ts'
+import { inPod, Network, type Pod } from './netns.ts'
+import { Program, removeDirectory, temporaryDirectory, waitFor } from './processes.ts'
+
+const PROGRAM = join(import.meta.dirname, '../../bin/flowspan')
+const run = promisify(execFile)
+
+export class CapturedPods {
+  readonly #network = new Network()
+  readonly server: Pod = this.#network.pod('server')
+  readonly client: Pod = this.#network.pod('client')
+  /** Removed by `close`; for the server's data, too. */
+  readonly directory = temporaryDirectory('captured')
+  readonly #file = join(this.directory, 'capture.pcap')
+  #capture: Program | undefined
+
+  /** Captures from when the promise resolves on. */
+  async capture(): Promise<void> {
+    // As root: the directory is root's. Both ends: packets say on which end's host they were seen.
+    const filter = ['-Z', 'root', '-i', 'any', '-U', '-w', this.#file, 'tcp or udp']
+    const program = new Program(inPod(this.server, ['tcpdump', ...filter]))
+    this.#capture = program
+    await program.line(/listening on any/)
+  }
+
+  /** Rows of exchanges that have ended, once there are so many that fit. */
+  async exchanges(count: number, fits: (row: Row) => boolean = () => true): Promise<Row[]> {
+    const enough = async () => {
+      const rows = (await this.#rows()).filter(isEnded).filter(fits)
+      return rows.length >= count ? rows : undefined
+    }
+    return await waitFor(`the capture of ${count} exchanges`, enough, { timeoutMs: 30_000 })
+  }
+
+  /** Ends the capture and removes everything; what runs in the pods must have been stopped. */
+  async close(): Promise<void> {
+    await this.#capture?.stop()
+    this.#network.close()
+    removeDirectory(this.directory)
+  }
+
+  async #rows(): Promise<Row[]> {
+    // The last packet may be half written yet: what stands before it counts.
+    const command = ['replay', this.#file, '--format', 'json']
+    const { stdout } = await run(PROGRAM, command, { maxBuffer: 64 << 20 }).catch(
+      (error: { stdout: string }) => error,
+    )
+    return stdout
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as Row)
+  }
+}
+
+function isEnded({ kind, state }: Row): boolean {
+  return kind === 'exchange' && state === 'closed'
+}
