@@ -39,6 +39,7 @@ export class Telemetry {
   readonly #tracing: Tracing | undefined
   readonly #recent: RecentSpans
   #options: TelemetryOptions
+  #ended: Promise<void> | undefined
 
   private constructor(parts: {
     options: TelemetryOptions
@@ -117,8 +118,14 @@ export class Telemetry {
   /**
    * Sends what is left, until the deadline and never for long: nobody is to wait for figures about
    * a service that has ended. After the components, whose last counts and spans it has to take.
+   * Safe twice.
    */
-  async shutdown(deadline: AbortSignal): Promise<void> {
+  shutdown(deadline: AbortSignal): Promise<void> {
+    this.#ended ??= this.#end(deadline)
+    return this.#ended
+  }
+
+  async #end(deadline: AbortSignal): Promise<void> {
     const { promise: late, resolve } = Promise.withResolvers<void>()
     AbortSignal.any([deadline, AbortSignal.timeout(SHUTDOWN_MS)]).addEventListener('abort', () =>
       resolve(),
