@@ -9,6 +9,8 @@ import { otlpHttp } from './exporters/otlp_http/index.ts'
 import { basicAuth } from './extensions/basicauth/index.ts'
 import { bearerTokenAuth } from './extensions/bearertokenauth/index.ts'
 import { fileStorage } from './extensions/file_storage/index.ts'
+import { healthCheck } from './extensions/health_check/index.ts'
+import { zpages } from './extensions/zpages/index.ts'
 import type { Factory } from './pipeline/component.ts'
 import { batch } from './processors/batch/index.ts'
 import { k8sAttributes } from './processors/k8s_attributes/index.ts'
@@ -43,4 +45,6 @@ export const COMPONENTS: readonly Factory[] = [
   basicAuth,
   bearerTokenAuth,
   fileStorage,
+  healthCheck,
+  zpages,
 ]

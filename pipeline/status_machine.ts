@@ -36,14 +36,15 @@ export class StatusMachine {
   }
 
   /**
-   * Makes the change and answers with the event; undefined when the rules forbid it. What is said
-   * again word for word is no change: the event stays, with the time since when it is so.
+   * Makes the change and answers with the event; undefined when the rules forbid it. A status that
+   * is said again keeps the time since when it is so, whatever the reason is by now.
    */
   change({ status, reason }: Change): StatusEvent | undefined {
     const before = this.#event
     if (status === before.status && reason === before.reason) return before
     if (!NEXT[before.status].includes(status)) return undefined
-    this.#event = { status, ...(reason !== undefined && { reason }), at: Date.now() }
+    const at = status === before.status ? before.at : Date.now()
+    this.#event = { status, ...(reason !== undefined && { reason }), at }
     return this.#event
   }
 

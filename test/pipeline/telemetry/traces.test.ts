@@ -1,4 +1,4 @@
-/** flowspan's own traces and metrics, sent by OpenTelemetry's SDK to a real Jaeger and Collector. */
+/** Own traces and metrics, sent by the SDK to a real Jaeger and a real Collector. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
