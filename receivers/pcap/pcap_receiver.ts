@@ -64,11 +64,11 @@ export class PcapReceiver implements Component {
     this.#reading = this.#read(stream, host)
   }
 
-  async shutdown(): Promise<void> {
+  async shutdown(deadline?: AbortSignal): Promise<void> {
     this.#stopped = true
     this.#stream?.destroy()
     await this.#reading
-    await this.#outbox.close()
+    await this.#outbox.close(deadline)
   }
 
   held(): number {
