@@ -1,12 +1,12 @@
 /**
  * The layers of an exporter that sends over a network, each a decorator of the next:
  *
- *     consume ─▶ queue (+ batch) ─▶ books ─▶ retry ─▶ health ─▶ timeout ─▶ transport ─▶ backend
+ *     consume ─▶ queue (+ batch) ─▶ observed ─▶ retry ─▶ health ─▶ timeout ─▶ transport
  *
- * The queue takes a batch over and answers at once; the books trace and measure each request; retry
- * waits and tries again; health tells the service how attempts go; the timeout bounds one of them;
- * the transport makes it and says what came of it as an `Outcome`. Only the outermost layer keeps
- * the ledger: it alone knows when a batch is gone for good.
+ * The queue takes a batch over and answers at once; `Observed` traces and measures each request;
+ * retry waits and tries again; health tells the service how attempts go; the timeout bounds one of
+ * them; the transport makes it and says what came of it as an `Outcome`. Only the outermost layer
+ * keeps the ledger: it alone knows when a batch is gone for good.
  */
 import type { Span } from '@opentelemetry/api'
 import type { OtlpBatch } from '../otlp/batch.ts'
