@@ -85,7 +85,7 @@ test('only requests whose clients sent the same values are merged', async (t) =>
 })
 
 test('while the backend is slow batches that are due go on growing', async (t) => {
-  const { backend, open } = await gated()
+  const { backend, open } = await gated(t)
   const batch = { min_size: 10, flush_timeout: '1ms' }
   const sending_queue = { num_consumers: 1, batch }
   const { exporter, ledger } = await exporting(t, backend, { sending_queue })
@@ -111,7 +111,7 @@ test('shutdown does not wait for a batch to fill', async (t) => {
 })
 
 test('shutdown past its deadline loses what waits in a batch, and counts it', async (t) => {
-  const { backend } = await gated()
+  const { backend } = await gated(t)
   const batch = { min_size: 3, flush_timeout: NEVER }
   const sending_queue = { num_consumers: 1, batch }
   const { exporter, ledger } = await exporting(t, backend, { sending_queue })

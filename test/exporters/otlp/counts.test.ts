@@ -47,7 +47,7 @@ test('with wait_for_result a failure counts as both, without a queue as the one'
 })
 
 test('what is lost at shutdown has failed to be sent', async (t) => {
-  const { backend } = await gated()
+  const { backend } = await gated(t)
   const { exporter, ledger } = await exporting(t, backend)
   await exporter.consume(spans(6))
   await exporter.shutdown?.(AbortSignal.abort())

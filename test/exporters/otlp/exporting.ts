@@ -23,8 +23,9 @@ export async function exporting(
 }
 
 /** A backend whose answers wait until `open` is called. */
-export async function gated(answer: Answer = new Uint8Array(0)) {
+export async function gated(t: TestContext, answer: Answer = new Uint8Array(0)) {
   const backend = await new Backend().listen()
+  t.after(() => backend.close())
   const { promise, resolve } = Promise.withResolvers<Answer>()
   backend.answer = () => promise
   return { backend, open: () => resolve(answer) }

@@ -14,7 +14,7 @@ test('queue_size counts items or bytes, of what is being sent too', async (t) =>
     ['items', 8],
     ['bytes', 2 * one],
   ] as const) {
-    const { backend, open } = await gated()
+    const { backend, open } = await gated(t)
     const sending_queue = { num_consumers: 1, sizer, queue_size }
     const { exporter, ledger } = await exporting(t, backend, { sending_queue })
     assert.equal(await exporter.consume(spans(4)), OK)
@@ -33,7 +33,7 @@ test('queue_size counts items or bytes, of what is being sent too', async (t) =>
 })
 
 test('what is refused is logged as rejected, once in a while', async (t) => {
-  const { backend, open } = await gated()
+  const { backend, open } = await gated(t)
   const sending_queue = { num_consumers: 1, queue_size: 1 }
   const { exporter, log } = await exporting(t, backend, { sending_queue })
   for (let i = 0; i < 20; i++) await exporter.consume(spans(3))
@@ -52,7 +52,7 @@ test('an empty request is taken and not sent when items are counted', async (t) 
 })
 
 test('with block_on_overflow callers get room in the order in which they came', async (t) => {
-  const { backend, open } = await gated()
+  const { backend, open } = await gated(t)
   const sending_queue = { sizer: 'items', queue_size: 4, num_consumers: 1, block_on_overflow: true }
   const { exporter, ledger } = await exporting(t, backend, { sending_queue })
   const order: string[] = []
@@ -69,7 +69,7 @@ test('with block_on_overflow callers get room in the order in which they came', 
 })
 
 test('shutdown tells whoever waits for room, and counts it as refused', async (t) => {
-  const { backend } = await gated()
+  const { backend } = await gated(t)
   const sending_queue = { queue_size: 1, num_consumers: 1, block_on_overflow: true }
   const { exporter, ledger } = await exporting(t, backend, { sending_queue })
   await exporter.consume(spans(1))

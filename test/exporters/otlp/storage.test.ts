@@ -93,7 +93,7 @@ test('a wait for a retry ends at once at shutdown, and the request stays on disk
 
 test('an attempt that nobody answers is broken off at the deadline, and stays', async (t) => {
   const path = directory(t)
-  const { backend } = await gated()
+  const { backend } = await gated(t)
   const { host } = await storing(t, path)
   const one = await exporting(t, backend, { sending_queue: STORAGE }, { host })
   await one.exporter.consume(spans(3))
@@ -120,7 +120,7 @@ test('what is refused for good, or failed for too long, is lost and leaves the d
 })
 
 test('the exporters before and after a reload share a queue: nothing is lost, books balance', async (t) => {
-  const { backend, open } = await gated()
+  const { backend, open } = await gated(t)
   const { host } = await storing(t, directory(t))
   const old = await exporting(t, backend, { sending_queue: STORAGE }, { host })
   for (let i = 0; i < 10; i++) await old.exporter.consume(namedSpans(`old ${i}`))
@@ -141,7 +141,7 @@ test('the exporters before and after a reload share a queue: nothing is lost, bo
 })
 
 test('queue_size bounds what is on disk, in units of the sizer', async (t) => {
-  const { backend, open } = await gated()
+  const { backend, open } = await gated(t)
   const { host } = await storing(t, directory(t))
   const sending_queue = { ...STORAGE, sizer: 'items', queue_size: 5 }
   const one = await exporting(t, backend, { sending_queue }, { host })
@@ -153,7 +153,7 @@ test('queue_size bounds what is on disk, in units of the sizer', async (t) => {
 })
 
 test('with block_on_overflow a caller waits until the disk has room', async (t) => {
-  const { backend, open } = await gated()
+  const { backend, open } = await gated(t)
   const { host } = await storing(t, directory(t))
   const sending_queue = { ...STORAGE, queue_size: 1, block_on_overflow: true }
   const one = await exporting(t, backend, { sending_queue }, { host })
@@ -165,17 +165,17 @@ test('with block_on_overflow a caller waits until the disk has room', async (t) 
 })
 
 test('a storage that is full refuses, and the caller keeps the request', async (t) => {
-  const { backend } = await gated()
-  const { host } = await storing(t, directory(t), { max_size: 65_536, segment_size: 16_384 })
+  const { backend } = await gated(t)
+  const { host } = await storing(t, directory(t), { max_size_mib: 2, segment_size_mib: 1 })
   const one = await exporting(t, backend, { sending_queue: STORAGE }, { host })
   let taken = 0
-  let outcome = await one.exporter.consume(spans(100))
+  let outcome = await one.exporter.consume(spans(1000))
   for (; outcome.kind === 'ok' && taken < 1000; taken++) {
-    outcome = await one.exporter.consume(spans(100))
+    outcome = await one.exporter.consume(spans(1000))
   }
   assert.equal(outcome.kind, 'retryable')
-  assert.equal(one.ledger.notes.get('refused_by_storage'), 100)
-  assert.equal(one.exporter.held?.(), taken * 100)
+  assert.equal(one.ledger.notes.get('refused_by_storage'), 1000)
+  assert.equal(one.exporter.held?.(), taken * 1000)
 })
 
 test('batches are made of stored requests, and each leaves the disk when its batch is sent', async (t) => {

@@ -42,7 +42,7 @@ function metering(t: TestContext) {
 
 test('the Collector’s instruments show the queue and what is under way', async (t) => {
   const { meter, read } = metering(t)
-  const { backend, open } = await gated()
+  const { backend, open } = await gated(t)
   const sending_queue = {
     sizer: 'items',
     queue_size: 500,
@@ -75,7 +75,7 @@ test('the Collector’s instruments show the queue and what is under way', async
 
 test('the queue that takes another one’s place is the one that is shown', async (t) => {
   const { meter, read } = metering(t)
-  const { backend } = await gated()
+  const { backend } = await gated(t)
   const size = (queue_size: number) => ({ sending_queue: { queue_size } })
   const capacity = 'otelcol_exporter_queue_capacity{data_type,traces,exporter,otlp}'
   const old = await exporting(t, backend, size(10), { meter })
