@@ -14,6 +14,7 @@ const BENCHES = [
   'k8s_resources',
   'stitch',
   'otlp_write',
+  'otlp_receive',
   'exchange_path',
   'causes',
   'storage',
