@@ -5,7 +5,7 @@ import type { Factories } from '../pipeline/config/factories.ts'
 import { decodeConfig } from '../pipeline/config/load.ts'
 import { ConfigError } from '../pipeline/config/problems.ts'
 import { type ConfigArguments, type Resolved, resolveConfig } from '../pipeline/config/resolve.ts'
-import { planGraph } from '../pipeline/graph/plan.ts'
+import { GraphError, planGraph } from '../pipeline/graph/plan.ts'
 import { Reloader } from '../pipeline/reload/reloader.ts'
 import { FileWatch } from '../pipeline/reload/watch.ts'
 
@@ -27,7 +27,7 @@ export async function loadConfig(args: ConfigArguments, program: With): Promise<
 export function decodePlanned(resolved: Resolved, { factories }: With): Config {
   const config = decodeConfig(resolved, { factories })
   const { problems } = planGraph(config)
-  if (problems.length > 0) throw new ConfigError(problems, config.locate)
+  if (problems.length > 0) throw new GraphError(problems, config.locate)
   return config
 }
 
@@ -49,12 +49,12 @@ export class ConfigSource {
     return { resolved, config: decodePlanned(resolved, this.#program) }
   }
 
-  /** Like `load`; unlike `validate`, says that it is the configuration which is wrong. */
+  /** Like `load`; unlike `validate`, says of a section that is wrong that it is invalid. */
   async loadToRun(): Promise<Loaded> {
     try {
       return await this.load()
     } catch (error) {
-      if (!(error instanceof ConfigError)) throw error
+      if (!(error instanceof ConfigError) || error instanceof GraphError) throw error
       throw new Error(`invalid configuration: ${error.message}`, { cause: error })
     }
   }

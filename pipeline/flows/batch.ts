@@ -92,6 +92,10 @@ function planOf(columns: Record<string, ColumnSpec>): readonly Plan[] {
     .sort((a, b) => b.bytesPerElement - a.bytesPerElement)
 }
 
+const ROW_BYTES = Object.fromEntries(
+  Object.entries(PLANS).map(([group, plans]) => [group, rowBytes(plans)]),
+) as { readonly [G in GroupName]: number }
+
 export class FlowBatch {
   readonly capacity: number
   readonly strings = new StringTable()
@@ -116,7 +120,7 @@ export class FlowBatch {
   /** Of all columns, for all rows that fit; texts are not counted. */
   get byteLength(): number {
     let bytes = 0
-    for (const group of this.#groups.keys()) bytes += rowBytes(PLANS[group]) * this.capacity
+    for (const group of this.#groups.keys()) bytes += ROW_BYTES[group] * this.capacity
     return bytes
   }
 

@@ -8,13 +8,12 @@
  */
 import type { Signal } from '../component.ts'
 import type { ComponentConfig, Config, PipelineConfig } from '../config/config.ts'
-import { ConfigError } from '../config/problems.ts'
 import { type CreateSettings, createNode } from './create.ts'
 import type { Inlet } from './edges.ts'
 import { FanOut } from './fanout.ts'
 import { abandon, Graph } from './graph.ts'
 import type { Node, Place } from './node.ts'
-import { type Join, planGraph } from './plan.ts'
+import { GraphError, type Join, planGraph } from './plan.ts'
 
 /** How long components that were created for nothing may take to let go of what they hold. */
 const ABANDON_MS = 2000
@@ -24,10 +23,10 @@ export interface BuildSettings extends CreateSettings {
   readonly kept?: (place: Place) => Node | undefined
 }
 
-/** Throws a ConfigError, or the Error of the component that could not be created. */
+/** Throws a GraphError, or the Error of the component that could not be created. */
 export async function buildGraph(config: Config, settings: BuildSettings): Promise<Graph> {
   const { joins, problems } = planGraph(config)
-  if (problems.length > 0) throw new ConfigError(problems, config.locate)
+  if (problems.length > 0) throw new GraphError(problems, config.locate)
   const builder = new Builder(config, { joins, settings })
   try {
     return await builder.build()

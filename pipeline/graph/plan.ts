@@ -4,7 +4,7 @@
  */
 import type { ConnectorFactory, Signal } from '../component.ts'
 import type { ComponentConfig, Config, PipelineConfig } from '../config/config.ts'
-import type { Problem } from '../config/problems.ts'
+import { ConfigError, type Problem } from '../config/problems.ts'
 import { findCycle } from './cycle.ts'
 
 /** A connector between the pipelines of two signals; one instance is made for each. */
@@ -31,8 +31,16 @@ export function planGraph(config: Config): Plan {
   }
   const cycle = findCycle(config.pipelines, joins)
   if (cycle !== undefined) problems.push({ path: ['service', 'pipelines'], message: cycle })
-  return { joins, problems }
+  return { joins, problems: problems.map(ofGraph) }
 }
+
+/** As the Collector says it: with no path before it, for it is not one section that is wrong. */
+function ofGraph({ path, at, message }: Problem): Problem {
+  return { path: [], at: at ?? path, message: `failed to build pipelines: ${message}` }
+}
+
+/** The pipelines do not fit together, although each section is right by itself. */
+export class GraphError extends ConfigError {}
 
 /** Components that cannot carry the pipeline's signal. Connectors are judged by their joins. */
 function unsupported(pipeline: PipelineConfig, { components }: Config): Problem[] {

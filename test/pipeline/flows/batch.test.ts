@@ -164,3 +164,11 @@ test('strings are kept once, and 0 is the empty one', () => {
   assert.equal(strings.size, 2)
   assert.equal(strings.at(99), '')
 })
+
+test('its size is that of its columns, with each group that it gets', () => {
+  const batch = new FlowBatch(100)
+  const before = batch.byteLength
+  assert.equal(before, batch.base.flow_id.buffer.byteLength)
+  const { trace_id } = batch.add('stitch')
+  assert.equal(batch.byteLength, before + trace_id.buffer.byteLength)
+})

@@ -31,7 +31,7 @@ test('a connector that nothing feeds is an error', async () => {
   const message = await refused('flows: [probe] -> [probe]', 'traces/out: [joint] -> [probe]')
   assert.match(
     message,
-    /^connectors::joint: connector "joint" used as receiver in \[traces\/out\] pipeline but not used in any supported exporter pipeline/,
+    /^failed to build pipelines: connector "joint" used as receiver in \[traces\/out\] pipeline but not used in any supported exporter pipeline \(test.yaml:4:15\)$/,
   )
 })
 
@@ -53,7 +53,7 @@ test('a component that does not carry the signal is named with what it does carr
   const message = await refused('flows: [probe] -> [probe]', 'metrics: [probe] -> [probe]')
   assert.match(
     message,
-    /service::pipelines::metrics: failed to create "probe" processor for data type "metrics": telemetry type is not supported \(valid values: \[flows\]\)/,
+    /failed to build pipelines: failed to create "probe" processor for data type "metrics": telemetry type is not supported \(valid values: \[flows\]\)/,
   )
 })
 
