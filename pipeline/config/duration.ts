@@ -19,6 +19,7 @@ const UNIT_MS: { readonly [unit: string]: number } = {
 /** As it is written in a schema: no sign, as no option may be negative. */
 const PATTERN = '^\\+?(0|((\\d+\\.?\\d*|\\.\\d+)(h|ms|m|s|us|µs|μs|ns))+)$'
 
+const BARE = /^[+-]?\d+(\.\d*)?$/
 const WHOLE = /^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:h|ms|m|s|us|µs|μs|ns))+$/
 const PART = /(\d+\.?\d*|\.\d+)(h|ms|m|s|us|µs|μs|ns)/g
 
@@ -55,7 +56,8 @@ export function duration(defaultText: string): z.ZodDefault<z.ZodType<number>> {
 
 function problemOf(value: unknown, ms: number | undefined): string {
   if (ms !== undefined) return `must be non-negative: it is "${value}"`
-  if (typeof value === 'number')
+  if (typeof value === 'number' || (typeof value === 'string' && BARE.test(value))) {
     return `time: missing unit in duration "${value}"; write one, such as "${value}s"`
+  }
   return `time: invalid duration "${String(value)}"; write a number and a unit, such as "10s"`
 }
