@@ -5,6 +5,7 @@
  *     Length-Prefixed-Message → compressed (1 byte: 0 or 1), length (4 bytes, big-endian), message
  */
 import { decompress, type Encoding } from '../../../pipeline/server/decompress.ts'
+import { Pieces } from '../../../pipeline/server/pieces.ts'
 import { CODE, type Status } from '../status.ts'
 
 const PREFIX_BYTES = 5
@@ -12,9 +13,8 @@ const PREFIX_BYTES = 5
 export class MessageReader {
   readonly #maxBytes: number
   readonly #encoding: Encoding | undefined
-  readonly #chunks: Buffer[] = []
+  readonly #pieces = new Pieces()
   readonly #prefix = Buffer.alloc(PREFIX_BYTES)
-  #bytes = 0
   #length = -1
 
   /** @param maxBytes of the message, compressed and decompressed */
@@ -24,29 +24,27 @@ export class MessageReader {
   }
 
   add(chunk: Buffer): Status | undefined {
-    if (this.#bytes < PREFIX_BYTES) {
-      chunk.copy(this.#prefix, this.#bytes, 0, PREFIX_BYTES - this.#bytes)
-    }
-    this.#chunks.push(chunk)
-    this.#bytes += chunk.length
+    const before = this.#pieces.bytes
+    if (before < PREFIX_BYTES) chunk.copy(this.#prefix, before, 0, PREFIX_BYTES - before)
+    this.#pieces.add(chunk)
     if (this.#length < 0) {
-      if (this.#bytes < PREFIX_BYTES) return undefined
+      if (this.#pieces.bytes < PREFIX_BYTES) return undefined
       this.#length = this.#prefix.readUInt32BE(1)
       if (this.#length > this.#maxBytes) return this.#tooLarge()
       const wrong = this.#wrongFlag(this.#prefix[0] as number)
       if (wrong !== undefined) return wrong
     }
-    if (this.#bytes <= PREFIX_BYTES + this.#length) return undefined
+    if (this.#pieces.bytes <= PREFIX_BYTES + this.#length) return undefined
     return internal('grpc: received more than one message in a unary call')
   }
 
   /** The message, when no more pieces come. It shares no memory with the pieces. */
   finish(): Buffer | Status {
-    if (this.#bytes === 0) return internal('grpc: received no message in a unary call')
-    if (this.#length < 0 || this.#bytes < PREFIX_BYTES + this.#length) {
+    if (this.#pieces.bytes === 0) return internal('grpc: received no message in a unary call')
+    if (this.#length < 0 || this.#pieces.bytes < PREFIX_BYTES + this.#length) {
       return internal('unexpected EOF')
     }
-    const body = Buffer.concat(this.#chunks, this.#bytes).subarray(PREFIX_BYTES)
+    const body = this.#pieces.joined().subarray(PREFIX_BYTES)
     return this.#prefix[0] === 0 ? body : this.#decompressed(body)
   }
 

@@ -1,6 +1,7 @@
 /** Reads a body up to a limit, and undoes its encoding up to the same limit. */
 import type { IncomingMessage } from 'node:http'
 import { decompress, type Encoding } from '../../../pipeline/server/decompress.ts'
+import { Pieces } from '../../../pipeline/server/pieces.ts'
 import { CODE, type Status } from '../status.ts'
 
 const TOO_LARGE: Status = { code: CODE.invalidArgument, message: 'http: request body too large' }
@@ -24,21 +25,20 @@ export function readBody(
     done(TOO_LARGE)
     return
   }
-  const chunks: Buffer[] = []
-  let bytes = 0
-  const onData = (chunk: Buffer) => {
-    bytes += chunk.length
-    const wrong = bytes > maxBytes ? TOO_LARGE : hold(chunk.length)
-    if (wrong === undefined) chunks.push(chunk)
+  const pieces = new Pieces()
+  const onData = (piece: Buffer) => {
+    const isTooLarge = pieces.bytes + piece.length > maxBytes
+    const wrong = isTooLarge ? TOO_LARGE : hold(piece.length)
+    if (wrong === undefined) pieces.add(piece)
     else end(wrong)
   }
   const onEnd = () => {
-    const body = Buffer.concat(chunks, bytes)
+    const body = pieces.joined()
     end(encoding === undefined ? body : decompressed(body, encoding))
   }
   const end = (result: Buffer | Status) => {
     request.off('data', onData).off('end', onEnd)
-    chunks.length = 0
+    pieces.clear()
     done(result)
   }
   const decompressed = (body: Buffer, from: Encoding): Buffer | Status => {
@@ -47,7 +47,7 @@ export function readBody(
     if (result.kind === 'malformed') {
       return { code: CODE.invalidArgument, message: `${from}: ${result.reason}` }
     }
-    return hold(result.bytes.length - bytes) ?? result.bytes
+    return hold(result.bytes.length - body.length) ?? result.bytes
   }
   request.on('data', onData).once('end', onEnd)
 }
