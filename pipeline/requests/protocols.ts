@@ -1,5 +1,6 @@
 /** The one table of protocols that are told by a connection's first bytes, in order of doubt. */
 import type { Protocol } from './parser.ts'
+import { postgresql } from './postgresql/index.ts'
 import { redis } from './redis/index.ts'
 
-export const PROTOCOLS: readonly Protocol[] = [redis]
+export const PROTOCOLS: readonly Protocol[] = [postgresql, redis]

@@ -1,0 +1,221 @@
+/**
+ * Cuts one direction of a connection into frames: a header of known size that tells the length of
+ * the body behind it.
+ *
+ *     header            body
+ *     │◀ headerBytes ──▶│◀── kept ──▶│◀── skipped, need not even be known ──▶│
+ *
+ * The beginning of a body is given as a view where one piece holds it, else as a copy in memory
+ * that all connections share a bound on.
+ */
+import type { Piece } from './http1/piece.ts'
+import type { Shared } from './shared.ts'
+
+const EMPTY = Buffer.alloc(0)
+/** Bytes of the longest header of a protocol. */
+const HEADER_BYTES_MAX = 16
+
+const HEADER = 0
+const BODY = 1
+const LOST = 2
+const STOPPED = 3
+
+export interface FrameSink {
+  /** Bytes of the header of what comes next; may differ from frame to frame. */
+  headerBytes(frames: Frames): number
+  /** Bytes of the body, by `frames.header`; a negative number: this is no header. */
+  bodyBytes(frames: Frames): number
+  /** How many of them are wanted, at most. */
+  wanted(frames: Frames): number
+  /** A frame has ended: `frames.position` is behind it, `header` and `body` are valid here. */
+  frame(frames: Frames): void
+  /** Bytes are missing or make no frame. */
+  lost(frames: Frames): void
+}
+
+export class Frames {
+  readonly isClient: boolean
+  /** Behind the last byte looked at. */
+  position = 0
+  lastNs = 0
+  /** Of the frame: its first byte, who wrote or read that, and when. */
+  startOffset = 0
+  startNs = 0
+  startPid = 0
+  startTid = 0
+  startSleeps = 0
+  startRetransmits = 0
+  readonly header = Buffer.alloc(HEADER_BYTES_MAX)
+  /** The beginning of the body, as much as was wanted and known. */
+  body: Buffer = EMPTY
+  bodyLength = 0
+  /** Bytes that were wanted are not in `body`. */
+  cut = false
+  readonly #sink: FrameSink
+  readonly #shared: Shared
+  #state = HEADER
+  #headerLength = 0
+  #left = 0
+  #wanted = 0
+  /** Of a body that comes in several pieces. */
+  #kept: Buffer = EMPTY
+  #keptLength = 0
+
+  constructor(isClient: boolean, of: { sink: FrameSink; shared: Shared }) {
+    this.isClient = isClient
+    this.#sink = of.sink
+    this.#shared = of.shared
+  }
+
+  get isLost(): boolean {
+    return this.#state === LOST
+  }
+
+  /** The next byte is that of a header. */
+  get isBetween(): boolean {
+    return this.#state === HEADER && this.#headerLength === 0
+  }
+
+  /** No more frames in this direction. */
+  stop(): void {
+    this.#release()
+    this.#state = STOPPED
+  }
+
+  /** Frames begin again with the next byte that is fed, or stands at `position`. */
+  resume(position = this.position): void {
+    if (this.#state !== LOST) return
+    this.position = position
+    this.#headerLength = 0
+    this.#state = HEADER
+  }
+
+  lose(): void {
+    if (this.#state >= LOST) return
+    this.#release()
+    this.#state = LOST
+    this.#sink.lost(this)
+  }
+
+  feed(piece: Piece): void {
+    const end = piece.offset + piece.length
+    if (end <= this.position) return
+    if (this.#state === STOPPED) {
+      this.position = end
+      return
+    }
+    if (piece.offset > this.position) this.#unknown(piece.offset - this.position)
+    const from = piece.at + this.position - piece.offset
+    const to = piece.at + Math.min(piece.captured, piece.length)
+    this.lastNs = piece.timeNs
+    if (from < to) this.#known(piece, from, to)
+    if (end > this.position) this.#unknown(end - this.position)
+  }
+
+  #known(piece: Piece, from: number, to: number): void {
+    let at = from
+    while (at < to) {
+      if (this.#state >= LOST) {
+        this.position += to - at
+        return
+      }
+      at = this.#state === HEADER ? this.#takeHeader(piece, at, to) : this.#takeBody(piece, at, to)
+    }
+  }
+
+  #takeHeader(piece: Piece, from: number, to: number): number {
+    if (this.#headerLength === 0) this.#begin(piece)
+    const wanted = this.#sink.headerBytes(this)
+    const count = Math.min(wanted - this.#headerLength, to - from)
+    piece.bytes.copy(this.header, this.#headerLength, from, from + count)
+    this.#headerLength += count
+    this.position += count
+    if (this.#headerLength < wanted) return from + count
+    const length = this.#sink.bodyBytes(this)
+    if (!(length >= 0)) {
+      this.lose()
+      return from + count
+    }
+    this.#headerLength = 0
+    this.bodyLength = length
+    this.#left = length
+    this.#wanted = Math.min(length, this.#sink.wanted(this))
+    this.cut = false
+    this.body = EMPTY
+    this.#keptLength = 0
+    this.#state = BODY
+    if (length === 0) this.#end()
+    return from + count
+  }
+
+  #begin({ timeNs, pid, tid, sleeps, retransmits }: Piece): void {
+    this.startOffset = this.position
+    this.startNs = timeNs
+    this.startPid = pid
+    this.startTid = tid
+    this.startSleeps = sleeps
+    this.startRetransmits = retransmits
+  }
+
+  #takeBody(piece: Piece, from: number, to: number): number {
+    const count = Math.min(this.#left, to - from)
+    const done = this.bodyLength - this.#left
+    const missing = this.#wanted - done
+    if (missing > 0 && !this.cut) {
+      const of = piece.bytes.subarray(from, from + Math.min(missing, count))
+      // Whole in this piece: no copy.
+      if (done === 0 && of.length === this.#wanted && count === this.#left) this.body = of
+      else this.#keep(of)
+    }
+    this.position += count
+    this.#left -= count
+    if (this.#left === 0) this.#end()
+    return from + count
+  }
+
+  #keep(bytes: Buffer): void {
+    if (this.#kept.length < this.#wanted && !this.#grow(this.#wanted)) {
+      this.cut = true
+      this.#shared.count('messages_not_kept')
+      return
+    }
+    this.#keptLength += bytes.copy(this.#kept, this.#keptLength)
+    this.body = this.#kept.subarray(0, this.#keptLength)
+  }
+
+  /** Bodies of a connection are alike, so the memory stays until the connection's end. */
+  #grow(bytes: number): boolean {
+    if (!this.#shared.keep(bytes - this.#kept.length)) return false
+    const larger = Buffer.allocUnsafeSlow(bytes)
+    this.#kept.copy(larger, 0, 0, this.#keptLength)
+    this.#kept = larger
+    return true
+  }
+
+  #unknown(count: number): void {
+    if (this.#state !== BODY || count > this.#left) {
+      this.position += count
+      this.lose()
+      return
+    }
+    const done = this.bodyLength - this.#left
+    if (done < this.#wanted) this.cut = true
+    this.position += count
+    this.#left -= count
+    if (this.#left === 0) this.#end()
+  }
+
+  #end(): void {
+    this.#state = HEADER
+    this.#sink.frame(this)
+    this.body = EMPTY
+  }
+
+  /** Gives the memory back. */
+  #release(): void {
+    this.#shared.release(this.#kept.length)
+    this.#kept = EMPTY
+    this.#keptLength = 0
+    this.body = EMPTY
+  }
+}
