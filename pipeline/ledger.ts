@@ -107,6 +107,13 @@ export class Ledger {
     this.notes.set(name, (this.notes.get(name) ?? 0) + count)
   }
 
+  /** Nothing was ever counted. */
+  get isEmpty(): boolean {
+    const { size } = this.notes
+    const counted = this.#used.size + this.#lost.size + size + this.received.size
+    return this.in + this.out + counted + this.unanswered + this.#held() === 0
+  }
+
   /** Adds what another ledger has counted; what that one holds counts as held here for good. */
   absorb(other: Ledger): void {
     const { in: taken, out, used, lost, held } = other.entry()

@@ -68,15 +68,22 @@ export class Accounts {
     open.left = 0
   }
 
-  /** It has ended: what it holds now it will always hold, unless somebody stands there after it. */
-  leave(place: Place, component: Component): void {
+  /**
+   * It has ended, or could not be created: what it holds now it will always hold, unless somebody
+   * stands there after it. Books in which nothing was ever counted are as if they had never been.
+   */
+  leave(place: Place, component?: Component): void {
     const key = keyOf(place)
     const open = this.#open.get(key)
-    if (open === undefined || !open.holders.delete(component) || open.holders.size > 0) return
-    open.left = component.held?.() ?? 0
+    if (open === undefined) return
+    if (component !== undefined && open.holders.delete(component) && open.holders.size === 0) {
+      open.left = component.held?.() ?? 0
+      this.#gone++
+    }
+    if (open.holders.size > 0) return
     this.#open.delete(key)
-    this.#open.set(key, open)
-    this.#gone++
+    if (open.account.ledger.isEmpty) this.#gone--
+    else this.#open.set(key, open)
     if (this.#gone > GONE_MAX) this.#addUpOldest()
   }
 

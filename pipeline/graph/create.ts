@@ -67,6 +67,7 @@ export async function createNode(
       ...(outlet && { outlet }),
     }
   } catch (error) {
+    settings.accounts.leave(place)
     const data = signal === undefined ? '' : ` for data type "${signal}"`
     const message = `failed to create ${nameOf(place)}${data}: ${messageOf(error)}`
     throw new Error(message, { cause: error })

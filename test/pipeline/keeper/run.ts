@@ -9,7 +9,7 @@ import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const PROGRAM = join(import.meta.dirname, 'program.ts')
-export const WAIT_MS = 10_000
+export const WAIT_MS = 30_000
 
 export interface RunOptions {
   readonly fail?: string

@@ -102,6 +102,20 @@ test('what a new receiver took before the failure is drained, and in the books',
   assert.equal(running.book('receiver/probe').out, 9)
 })
 
+test('what was made for nothing leaves no books, unless something was counted', async () => {
+  const running = await Running.start(yaml(0))
+  const places = () => running.service.accounts.map(({ kind, id }) => `${kind}/${id}`).sort()
+  const before = places()
+  const more = 'flows/new: { receivers: [probe], exporters: [probe/new] }'
+  const wanted = yaml(0, more).replace('probe/stays: }\next', 'probe/stays: , probe/new: }\next')
+  for (const step of ['create', 'start']) {
+    running.probes.failing.add(`${step} exporter/probe/new`)
+    await assert.rejects(running.reload(wanted), new RegExp(`${step} fails`))
+    running.probes.failing.clear()
+    assert.deepEqual(places(), before)
+  }
+})
+
 test('one that reports a fatal error before the swap fails the reload, not the service', async () => {
   const running = await Running.start(yaml(0))
   const before = running.service.nodes
