@@ -34,7 +34,14 @@ service:
 test('`--help` helps with all and with each command', () => {
   const general = flowspan('--help')
   assert.equal(general.status, 0)
-  for (const command of ['run', 'validate', 'components', 'featuregate']) {
+  for (const command of [
+    'run',
+    'validate',
+    'print-config',
+    'schema',
+    'components',
+    'featuregate',
+  ]) {
     assert.match(general.stdout, new RegExp(`^  ${command} `, 'm'))
     const { status, stdout } = flowspan(command, '--help')
     assert.deepEqual(flowspan('help', command).stdout, stdout)
