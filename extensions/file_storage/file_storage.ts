@@ -32,7 +32,7 @@ export class FileStorage implements Storage {
       const limits = limitsOf(this.#config)
       this.#directory = await useDirectory({ path, limits, timeoutMs, logger })
     } catch (error) {
-      throw this.#problem((error as Error).message)
+      throw this.#problem(accessProblem(error as NodeJS.ErrnoException, path))
     }
     // The one that came last has the say, when several use one directory.
     this.#directory.budget.limits = limitsOf(this.#config)
@@ -44,7 +44,11 @@ export class FileStorage implements Storage {
 
   async queue(name: string): Promise<StoredQueue> {
     if (this.#directory === undefined) throw new Error(`${this.#settings.id} is not running`)
-    return this.#directory.queue(name)
+    try {
+      return await this.#directory.queue(name)
+    } catch (error) {
+      throw this.#problem(accessProblem(error as NodeJS.ErrnoException, this.#config.directory))
+    }
   }
 
   /** Limits change where they are; a queue cannot move to another directory. */

@@ -1,8 +1,10 @@
 /** One log that several users share as a queue, each through a handle of its own. */
-import type { Outcome } from '../outcome.ts'
+import { type Outcome, retryable } from '../outcome.ts'
 import type { Entry } from './segment.ts'
 import type { SegmentLog } from './segment_log.ts'
 import type { Lease, StoredQueue, StoredRecord } from './storage.ts'
+
+const CLOSED = retryable('the queue is closed')
 
 export class SharedQueue {
   readonly log: SegmentLog
@@ -73,7 +75,7 @@ class QueueHandle implements StoredQueue {
   }
 
   append(record: StoredRecord): Outcome | Promise<Outcome> {
-    return this.#log.append(record)
+    return this.#isClosed ? CLOSED : this.#log.append(record)
   }
 
   async lease(): Promise<Lease | undefined> {

@@ -16,7 +16,7 @@ import type { Logger } from 'pino'
 import { OK, type Outcome, permanent, retryable } from '../outcome.ts'
 import type { Budget } from './budget.ts'
 import { Cursor } from './cursor.ts'
-import { RECORD_HEADER_BYTES } from './format.ts'
+import { RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES } from './format.ts'
 import { Ranges } from './ranges.ts'
 import { reasonOf } from './reasons.ts'
 import { Records } from './records.ts'
@@ -250,6 +250,7 @@ export class SegmentLog {
       }
     }
     this.#unsaid.clear()
+    this.#disk(undefined)
   }
 
   /** What is there cannot be read at the moment. */
@@ -294,5 +295,12 @@ export class SegmentLog {
     return any
   }
 
-  readonly #reclaim = (): boolean => this.#survivors.saveHead() && this.#dropHead()
+  readonly #reclaim = (): boolean => {
+    const [head] = this.#segments
+    const isAllDone = head === this.#writer.tail && head?.live.records === 0
+    // The end of the log is never deleted otherwise, but it may be what a large record needs.
+    if (isAllDone && head.end > SEGMENT_HEADER_BYTES) this.#writer.seal()
+    else if (!this.#survivors.saveHead()) return false
+    return this.#dropHead()
+  }
 }

@@ -16,6 +16,7 @@ import {
   rmSync,
   writevSync,
 } from 'node:fs'
+import { dirname } from 'node:path'
 import type { Budget } from './budget.ts'
 import {
   crcOfParts,
@@ -214,11 +215,11 @@ export class SegmentWriter {
     this.#fd = fd
     const header = encodeSegmentHeader(segment.name, this.#first())
     let reason = this.#put([header], { at: 0, bytes: header.length })
-    if (reason === undefined && this.#budget.limits.fsync) reason = this.#syncFolder()
+    if (reason === undefined && this.#budget.limits.fsync) reason = this.#syncFolders()
     if (reason !== undefined) {
       closeSync(fd)
       this.#fd = -1
-      rmSync(segment.path, { force: true })
+      removeIfPossible(segment.path)
       return { reason: `cannot write to ${segment.path}: ${reason}` }
     }
     this.#budget.used += header.length
@@ -239,15 +240,10 @@ export class SegmentWriter {
     }
   }
 
-  /** So that the name of a new file survives as well as its content. */
-  #syncFolder(): string | undefined {
+  /** So that the name of a new file survives as well as its content, and that of its folder. */
+  #syncFolders(): string | undefined {
     try {
-      const fd = openSync(this.#folder, 'r')
-      try {
-        fsyncSync(fd)
-      } finally {
-        closeSync(fd)
-      }
+      for (const folder of [this.#folder, dirname(this.#folder)]) syncFolder(folder)
     } catch (error) {
       return reasonOf(error)
     }
@@ -275,4 +271,20 @@ export class SegmentWriter {
     }
     return reason
   }
+}
+
+function syncFolder(folder: string): void {
+  const fd = openSync(folder, 'r')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** What stays is a segment without a record, which the next start removes. */
+function removeIfPossible(path: string): void {
+  try {
+    rmSync(path, { force: true })
+  } catch {}
 }

@@ -33,7 +33,8 @@ export interface StoredQueue {
 
   /**
    * Appends a record. `ok`: it survives the process (and with `fsync` the machine). `retryable`:
-   * nothing was taken, the reason says why (disk full, size cap). Never throws.
+   * nothing was taken, the reason says why (disk full, size cap). `permanent`: it is larger than
+   * the size cap, and never fits. Never throws.
    */
   append(record: StoredRecord): Outcome | Promise<Outcome>
 

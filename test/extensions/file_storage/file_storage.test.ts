@@ -148,6 +148,13 @@ test('a user that may not write there is told who it is, and what to do', {
   const allowed = nobody()
   await allowed.line(/started/)
   await allowed.stop()
+  // As an earlier run by root would leave it.
+  for (const path of ['exporter~002Fotlp~002Ftraces', 'lock']) {
+    assert.equal(spawnSync('chown', ['-R', '0', join(directory, path)]).status, 0)
+    const again = nobody()
+    await again.line(new RegExp(`failed: .*uid ${NOBODY}, may not write in ${directory};`))
+    await again.stop()
+  }
 })
 
 test('a directory that is not there is made only when that is asked for', async () => {

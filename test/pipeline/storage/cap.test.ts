@@ -112,6 +112,20 @@ test('killed between the copy of a survivor and the end of the original, it come
   log.close()
 })
 
+test('what is all done makes room for a large record, though it is the end of the log', async () => {
+  const folder = newFolder()
+  const { log } = await openLog(folder, { limits: { maxBytes: 64 * KIB, segmentBytes: 32 * KIB } })
+  for (let i = 0; i < 30; i++) append(log, String(i).padEnd(900, '.'))
+  for (let i = 0; i < 30; i++) log.done(log.lease()!.entry)
+  append(log, 'x'.repeat(45 * KIB))
+  assert.equal(log.lease()?.payload.length, 45 * KIB)
+  assert.equal(segmentsIn(folder).length, 1)
+  const after = await openLog(snapshot(folder), TIGHT)
+  assert.equal(after.log.held.records, 1)
+  after.log.close()
+  log.close()
+})
+
 test('the cap is one for all logs of a directory, and each gives up what it can spare', async () => {
   const one = await openLog(newFolder(), TIGHT)
   append(one.log, 'stuck')

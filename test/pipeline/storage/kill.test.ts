@@ -40,12 +40,10 @@ test(`killed ${KILLS} times, everything that was accepted is delivered`, async (
   const path = temporaryDirectory('storage')
   const accepted = new Set<string>()
   const delivered = new Map<string, number>()
-  let refused = 0
   const note = (line: string) => {
     const [what, id = ''] = line.split(' ')
     if (what === 'accepted') accepted.add(id)
     if (what === 'delivered') delivered.set(id, (delivered.get(id) ?? 0) + 1)
-    if (what === 'refused') refused++
   }
   for (let run = 0; run < KILLS; run++) {
     // Every other waits for the disk.
@@ -71,5 +69,4 @@ test(`killed ${KILLS} times, everything that was accepted is delivered`, async (
   let repeats = 0
   for (const times of delivered.values()) repeats += times - 1
   assert.ok(repeats <= KILLS * REPEATS_PER_KILL, `${repeats} repeats`)
-  console.log(`accepted ${accepted.size}, repeats ${repeats}, refused ${refused}`)
 })
