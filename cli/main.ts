@@ -19,7 +19,16 @@ export async function main(
   } catch (error) {
     process.stderr.write(`Error: ${error instanceof Error ? error.message : String(error)}\n`)
   }
+  await flushed(process.stdout)
   process.exit(code)
+}
+
+/** What waits for the reader of a pipe would be lost by the exit, unless the reader has gone. */
+async function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  await new Promise<void>((resolve) => {
+    stream.once('error', () => resolve())
+    stream.write('', () => resolve())
+  })
 }
 
 async function execute(args: readonly string[], program: Program): Promise<number> {

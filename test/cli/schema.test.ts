@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: flowspan's own placeholders
 /** The schema for editors takes what flowspan takes, and refuses what flowspan refuses. */
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -112,4 +113,13 @@ test('`${…}` is taken wherever something else than text is wanted', () => {
     'service: { extensions: "${EXTENSIONS}", pipelines: { flows: "${file:flows.yaml}" } }',
   ]
   assert.deepEqual(violations(parse(yaml.join('\n')), schema), [])
+})
+
+test('a slow reader of a pipe gets the whole schema, one that goes away none of the rest', () => {
+  const shell = (script: string) => spawnSync('sh', ['-c', script], { encoding: 'utf8' })
+  const program = join(ROOT, 'bin/flowspan')
+  const { stdout } = shell(`"${program}" schema | { sleep 1; cat; }`)
+  assert.deepEqual(JSON.parse(stdout), schema)
+  const gone = shell(`{ "${program}" schema; echo "exit $?" >&2; } | head -c 1`)
+  assert.equal(gone.stderr, 'exit 0\n')
 })
