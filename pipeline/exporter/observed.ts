@@ -18,6 +18,7 @@ import {
 } from '@opentelemetry/api'
 import type { OtlpBatch } from '../otlp/batch.ts'
 import type { Outcome } from '../outcome.ts'
+import { BYTE_BUCKETS, ITEM_BUCKETS } from '../telemetry/conventions.ts'
 import type { Hurry, SendContext, Sender } from './sender.ts'
 
 const SUPPRESS_TRACING = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING')
@@ -80,17 +81,6 @@ function endSpan(span: Span, { outcome, items }: { outcome: Outcome; items: numb
   span.end()
 }
 
-const ITEMS = [
-  10, 25, 50, 75, 100, 250, 500, 750, 1000, 2000, 3000, 4000, 5000, 6000, 7000, 8000, 9000, 10_000,
-  20_000, 30_000, 50_000, 100_000,
-]
-const BYTES = [
-  10, 25, 50, 75, 100, 250, 500, 750, 1000, 2000, 3000, 4000, 5000, 6000, 7000, 8000, 9000, 10_000,
-  20_000, 30_000, 50_000, 100_000, 200_000, 300_000, 400_000, 500_000, 600_000, 700_000, 800_000,
-  900_000, 1_000_000, 2_000_000, 3_000_000, 4_000_000, 5_000_000, 6_000_000, 7_000_000, 8_000_000,
-  9_000_000,
-]
-
 /** Two histograms: of requests as they come into the queue, or of batches as they leave it. */
 export class BatchSizes {
   readonly #items: Histogram
@@ -104,12 +94,12 @@ export class BatchSizes {
     this.#items = of.meter.createHistogram(name, {
       description: `Number of items in ${what}`,
       unit: '{unit}',
-      advice: { explicitBucketBoundaries: ITEMS },
+      advice: { explicitBucketBoundaries: ITEM_BUCKETS },
     })
     this.#bytes = of.meter.createHistogram(`${name}_bytes`, {
       description: `Number of bytes in ${what}`,
       unit: 'By',
-      advice: { explicitBucketBoundaries: BYTES },
+      advice: { explicitBucketBoundaries: BYTE_BUCKETS },
     })
   }
 

@@ -40,7 +40,10 @@ export function* collectorCounts(ledger: Ledger, of: Of): Iterable<Count> {
 }
 
 function* receiverCounts(ledger: Ledger, { id, signal }: Of): Iterable<Count> {
-  const received = ledger.received.size > 0 ? ledger.received : [['', ofBalance(ledger)] as const]
+  const total = ofBalance(ledger)
+  // Not before something came: by then it is known whether there are transports to tell apart.
+  if (ledger.received.size === 0 && sum(total) === 0) return
+  const received = ledger.received.size > 0 ? ledger.received : [['', total] as const]
   for (const [transport, counts] of received) {
     const attributes = { receiver: id, transport }
     for (const became of RECEPTIONS) {

@@ -10,6 +10,7 @@ import { RECEPTIONS } from '../ledger.ts'
 import { booksOf } from './books.ts'
 import { collectorCounts } from './collector_counts.ts'
 import { type Count, componentCounts } from './component_counts.ts'
+import { ITEM_UNITS } from './conventions.ts'
 
 const ITEMS = {
   flowspan_component_items:
@@ -84,7 +85,7 @@ function add(sums: Map<string, Count>, count: Count): void {
 function* collectorInstruments(): Iterable<[string, { unit: string; description: string }]> {
   for (const signal of SIGNALS) {
     const items = ITEM_NAMES[signal]
-    const unit = `{${signal === 'metrics' ? 'datapoints' : items}}`
+    const unit = ITEM_UNITS[signal]
     const what = `Number of ${items.replace('_', ' ')}`
     for (const became of RECEPTIONS) {
       const description = `${what} ${RECEIVER_HELP[became]}`
@@ -96,6 +97,6 @@ function* collectorInstruments(): Iterable<[string, { unit: string; description:
   }
   for (const way of ['incoming', 'outgoing']) {
     const description = `Number of items ${way === 'incoming' ? 'given to' : 'passed on by'} the processor.`
-    yield [`otelcol_processor_${way}_items`, { unit: '{items}', description }]
+    yield [`otelcol_processor_${way}_items`, { unit: '{item}', description }]
   }
 }

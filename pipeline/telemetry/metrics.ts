@@ -152,7 +152,7 @@ function isSame(wanted: PrometheusOptions, { options }: Endpoint): boolean {
 function measureLogs(meter: Meter, { sampledOut }: Logs): void {
   const description = 'Lines of the log that sampling left out, by level.'
   meter
-    .createObservableCounter('flowspan_log_lines_sampled_out', { description, unit: '{lines}' })
+    .createObservableCounter('flowspan_log_lines_sampled_out', { description, unit: '{line}' })
     .addCallback((result) => {
       for (const [level, lines] of sampledOut) result.observe(lines, { level })
     })

@@ -1,12 +1,7 @@
 /** What the Collector's batch processor measures of itself, under the same names. */
 import type { Meter, ObservableCallback } from '@opentelemetry/api'
+import { BYTE_BUCKETS, ITEM_BUCKETS } from '../../pipeline/telemetry/conventions.ts'
 import type { Trigger } from './batcher.ts'
-
-const SIZES = [
-  10, 25, 50, 75, 100, 250, 500, 750, 1000, 2000, 3000, 4000, 5000, 6000, 7000, 8000, 9000, 10_000,
-  20_000, 30_000, 50_000, 100_000,
-]
-const BYTES = [...SIZES, 200_000, 300_000, 400_000, 500_000, 600_000, 700_000, 800_000, 900_000]
 
 export class BatchTelemetry {
   /** A meter outlives a component: no more is observed. */
@@ -18,26 +13,26 @@ export class BatchTelemetry {
     const attributes = { processor: of.id }
     const triggers = {
       size: meter.createCounter(name('batch_size_trigger_send'), {
-        unit: '{times}',
+        unit: '{time}',
         description: 'Number of times the batch was sent due to a size trigger',
       }),
       timeout: meter.createCounter(name('timeout_trigger_send'), {
-        unit: '{times}',
+        unit: '{time}',
         description: 'Number of times the batch was sent due to a timeout trigger',
       }),
     }
     const items = meter.createHistogram(name('batch_send_size'), {
-      unit: '{units}',
+      unit: '{unit}',
       description: 'Number of units in the batch',
-      advice: { explicitBucketBoundaries: SIZES },
+      advice: { explicitBucketBoundaries: ITEM_BUCKETS },
     })
     const bytes = meter.createHistogram(name('batch_send_size_bytes'), {
       unit: 'By',
       description: 'Number of bytes in batch that was sent',
-      advice: { explicitBucketBoundaries: [...BYTES, 1_000_000, 2_000_000, 5_000_000, 10_000_000] },
+      advice: { explicitBucketBoundaries: BYTE_BUCKETS },
     })
     const cardinality = meter.createObservableUpDownCounter(name('metadata_cardinality'), {
-      unit: '{combinations}',
+      unit: '{combination}',
       description: 'Number of distinct metadata value combinations being processed',
     })
     const observe: ObservableCallback = (result) => result.observe(of.cardinality(), attributes)

@@ -11,6 +11,7 @@ import type {
 import { ITEM_NAMES, itemsOf } from '../../pipeline/data.ts'
 import { FlowBatch } from '../../pipeline/flows/batch.ts'
 import { type Outcome, type Retryable, retryable } from '../../pipeline/outcome.ts'
+import { ITEM_UNITS } from '../../pipeline/telemetry/conventions.ts'
 import type { MemoryLimiterConfig } from './config.ts'
 import { Limiter } from './limiter.ts'
 import { processMemory } from './memory.ts'
@@ -43,11 +44,11 @@ export class MemoryLimiter<S extends Signal> implements Processor<S> {
 
   constructor(settings: Settings, of: { signal: S; limiter: Limiter; next: Consumer<S> }) {
     const { meter, id } = settings
-    const unit = ITEM_NAMES[of.signal]
-    const name = (what: string) => `otelcol_processor_memory_limiter_${what}_${unit}`
+    const items = ITEM_NAMES[of.signal]
+    const name = (what: string) => `otelcol_processor_memory_limiter_${what}_${items}`
     const about = (what: string) => ({
-      unit: `{${unit}}`,
-      description: `Number of ${unit.replace('_', ' ')} ${what}.`,
+      unit: ITEM_UNITS[of.signal],
+      description: `Number of ${items.replace('_', ' ')} ${what}.`,
     })
     this.#next = of.next
     this.#limiter = of.limiter
@@ -59,7 +60,7 @@ export class MemoryLimiter<S extends Signal> implements Processor<S> {
       name('refused'),
       about('that were rejected by the next component in the pipeline'),
     )
-    this.#attributes = { processor: id, 'otel.signal': of.signal }
+    this.#attributes = { processor: id }
   }
 
   start(host: Host): void {

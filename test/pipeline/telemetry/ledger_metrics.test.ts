@@ -84,6 +84,15 @@ test('what had no room in the queue failed to enter it, and did not fail to be s
   assert.equal(read.value('otelcol_exporter_send_failed_flows', labels), 2)
 })
 
+test('what failed to be sent counts whether it is lost or the caller keeps it', async (t) => {
+  const { scrape, node } = await busy(t)
+  const { ledger } = node('exporter', 'probe/a')
+  ledger.note('send_failed', 4)
+  ledger.lost('retries_exhausted', 1)
+  const name = 'otelcol_exporter_send_failed_flows'
+  assert.equal((await scrape()).value(name, { exporter: 'probe/a' }), 5)
+})
+
 test('a receiver counts by transport, if it has more than one', async (t) => {
   const { scrape, node } = await busy(t)
   const { ledger } = node('receiver', 'probe')

@@ -50,7 +50,7 @@ test('it refuses by `consume` and by `refusal`, counts, and reports its status',
   state.used = 10 * MIB
   await processor.shutdown()
   await processor.shutdown()
-  const labels = '{"processor":"memory_limiter/a","otel.signal":"traces"}'
+  const labels = '{"processor":"memory_limiter/a"}'
   assert.deepEqual(counts, {
     [`otelcol_processor_memory_limiter_accepted_spans ${labels}`]: 3,
     [`otelcol_processor_memory_limiter_refused_spans ${labels}`]: 4,
