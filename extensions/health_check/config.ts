@@ -12,25 +12,26 @@ const http = z.strictObject({
 })
 
 export const schema = z.strictObject({
-  /** `host:port`, or `unix:///path`. */
-  endpoint: z.string().min(1).default('localhost:13133'),
-  /** Where health is answered; "/" is every path that means nothing else. */
-  path: path.default('/'),
-  /** Where it is answered whether the process works at all, for a liveness probe. */
-  liveness_path: path.default('/livez'),
-  /** Instead of JSON. */
+  endpoint: z.string().min(1).default('localhost:13133').describe('`host:port`, or `unix:///path`'),
+  path: path
+    .default('/')
+    .describe('where health is answered; "/" is every path that means nothing else'),
+  liveness_path: path
+    .default('/livez')
+    .describe('where it is answered whether the process works at all, for a liveness probe'),
   response_body: z
     .strictObject({ healthy: z.string().default(''), unhealthy: z.string().default('') })
-    .optional(),
-  /** What `http` says instead of `endpoint` and `path`. */
-  use_v2: z.boolean().default(false),
+    .optional()
+    .describe('instead of JSON'),
+  use_v2: z.boolean().default(false).describe('what `http` says instead of `endpoint` and `path`'),
   http: http.optional(),
   component_health: z
     .strictObject({
       include_permanent_errors: z.boolean().default(true),
       include_recoverable_errors: z.boolean().default(true),
-      /** How long an error that may pass is no reason to be unhealthy. */
-      recovery_duration: duration('1m'),
+      recovery_duration: duration('1m').describe(
+        'how long an error that may pass is no reason to be unhealthy',
+      ),
     })
     .prefault({}),
 })

@@ -12,16 +12,24 @@ const patterns = z.array(z.string()).optional()
 const prometheus = z.strictObject({
   host: z.string().min(1).default('localhost'),
   port: z.int().min(0).max(65_535).default(8888),
-  /** False adds the labels `otel_scope_name` and `otel_scope_version`. */
-  without_scope_info: z.boolean().default(true),
-  /** False appends `_total` to the names of counters. */
-  without_type_suffix: z.boolean().default(true),
-  /** Names carry no units, so that they never change. */
-  without_units: z.literal(true).default(true),
-  /** Attributes of the resource that every sample gets as labels; `*` stands for anything. */
+  without_scope_info: z
+    .boolean()
+    .default(true)
+    .describe('false adds the labels `otel_scope_name` and `otel_scope_version`'),
+  without_type_suffix: z
+    .boolean()
+    .default(true)
+    .describe('false appends `_total` to the names of counters'),
+  without_units: z
+    .literal(true)
+    .default(true)
+    .describe('names carry no units, so that they never change'),
   with_resource_constant_labels: z
     .strictObject({ included: patterns, excluded: patterns })
-    .optional(),
+    .optional()
+    .describe(
+      'attributes of the resource that every sample gets as labels; `*` stands for anything',
+    ),
 })
 
 const reader = z
@@ -29,10 +37,12 @@ const reader = z
     pull: z.strictObject({ exporter: z.strictObject({ prometheus }) }).optional(),
     periodic: z
       .strictObject({
-        /** Milliseconds from one export to the next. */
-        interval: z.int().min(1).default(60_000),
-        /** Milliseconds that one may take. */
-        timeout: z.int().min(1).default(30_000),
+        interval: z
+          .int()
+          .min(1)
+          .default(60_000)
+          .describe('milliseconds from one export to the next'),
+        timeout: z.int().min(1).default(30_000).describe('milliseconds that one may take'),
         exporter: otlpExporter,
       })
       .refine(
@@ -56,11 +66,11 @@ const NO_VIEWS =
 export const metricsOptions = z
   .strictObject({
     level: level(METRIC_LEVELS, 'normal'),
-    /** `host:port`: in one word a `pull` reader for Prometheus. */
     address: z
       .string()
       .regex(/^.+:\d{1,5}$/, 'must be host:port, such as "localhost:8888"')
-      .optional(),
+      .optional()
+      .describe('`host:port`: in one word a `pull` reader for Prometheus'),
     readers: z.array(reader).optional(),
     views: z.array(view).default([]),
   })

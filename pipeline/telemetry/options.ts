@@ -11,7 +11,6 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 const logsOptions = z.strictObject({
   level: level(LOG_LEVELS, 'info'),
   encoding: z.enum(['console', 'json']).default('console'),
-  /** Of lines with one level and message in a `tick`: the first, and then one of so many. */
   sampling: z
     .strictObject({
       enabled: z.boolean().default(true),
@@ -20,28 +19,41 @@ const logsOptions = z.strictObject({
       /** 0: none after the first. */
       thereafter: z.int().min(0).default(100),
     })
-    .prefault({}),
-  /** `stderr`, `stdout`, or paths of files, which are appended to. */
-  output_paths: z.array(z.string().min(1)).min(1).default(['stderr']),
-  /** Where it is said that a line could not be written. */
-  error_output_paths: z.array(z.string().min(1)).default(['stderr']),
-  /** Accepted, and without effect: the component stands in each line, a line of code never. */
-  disable_caller: z.boolean().default(true),
-  /** Errors have their stack in JSON, and on the console with `development`. */
-  disable_stacktrace: z.boolean().default(false),
+    .prefault({})
+    .describe(
+      'of lines with one level and message in a `tick`: the first, and then one of so many',
+    ),
+  output_paths: z
+    .array(z.string().min(1))
+    .min(1)
+    .default(['stderr'])
+    .describe('`stderr`, `stdout`, or paths of files, which are appended to'),
+  error_output_paths: z
+    .array(z.string().min(1))
+    .default(['stderr'])
+    .describe('where it is said that a line could not be written'),
+  disable_caller: z
+    .boolean()
+    .default(true)
+    .describe(
+      'accepted, and without effect: the component stands in each line, a line of code never',
+    ),
+  disable_stacktrace: z
+    .boolean()
+    .default(false)
+    .describe('errors have their stack in JSON, and on the console with `development`'),
   development: z.boolean().default(false),
-  /** Fields of every line. */
-  initial_fields: z.record(z.string(), z.json()).default({}),
+  initial_fields: z.record(z.string(), z.json()).default({}).describe('fields of every line'),
 })
 
 export const telemetryOptions = z.strictObject({
   logs: logsOptions.prefault({}),
   metrics: metricsOptions.prefault({}),
   traces: tracesOptions.prefault({}),
-  /** Attributes of the resource; null takes away one that is there by default. */
   resource: z
     .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))
-    .default({}),
+    .default({})
+    .describe('attributes of the resource; null takes away one that is there by default'),
 })
 
 export type LogOptions = z.infer<typeof logsOptions>

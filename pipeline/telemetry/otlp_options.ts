@@ -22,15 +22,18 @@ export const OTLP_PROTOCOLS = ['grpc', 'http/protobuf'] as const
 const otlp = z
   .strictObject({
     protocol: z.enum(OTLP_PROTOCOLS).default('http/protobuf'),
-    /** `http://host:port`, `https://…`; for gRPC also `host:port`. */
-    endpoint: z.string().min(1, 'must be set: write it as http://localhost:4317'),
+    endpoint: z
+      .string()
+      .min(1, 'must be set: write it as http://localhost:4317')
+      .describe('`http://host:port`, `https://…`; for gRPC also `host:port`'),
     headers: headers.default({}),
     compression: z.enum(['gzip', 'none']).default('none'),
-    /** Of one attempt, in milliseconds. */
-    timeout: z.int().min(1).default(10_000),
+    timeout: z.int().min(1).default(10_000).describe('of one attempt, in milliseconds'),
     tls: tls.prefault({}),
-    /** The same as `tls::insecure`, as older configurations have it. */
-    insecure: z.boolean().default(false),
+    insecure: z
+      .boolean()
+      .default(false)
+      .describe('the same as `tls::insecure`, as older configurations have it'),
     temporality_preference: z.enum(['cumulative', 'delta', 'low_memory']).default('cumulative'),
   })
   .superRefine(({ protocol, endpoint }, context) => {

@@ -8,8 +8,11 @@ const processor = z
   .strictObject({
     batch: z
       .strictObject({
-        /** Times in milliseconds; names and defaults are OpenTelemetry's. */
-        schedule_delay: z.int().min(1).default(5000),
+        schedule_delay: z
+          .int()
+          .min(1)
+          .default(5000)
+          .describe("times in milliseconds; names and defaults are OpenTelemetry's"),
         export_timeout: z.int().min(1).default(30_000),
         max_queue_size: z.int().min(1).default(2048),
         max_export_batch_size: z.int().min(1).default(512),
@@ -54,8 +57,9 @@ export const tracesOptions = z.strictObject({
   /** `none` switches traces off, whatever else is set. */
   level: level(METRIC_LEVELS, 'normal'),
   processors: z.array(processor).default([]),
-  /** Default: every trace that begins here; of others what their root's program decided. */
-  sampler: sampler.default({ parent_based: { root: { always_on: {} } } }),
+  sampler: sampler
+    .default({ parent_based: { root: { always_on: {} } } })
+    .describe("default: every trace that begins here; of others what their root's program decided"),
   propagators: z.array(z.enum(PROPAGATORS)).default(['tracecontext', 'baggage']),
 })
 

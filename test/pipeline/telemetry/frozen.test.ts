@@ -1,5 +1,5 @@
 /**
- * The names of our metrics are an interface: dashboards and alerts are written for them. This runs a
+ * The names of our metrics are an interface: dashboards and alerts depend on them. This runs a
  * service of every component that needs no privileges, with successes and failures, and compares
  * all that it measures with `testdata/metrics.txt`; and the Collector's part with a Collector's.
  *
