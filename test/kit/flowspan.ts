@@ -42,7 +42,11 @@ export interface Book {
 
 /** A configuration as a user writes it; its log is made JSON, its own metrics are off. */
 export interface FlowspanConfig {
-  readonly service: { readonly pipelines: object; readonly telemetry?: object }
+  readonly service: {
+    readonly pipelines: object
+    readonly telemetry?: object
+    readonly extensions?: readonly string[]
+  }
   readonly [section: string]: object
 }
 

@@ -90,7 +90,7 @@ export interface OtlpTrace {
   readonly resourceSpans: readonly {
     readonly resource: OtlpAttributes
     readonly scopeSpans: readonly {
-      readonly scope?: OtlpAttributes & { readonly name?: string }
+      readonly scope?: OtlpAttributes & { readonly name?: string; readonly version?: string }
       readonly spans: readonly OtlpSpan[]
     }[]
   }[]
@@ -112,6 +112,7 @@ export interface OtlpSpan extends OtlpAttributes {
   readonly startTimeUnixNano: string
   readonly endTimeUnixNano: string
   readonly status?: { readonly code?: number; readonly message?: string }
+  readonly events?: readonly (OtlpAttributes & { readonly name?: string })[]
   readonly links?: readonly (OtlpAttributes & {
     readonly traceId: string
     readonly spanId: string
