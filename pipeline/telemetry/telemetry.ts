@@ -106,7 +106,10 @@ export class Telemetry {
    * a ConfigError when it would change what cannot change while the service runs.
    */
   reconfigure(wanted: TelemetryOptions, locate?: Locate): () => Promise<void> {
-    const problems = reloadProblems(this.#options, wanted)
+    const problems = reloadProblems(
+      { options: this.#options, isMeasuring: this.#metrics !== undefined },
+      wanted,
+    )
     if (problems.length > 0) throw new ConfigError(problems, locate)
     return async () => {
       this.#options = wanted
@@ -126,11 +129,12 @@ export class Telemetry {
   }
 
   async #end(deadline: AbortSignal): Promise<void> {
+    const ended = Promise.all([this.#metrics?.shutdown(), this.#tracing?.shutdown()])
     const { promise: late, resolve } = Promise.withResolvers<void>()
-    AbortSignal.any([deadline, AbortSignal.timeout(SHUTDOWN_MS)]).addEventListener('abort', () =>
-      resolve(),
-    )
-    await Promise.race([late, Promise.all([this.#metrics?.shutdown(), this.#tracing?.shutdown()])])
+    const timer = setTimeout(resolve, deadline.aborted ? 0 : SHUTDOWN_MS)
+    deadline.addEventListener('abort', () => resolve(), { once: true })
+    await Promise.race([late, ended])
+    clearTimeout(timer)
   }
 }
 

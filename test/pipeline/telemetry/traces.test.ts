@@ -118,6 +118,22 @@ test('a shutdown does not wait for who takes own spans beyond its deadline', asy
   assert.ok(performance.now() - before < 2000)
 })
 
+test('a shutdown whose time is over already waits for nobody', async (t) => {
+  const silent = createServer(() => {}).listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  t.after(() => silent.close().closeAllConnections())
+  const { port } = silent.address() as AddressInfo
+  const otlp = { endpoint: `http://127.0.0.1:${port}`, timeout: 4000 }
+  const { telemetry } = await makeTelemetry(t, {
+    metrics: { level: 'none' },
+    traces: { processors: [{ batch: { exporter: { otlp } } }] },
+  })
+  telemetry.instruments.tracer.startSpan('x').end()
+  const before = performance.now()
+  await telemetry.shutdown(AbortSignal.abort())
+  assert.ok(performance.now() - before < 2000)
+})
+
 test('own metrics go to a Collector over OTLP, by the same names', options, async (t) => {
   const collector = await startCollector()
   t.after(() => collector.stop())
