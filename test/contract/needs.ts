@@ -129,6 +129,14 @@ export const NEEDS: Readonly<Record<string, Need>> = {
       broken: { filename: join(folder, 'gone') },
     }),
   },
+  'extension/health_check': {
+    why: 'a port of its own lets tests stand side by side',
+    prepare: () => ({ config: { endpoint: '127.0.0.1:0' }, broken: { endpoint: '127.0.0.1:0' } }),
+  },
+  'extension/zpages': {
+    why: 'a port of its own lets tests stand side by side',
+    prepare: () => ({ config: { endpoint: '127.0.0.1:0' }, broken: { endpoint: '127.0.0.1:0' } }),
+  },
   'extension/file_storage': {
     why: "its folder must be there, and the default is the system's",
     prepare: ({ folder }) => ({
