@@ -9,6 +9,7 @@ import { join } from 'node:path'
 
 const BENCHES = [
   'overhead',
+  'pieces',
   'http1',
   'k8s_join',
   'k8s_resources',

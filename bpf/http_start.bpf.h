@@ -41,11 +41,10 @@ static __always_inline bool is_http_start(__u64 head)
 	}
 }
 
-/* A TLS handshake record of any version, or the preface of HTTP/2 (RFC 9113 §3.4). */
-static __always_inline bool is_other_protocol(__u64 head)
+/* A TLS handshake record of any version. */
+static __always_inline bool is_tls_start(__u64 head)
 {
-	return (head & 0xffff) == WORD(0x16, 0x03, 0, 0) ||
-	       (__u32)head == WORD('P', 'R', 'I', ' ');
+	return (head & 0xffff) == WORD(0x16, 0x03, 0, 0);
 }
 
 #endif

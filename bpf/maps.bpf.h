@@ -8,7 +8,15 @@
 #include "events.h"
 
 /* What a connection speaks, as far as payload is concerned. */
-enum verdict { VERDICT_UNDECIDED = 0, VERDICT_HTTP = 1, VERDICT_NEVER = 2 };
+enum verdict {
+	VERDICT_UNDECIDED = 0,
+	/* HTTP/1: heads are looked for */
+	VERDICT_HTTP = 1,
+	/* nothing that is of use */
+	VERDICT_NEVER = 2,
+	/* short messages of a protocol that user space tells: the beginning of every piece */
+	VERDICT_FRAMED = 3,
+};
 
 /* One direction of a connection. Positions are bytes from the stream's begin. */
 struct stream {

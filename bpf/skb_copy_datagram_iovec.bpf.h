@@ -41,7 +41,7 @@ static __always_inline void take_received(struct conn *conn, const struct tcp_so
 		report_payload(conn, tp, scratch, piece);
 		return;
 	}
-	piece->captured = first_look(piece);
+	piece->captured = first_look(conn, piece);
 	if (!read_buffer(scratch, &buffer, at, piece->captured)) {
 		piece->captured = 0;
 		piece->flags |= PAYLOAD_FAULT;

@@ -27,7 +27,7 @@ static __always_inline void take_sent(struct conn *conn, const struct tcp_sock *
 
 	if (!scratch)
 		return;
-	span.len = first_look(piece);
+	span.len = first_look(conn, piece);
 	piece->captured = read_user(scratch, from, &span);
 	if (piece->captured < span.len && is_user(from))
 		piece->flags |= PAYLOAD_FAULT;
@@ -35,7 +35,7 @@ static __always_inline void take_sent(struct conn *conn, const struct tcp_sock *
 	want = wanted(conn, piece, head);
 	if (want < 0)
 		return;
-	if (want > EDGE_BYTES && piece->len > span.len) {
+	if ((__u32)want > span.len) {
 		span.len = want;
 		piece->captured = read_user(scratch, from, &span);
 	} else if (want == 0) {

@@ -2,14 +2,14 @@
 /*
  * Which bytes of a stream are copied to user space.
  *
- * Short pieces come whole, of a long one the beginning when it may hold a message's head, else only
- * its length. A connection that does not speak HTTP/1 is found out by its first bytes and from then
- * on costs one check.
+ * Short pieces come whole. Of a long one comes, where HTTP/1 is spoken, the beginning when it may
+ * hold a message's head, else only its length; where frames are, the first capture_small bytes. A
+ * connection that speaks neither is found out by its first bytes and from then on costs one check.
  */
 #ifndef FLOWSPAN_VERDICT_BPF_H
 #define FLOWSPAN_VERDICT_BPF_H
 
-#include "http_start.bpf.h"
+#include "framed_start.bpf.h"
 #include "maps.bpf.h"
 
 /* Pieces that may match nothing before a connection is given up. */
@@ -26,6 +26,26 @@ struct piece {
 	__u8 flags;
 	__u8 pad[6];
 };
+
+/* Has the piece been sent by the connection's client? */
+static __always_inline bool is_from_client(const struct conn *conn, const struct piece *piece)
+{
+	return (piece->direction == DIRECTION_SENT) == (conn->role == ROLE_CLIENT);
+}
+
+/* Where no HTTP/1 message begins: by a stream's first 8 bytes, or how many pieces there were. */
+static __always_inline void decide(struct conn *conn, const struct piece *piece, __u64 head)
+{
+	bool whole = piece->offset + piece->len >= EDGE_BYTES;
+
+	if (is_tls_start(head))
+		conn->verdict = VERDICT_NEVER;
+	else if (piece->offset < EDGE_BYTES &&
+		 is_framed_start(head, whole, is_from_client(conn, piece)))
+		conn->verdict = VERDICT_FRAMED;
+	else if (++conn->pieces > UNDECIDED_PIECES_MAX)
+		conn->verdict = VERDICT_NEVER;
+}
 
 /*
  * Decides what a connection speaks by a piece that begins with `head`. A stream's first 8 bytes are
@@ -44,10 +64,15 @@ static __always_inline bool is_message_start(struct conn *conn, const struct pie
 		conn->verdict = VERDICT_HTTP;
 		return true;
 	}
-	if (conn->verdict == VERDICT_UNDECIDED &&
-	    (is_other_protocol(head) || ++conn->pieces > UNDECIDED_PIECES_MAX))
-		conn->verdict = VERDICT_NEVER;
+	if (conn->verdict == VERDICT_UNDECIDED)
+		decide(conn, piece, head);
 	return false;
+}
+
+/* Bytes of a piece where frames are spoken. */
+static __always_inline __u32 framed(const struct piece *piece)
+{
+	return piece->len < knobs.capture_small ? piece->len : knobs.capture_small;
 }
 
 /* How many bytes of the piece to copy, its first 8 being `head`. -1: none, and no record either. */
@@ -56,10 +81,12 @@ static __always_inline int wanted(struct conn *conn, const struct piece *piece, 
 	struct stream *stream = &conn->streams[piece->direction & 1];
 	__u64 room;
 
-	if (is_message_start(conn, piece, head))
+	if (conn->verdict != VERDICT_FRAMED && is_message_start(conn, piece, head))
 		stream->capture_until = piece->offset + knobs.capture_max;
 	if (conn->verdict == VERDICT_NEVER)
 		return -1;
+	if (conn->verdict == VERDICT_FRAMED)
+		return framed(piece);
 	if (piece->len <= knobs.capture_small)
 		return piece->len;
 	if (piece->offset >= stream->capture_until)
@@ -68,10 +95,12 @@ static __always_inline int wanted(struct conn *conn, const struct piece *piece, 
 	return room < piece->len ? room : piece->len;
 }
 
-/* Bytes to copy before wanted() can be asked: all of a short piece, so that it is copied once. */
-static __always_inline __u32 first_look(const struct piece *piece)
+/* Bytes to copy before wanted() can be asked: as many as it will say, if that is known. */
+static __always_inline __u32 first_look(const struct conn *conn, const struct piece *piece)
 {
-	return piece->len <= knobs.capture_small ? piece->len : EDGE_BYTES;
+	if (piece->len <= knobs.capture_small || conn->verdict == VERDICT_FRAMED)
+		return framed(piece);
+	return EDGE_BYTES;
 }
 
 #endif

@@ -1,0 +1,134 @@
+/**
+ * What a read or a write of a connection costs in the kernel, by what the connection speaks:
+ * nanoseconds a run of the payload programs (kernel.bpf_stats_enabled, here alone), the median of
+ * short slices while real programs talk over loopback, both ends on this host.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import { openCounters } from '../receivers/ebpf/counters.ts'
+import { COUNTER } from '../receivers/ebpf/events.gen.ts'
+import { keepKernel, loadKernel } from '../receivers/ebpf/keeper.ts'
+import { openRing, type Ring } from '../receivers/ebpf/ring.ts'
+import { freePorts } from '../test/kit/ports.ts'
+import { Program } from '../test/kit/processes.ts'
+import { describeMachine } from './machine.ts'
+import { median } from './statistics.ts'
+import { startWrk, Web } from './web.ts'
+
+const HOST = '127.0.0.1'
+const SLICES = Number(process.env.BENCH_SLICES ?? 30)
+const SLICE_MS = 200
+const DRAIN_MS = 10
+const BPF_STATS = '/proc/sys/kernel/bpf_stats_enabled'
+const PROGRAMS = ['received', 'sent']
+const CONFIG = {
+  requests: true,
+  connRingBytes: 4 << 20,
+  payloadRingBytes: 16 << 20,
+  captureSmallBytes: 1024,
+  captureMaxBytes: 4096,
+}
+
+interface Reading {
+  readonly runs: number
+  readonly ns: number
+  readonly pieces: number
+}
+
+/** The kernel programs, and a reader that throws away what they tell. */
+class Kernel {
+  readonly #loaded = loadKernel(CONFIG)
+  readonly #kept = keepKernel(this.#loaded, CONFIG)
+  readonly #rings: readonly Ring[]
+  readonly #counters
+  readonly #timer: NodeJS.Timeout
+
+  constructor() {
+    const [connections, payload, counters] = this.#kept.fds as [number, number, number]
+    this.#rings = [
+      openRing(connections, CONFIG.connRingBytes),
+      openRing(payload, CONFIG.payloadRingBytes),
+    ]
+    this.#counters = openCounters(counters)
+    this.#timer = setInterval(() => this.#drain(), DRAIN_MS)
+  }
+
+  read(): Reading {
+    const stats = PROGRAMS.map((program) => this.#loaded.object.stats(program))
+    return {
+      runs: stats.reduce((sum, { runs }) => sum + runs, 0),
+      ns: stats.reduce((sum, { runNs }) => sum + runNs, 0),
+      pieces: this.#counters.read(COUNTER.COUNTER_PAYLOAD_EVENTS),
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+    for (const ring of this.#rings) ring.close()
+    this.#counters.close()
+    this.#kept.close()
+  }
+
+  #drain(): void {
+    for (const ring of this.#rings) ring.drain(() => {})
+  }
+}
+
+/** While `load` runs: what a run costs, and how many of them made a record. */
+async function measure(name: string, load: () => { stop(): unknown }): Promise<void> {
+  const kernel = new Kernel()
+  const program = load()
+  await delay(1000)
+  const costs: number[] = []
+  const first = kernel.read()
+  let before = first
+  for (let slice = 0; slice < SLICES; slice++) {
+    await delay(SLICE_MS)
+    const after = kernel.read()
+    costs.push((after.ns - before.ns) / (after.runs - before.runs))
+    before = after
+  }
+  await program.stop()
+  const share = (before.pieces - first.pieces) / (before.runs - first.runs)
+  kernel.close()
+  const spread = [Math.min(...costs), median(costs), Math.max(...costs)].map(Math.round)
+  console.log(`| ${name} | ${spread.join(' | ')} | ${share.toFixed(2)} |`)
+}
+
+async function http(): Promise<void> {
+  const web = await Web.start()
+  await measure('HTTP/1: nginx and wrk', () => {
+    const wrk = startWrk(web.port, 3600)
+    return { stop: () => wrk.kill('SIGTERM') }
+  })
+  await web.stop()
+}
+
+async function redis(): Promise<void> {
+  const [port] = (await freePorts(1)) as [number]
+  const server = ['redis-server', '--port', `${port}`, '--bind', HOST, '--save', ''] as const
+  const program = new Program(server)
+  await program.listens({ host: HOST, port })
+  for (const bytes of [64, 8192]) {
+    const options = ['-h', HOST, '-p', `${port}`, '-t', 'set,get', '-c', '16', '-l', '-q']
+    await measure(`Redis: values of ${bytes} bytes`, () => {
+      return new Program(['redis-benchmark', ...options, '-d', `${bytes}`, '-n', '100000'])
+    })
+  }
+  await program.stop()
+}
+
+const before = readFileSync(BPF_STATS, 'utf8')
+writeFileSync(BPF_STATS, '1')
+try {
+  console.log(`# Pieces\n\n${describeMachine()}\n`)
+  console.log(
+    `Nanoseconds a run of \`received\` and \`sent\`, ${SLICES} slices of ${SLICE_MS} ms.\n`,
+  )
+  console.log('| load | least | median | most | runs that made a record |')
+  console.log('|---|---|---|---|---|')
+  await http()
+  await redis()
+} finally {
+  writeFileSync(BPF_STATS, before)
+}
