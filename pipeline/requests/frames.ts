@@ -10,6 +10,7 @@
  */
 import type { Piece } from './http1/piece.ts'
 import type { Shared } from './shared.ts'
+import { StreamReader } from './stream_reader.ts'
 
 const EMPTY = Buffer.alloc(0)
 /** Bytes of the longest header of a protocol. */
@@ -33,18 +34,8 @@ export interface FrameSink {
   lost(frames: Frames): void
 }
 
-export class Frames {
+export class Frames extends StreamReader {
   readonly isClient: boolean
-  /** Behind the last byte looked at. */
-  position = 0
-  lastNs = 0
-  /** Of the frame: its first byte, who wrote or read that, and when. */
-  startOffset = 0
-  startNs = 0
-  startPid = 0
-  startTid = 0
-  startSleeps = 0
-  startRetransmits = 0
   readonly header = Buffer.alloc(HEADER_BYTES_MAX)
   /** The beginning of the body, as much as was wanted and known. */
   body: Buffer = EMPTY
@@ -62,6 +53,7 @@ export class Frames {
   #keptLength = 0
 
   constructor(isClient: boolean, of: { sink: FrameSink; shared: Shared }) {
+    super()
     this.isClient = isClient
     this.#sink = of.sink
     this.#shared = of.shared
@@ -124,7 +116,7 @@ export class Frames {
   }
 
   #takeHeader(piece: Piece, from: number, to: number): number {
-    if (this.#headerLength === 0) this.#begin(piece)
+    if (this.#headerLength === 0) this.markStart(piece, this.position)
     const wanted = this.#sink.headerBytes(this)
     const count = Math.min(wanted - this.#headerLength, to - from)
     piece.bytes.copy(this.header, this.#headerLength, from, from + count)
@@ -146,15 +138,6 @@ export class Frames {
     this.#state = BODY
     if (length === 0) this.#end()
     return from + count
-  }
-
-  #begin({ timeNs, pid, tid, sleeps, retransmits }: Piece): void {
-    this.startOffset = this.position
-    this.startNs = timeNs
-    this.startPid = pid
-    this.startTid = tid
-    this.startSleeps = sleeps
-    this.startRetransmits = retransmits
   }
 
   #takeBody(piece: Piece, from: number, to: number): number {

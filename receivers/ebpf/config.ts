@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { ConfigProblem } from '../../pipeline/component.ts'
 import { duration } from '../../pipeline/config/duration.ts'
+import { requestOptions } from '../../pipeline/requests/options.ts'
 import { CAPTURE_LIMIT } from './events.gen.ts'
 
 /** Rings are mapped in pages, and their size must be a power of two of them. */
@@ -24,11 +25,7 @@ export const schema = z.strictObject({
   requests: z
     .strictObject({
       enabled: z.boolean().default(true).describe('read requests, not only connections'),
-      query: z
-        .enum(['redact', 'drop', 'keep'])
-        .default('redact')
-        .describe('what becomes of the query in `target`: values replaced, left out, kept'),
-      open_row_after: duration('1s').describe('an exchange that lasts longer sends an open row'),
+      ...requestOptions,
       capture_small_bytes: z
         .number()
         .int()
@@ -43,19 +40,6 @@ export const schema = z.strictObject({
         .max(CAPTURE_LIMIT.CAPTURE_MAX)
         .default(4096)
         .describe('bytes copied of a longer piece that may hold the head of a message'),
-      pipelined_max: z
-        .number()
-        .int()
-        .min(1)
-        .max(65_536)
-        .default(128)
-        .describe('requests of one connection that wait for their response'),
-      exchanges_max: z
-        .number()
-        .int()
-        .min(1)
-        .default(65_536)
-        .describe('requests of all connections that wait for their response'),
     })
     .prefault({ open_row_after: undefined }),
   connections_max: z

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { ConfigProblem } from '../../pipeline/component.ts'
 import { duration } from '../../pipeline/config/duration.ts'
+import { requestOptions } from '../../pipeline/requests/options.ts'
 
 export const schema = z.strictObject({
   path: z.string().default('').describe('the capture: pcap or pcapng; `-` for standard input'),
@@ -9,30 +10,7 @@ export const schema = z.strictObject({
     .enum(['auto', 'both', 'client', 'server'])
     .default('auto')
     .describe('whose rows are given: auto is the end on the capturing host, where that is known'),
-  requests: z
-    .strictObject({
-      query: z
-        .enum(['redact', 'drop', 'keep'])
-        .default('redact')
-        .describe('what becomes of the query in `target`: values replaced, left out, kept'),
-      open_row_after: duration('1s').describe(
-        'an exchange that lasts longer, in the time of the capture, sends an open row first',
-      ),
-      pipelined_max: z
-        .number()
-        .int()
-        .min(1)
-        .max(65_536)
-        .default(128)
-        .describe('requests of one connection that wait for their response'),
-      exchanges_max: z
-        .number()
-        .int()
-        .min(1)
-        .default(65_536)
-        .describe('requests of all connections that wait for their response'),
-    })
-    .prefault({ open_row_after: undefined }),
+  requests: z.strictObject(requestOptions).prefault({ open_row_after: undefined }),
   batch: z
     .strictObject({
       rows: z.number().int().min(1).max(65_536).default(1000).describe('rows in a batch, at most'),

@@ -22,6 +22,7 @@
  *
  * STOPPED is for good: a tunnel, an upgrade, another protocol.
  */
+import { StreamReader } from '../stream_reader.ts'
 import { Chunks, endsChunked } from './chunks.ts'
 import { BODY, type Body } from './framing.ts'
 import {
@@ -63,19 +64,8 @@ export interface MessageSink {
 /** Heads are read one after the other, so one object will do. */
 const scratch = new Head()
 
-export class Http1Stream {
+export class Http1Stream extends StreamReader {
   readonly isRequest: boolean
-  /** Offset of the next byte that has not been looked at. */
-  position = 0
-  /** Of the message that has begun: its first byte, and who wrote or read that, and when. */
-  startOffset = 0
-  startNs = 0
-  startPid = 0
-  startTid = 0
-  startSleeps = 0
-  startRetransmits = 0
-  /** When the last piece came. */
-  lastNs = 0
   /** Of the message that has begun: its head was not seen whole; bytes of it were not seen. */
   cut = false
   desynchronised = false
@@ -93,6 +83,7 @@ export class Http1Stream {
   readonly #buffer: HeadBuffer
 
   constructor(request: boolean, sink: MessageSink, shared: Http1Shared) {
+    super()
     this.isRequest = request
     this.#sink = sink
     this.#shared = shared
@@ -208,12 +199,7 @@ export class Http1Stream {
       if (isOtherProtocol(bytes, at, to)) this.#state = STOPPED
       return at
     }
-    this.startOffset = this.position + at - from
-    this.startNs = piece.timeNs
-    this.startPid = piece.pid
-    this.startTid = piece.tid
-    this.startSleeps = piece.sleeps
-    this.startRetransmits = piece.retransmits
+    this.markStart(piece, this.position + at - from)
     this.cut = false
     this.desynchronised = false
     this.#torn = false

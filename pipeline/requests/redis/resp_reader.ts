@@ -12,6 +12,7 @@
  * the top level is told by its first byte, its first texts, and its end.
  */
 import type { Piece } from '../http1/piece.ts'
+import { StreamReader } from '../stream_reader.ts'
 
 const CR = 13
 const LF = 10
@@ -46,16 +47,8 @@ export interface RespSink {
   lost(reader: RespReader): void
 }
 
-export class RespReader {
+export class RespReader extends StreamReader {
   readonly isClient: boolean
-  position = 0
-  lastNs = 0
-  startOffset = 0
-  startNs = 0
-  startPid = 0
-  startTid = 0
-  startSleeps = 0
-  startRetransmits = 0
   /** Of the value: its type's byte, and the first texts in it, in parts when they are long. */
   type = 0
   readonly texts: string[] = []
@@ -73,6 +66,7 @@ export class RespReader {
   readonly #left: number[] = []
 
   constructor(isClient: boolean, sink: RespSink) {
+    super()
     this.isClient = isClient
     this.#inline = isClient
     this.#sink = sink
@@ -148,12 +142,7 @@ export class RespReader {
       this.type = type
       this.texts.length = 0
       this.cutText = 0
-      this.startOffset = this.position
-      this.startNs = piece.timeNs
-      this.startPid = piece.pid
-      this.startTid = piece.tid
-      this.startSleeps = piece.sleeps
-      this.startRetransmits = piece.retransmits
+      this.markStart(piece, this.position)
       this.#sink.begin(this)
     }
     if (this.#state !== EXPECT) return
