@@ -47,22 +47,30 @@ export class Conversation {
     const client = this.#connection.role === ROLE.client
     const exchanges = this.#exchanges
     if (piece.sent !== client) {
-      const answered = client ? exchanges.only : undefined
+      const only = exchanges.only
       this.#parser.feed(piece, false)
+      const answered = client ? this.#touched(only) : undefined
       this.#causes.turned(piece, sureCause(answered), this.#connection)
       return
     }
     const before = exchanges.asking
     this.#parser.feed(piece, true)
     if (before !== undefined && !client) this.#causes.readBy(before, piece.tid)
-    const asked = exchanges.only
+    const asked = this.#touched(exchanges.only)
     this.#causes.turned(piece, client ? sureCause(asked) : asked, this.#connection)
+  }
+
+  /** Whom a piece was of. `only`: the one that was open, as long as there can be one at a time. */
+  #touched(only: Exchange | undefined): Exchange | undefined {
+    return this.#parser.touched === undefined ? only : this.#parser.touched()
   }
 
   /** Bytes that were peeked at before were taken now, by this thread. */
   taken(piece: Piece): void {
     const { newest, only } = this.#exchanges
-    if (newest === undefined || this.#connection.role !== ROLE.server) return
+    // Of several streams nobody can tell which one it was.
+    if (newest === undefined || (newest.multiplexed && only === undefined)) return
+    if (this.#connection.role !== ROLE.server) return
     this.#causes.readBy(newest, piece.tid)
     this.#causes.turned(piece, only, this.#connection)
   }

@@ -29,11 +29,13 @@ export interface Request {
   readonly trace?: Uint32Array | undefined
   /** Its beginning was not seen whole. */
   readonly truncated?: boolean
+  /** Its bytes stand among those of others, so the parser counts them: `Exchange.requestBytes`. */
+  readonly multiplexed?: boolean
 }
 
 export class Exchange {
   readonly connection: Connection
-  readonly protocol: string
+  protocol: string
   version: string
   method: string
   target: string
@@ -41,6 +43,7 @@ export class Exchange {
   query: string
   namespace: string
   readonly trace: Uint32Array | undefined
+  readonly multiplexed: boolean
   readonly requestOffset: number
   readonly startNs: number
   /** Who wrote the request, or has read of it last. */
@@ -98,6 +101,7 @@ export class Exchange {
     this.namespace = request.namespace ?? ''
     this.trace = request.trace
     this.truncated = request.truncated ?? false
+    this.multiplexed = request.multiplexed ?? false
     this.requestOffset = start.startOffset
     this.startNs = start.startNs
     this.pid = start.startPid

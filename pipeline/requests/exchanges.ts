@@ -3,7 +3,8 @@
  *
  * An exchange begins with the first byte of its request and ends with the last byte of its
  * response, as this host's kernel saw them written or read. Sizes are differences of stream
- * offsets, so bodies count whose bytes were never copied.
+ * offsets, so bodies count whose bytes were never copied; where messages of several exchanges stand
+ * among each other (`multiplexed`), the parser counts what belongs to each.
  *
  *     begin ─▶ requestEnd ─▶ answer ─▶ responseEnd        an answer may begin before the request
  *                                                         has ended; `close` comes after both ends
@@ -38,7 +39,7 @@ export interface AnswerStart {
 
 export class Exchanges {
   readonly connection: Connection
-  /** The one whose request is coming in, and the one whose response is. */
+  /** The one whose request is coming in, and the one whose response is, unless multiplexed. */
   asking: Exchange | undefined
   answering: Exchange | undefined
   readonly #context: ExchangeContext
@@ -77,7 +78,7 @@ export class Exchanges {
     const of = { start, request, lossEpoch: this.#context.lossEpoch() }
     const exchange = new Exchange(this.connection, of)
     this.#waiting.push(exchange)
-    this.asking = exchange
+    if (!exchange.multiplexed) this.asking = exchange
     if (this.connection.role === ROLE.server) causes.received(exchange)
     else causes.find(exchange, { first: this.#first, sleeps: start.startSleeps })
     this.#first = false
@@ -85,18 +86,23 @@ export class Exchanges {
     return exchange
   }
 
+  /** More of a multiplexed request was read or written, by this thread. */
+  requestGoesOn(exchange: Exchange, tid: number): void {
+    if (this.connection.role === ROLE.server) this.#context.causes.readBy(exchange, tid)
+  }
+
   /** The last byte of the request stands before `position` of its stream. */
   requestEnd(exchange: Exchange, { position, ns }: { position: number; ns: number }): void {
     if (this.asking === exchange) this.asking = undefined
     exchange.requestDone = true
-    exchange.requestBytes = position - exchange.requestOffset
+    if (!exchange.multiplexed) exchange.requestBytes = position - exchange.requestOffset
     exchange.requestEndNs = ns
     if (exchange.responseDone) this.close(exchange)
   }
 
   /** The first byte of the response has come. */
   answer(exchange: Exchange, start: AnswerStart): void {
-    this.answering = exchange
+    if (!exchange.multiplexed) this.answering = exchange
     exchange.responseStartNs = start.startNs
     exchange.responseOffset = start.startOffset
     const { causes } = this.#context
@@ -108,7 +114,7 @@ export class Exchanges {
   responseEnd(exchange: Exchange, { position, ns }: { position: number; ns: number }): void {
     if (this.answering === exchange) this.answering = undefined
     exchange.responseDone = true
-    exchange.responseBytes = position - exchange.responseOffset
+    if (!exchange.multiplexed) exchange.responseBytes = position - exchange.responseOffset
     exchange.endNs = ns
     if (exchange.requestDone) this.close(exchange)
   }

@@ -22,6 +22,12 @@ export interface Parser {
   readonly requestPosition: number
   readonly responsePosition: number
 
+  /**
+   * The exchange that the last piece had bytes of; undefined: none, or several. Only for parsers
+   * whose exchanges are multiplexed: of others, it is the one that is open.
+   */
+  touched?(): Exchange | undefined
+
   /** When the last piece of either direction came. */
   readonly lastNs: number
 

@@ -16,6 +16,8 @@ import { settingsOf } from '../surroundings.ts'
 export interface Said {
   readonly by: 'client' | 'server'
   readonly bytes: Uint8Array
+  /** Of real traffic; otherwise a millisecond after what was said before. */
+  readonly atNs?: number
 }
 
 export type Row = Readonly<Record<string, string | number | boolean>>
@@ -76,9 +78,10 @@ export class Talk {
   }
 
   say(...all: readonly Said[]): this {
-    for (const { by, bytes } of all) {
+    for (const { by, bytes, atNs } of all) {
       for (let at = 0; at < bytes.length; ) {
         const length = Math.min(this.#options.cuts?.() ?? bytes.length, bytes.length - at)
+        this.#ns = atNs ?? this.#ns + PIECE_NS
         this.#piece(by, bytes.subarray(at, at + length))
         at += length
       }
@@ -88,6 +91,7 @@ export class Talk {
 
   /** Bytes of which nothing but their number is known. */
   skip(by: Said['by'], length: number): this {
+    this.#ns += PIECE_NS
     this.#feed(by, Buffer.alloc(0), length)
     return this
   }
@@ -132,7 +136,6 @@ export class Talk {
   }
 
   #feed(by: Said['by'], known: Buffer, length: number): void {
-    this.#ns += PIECE_NS
     const piece = new Piece()
     piece.sent = by === (this.#options.role ?? 'client')
     piece.offset = this.#offsets[by]

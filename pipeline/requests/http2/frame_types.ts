@@ -1,0 +1,89 @@
+/**
+ * The frames of HTTP/2 (RFC 9113 §4.1, §6), and which headers of frames can be.
+ *
+ *     length 3 bytes │ type 1 │ flags 1 │ stream 4, its first bit 0 │ body
+ */
+export const FRAME_HEADER_BYTES = 9
+
+export const FRAME = {
+  data: 0,
+  headers: 1,
+  priority: 2,
+  rstStream: 3,
+  settings: 4,
+  pushPromise: 5,
+  ping: 6,
+  goaway: 7,
+  windowUpdate: 8,
+  continuation: 9,
+} as const
+
+export const FLAG = {
+  endStream: 0x1,
+  ack: 0x1,
+  endHeaders: 0x4,
+  padded: 0x8,
+  priority: 0x20,
+} as const
+
+/** By type: flags that it may have. Others mean nothing (§4.1), and nobody sets them. */
+const FLAGS = [0x9, 0x2d, 0, 0, 0x1, 0xc, 0x1, 0, 0, 0x4]
+/** Peers ask for larger frames than these for data only. */
+const FRAME_BYTES_DEFAULT = 16_384
+const SETTINGS_BYTES_MAX = 600
+
+/** The header of a frame that stands at `bytes[at …]`. */
+export class FrameHeader {
+  length = 0
+  type = 0
+  flags = 0
+  stream = 0
+
+  read(bytes: Uint8Array, at: number): void {
+    const byte = (i: number) => bytes[at + i] as number
+    this.length = (byte(0) << 16) | (byte(1) << 8) | byte(2)
+    this.type = byte(3)
+    this.flags = byte(4)
+    this.stream = ((byte(5) & 0x7f) << 24) | (byte(6) << 16) | (byte(7) << 8) | byte(8)
+  }
+
+  has(flag: number): boolean {
+    return (this.flags & flag) !== 0
+  }
+
+  /** RFC 9113 §6 calls everything else a connection error. */
+  get isPossible(): boolean {
+    const { length, type, stream } = this
+    switch (type) {
+      case FRAME.data:
+      case FRAME.continuation:
+        return stream > 0
+      case FRAME.headers:
+      case FRAME.pushPromise:
+        return stream > 0 && length > 0
+      case FRAME.priority:
+        return stream > 0 && length === 5
+      case FRAME.rstStream:
+        return stream > 0 && length === 4
+      case FRAME.settings:
+        return stream === 0 && length % 6 === 0 && (!this.has(FLAG.ack) || length === 0)
+      case FRAME.ping:
+        return stream === 0 && length === 8
+      case FRAME.goaway:
+        return stream === 0 && length >= 8
+      case FRAME.windowUpdate:
+        return length === 4
+      default:
+        return true
+    }
+  }
+
+  /** What real peers send: for places where it is a guess that a frame begins. */
+  get isUsual(): boolean {
+    const { length, type, flags, stream } = this
+    if (type > FRAME.continuation || (flags & ~(FLAGS[type] as number)) !== 0) return false
+    if (!this.isPossible || (stream !== 0 && stream % 2 === 0)) return false
+    if (type === FRAME.settings) return length <= SETTINGS_BYTES_MAX
+    return type === FRAME.data || length <= FRAME_BYTES_DEFAULT
+  }
+}

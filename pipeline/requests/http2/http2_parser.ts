@@ -1,0 +1,279 @@
+/**
+ * Pairs the requests and responses of HTTP/2 (RFC 9113 §8.1) by their streams; gRPC is HTTP/2 whose
+ * responses end with fields that tell how the call went.
+ *
+ *     client   HEADERS ─ DATA … END_STREAM               a stream is an exchange; its frames stand
+ *     server   (1xx) HEADERS ─ DATA … HEADERS END_STREAM  among those of others
+ */
+import type { Exchange } from '../exchange.ts'
+import type { Exchanges } from '../exchanges.ts'
+import type { Piece } from '../http1/piece.ts'
+import { pathOf } from '../http1/target.ts'
+import type { Parser } from '../parser.ts'
+import type { Shared } from '../shared.ts'
+import { type Block, Direction, type Http2Sink } from './direction.ts'
+import type { Fields } from './fields.ts'
+import {
+  grpcError,
+  grpcStatusOfHttp,
+  grpcStatusOfReset,
+  http2Error,
+  NO_ERROR,
+  REFUSED_STREAM,
+} from './grpc.ts'
+
+interface Stream {
+  readonly exchange: Exchange
+  grpcTimeoutNs: number
+  /** The header fields of the response have come; the next ones are trailers. */
+  answered: boolean
+  /** :status, and grpc-status where there is one. */
+  httpStatus: number
+  grpcStatus: number
+  /** Fields may have been there that could not be read. */
+  isUnsure: boolean
+}
+
+export class Http2Parser implements Parser, Http2Sink {
+  readonly #exchanges: Exchanges
+  readonly #shared: Shared
+  readonly #requests: Direction
+  readonly #responses: Direction
+  readonly #streams = new Map<number, Stream>()
+  /** The highest stream of the client so far. */
+  #lastStream = 0
+  #piece: Piece | undefined
+  #touched: Exchange | undefined
+  #touchedSeveral = false
+
+  constructor(exchanges: Exchanges, shared: Shared) {
+    this.#exchanges = exchanges
+    this.#shared = shared
+    this.#requests = new Direction(true, { sink: this, shared })
+    this.#responses = new Direction(false, { sink: this, shared })
+  }
+
+  get requestPosition(): number {
+    return this.#requests.frames.position
+  }
+
+  get responsePosition(): number {
+    return this.#responses.frames.position
+  }
+
+  get lastNs(): number {
+    return Math.max(this.#requests.frames.lastNs, this.#responses.frames.lastNs)
+  }
+
+  touched(): Exchange | undefined {
+    return this.#touchedSeveral ? undefined : this.#touched
+  }
+
+  feed(piece: Piece, fromClient: boolean): void {
+    this.#touched = undefined
+    this.#touchedSeveral = false
+    this.#piece = piece
+    if (fromClient) this.#requests.feed(piece)
+    else this.#responses.feed(piece)
+    this.#piece = undefined
+  }
+
+  sweep(): void {}
+
+  abandoned(exchange: Exchange): void {
+    for (const [id, stream] of this.#streams) {
+      if (stream.exchange === exchange) this.#streams.delete(id)
+    }
+  }
+
+  finish(): void {
+    this.#requests.finish()
+    this.#responses.finish()
+    this.#streams.clear()
+  }
+
+  isOpen(id: number): boolean {
+    return this.#streams.has(id)
+  }
+
+  touch(id: number): void {
+    const stream = this.#streams.get(id)
+    if (stream !== undefined) this.#touch(stream.exchange)
+  }
+
+  block(direction: Direction, block: Block): void {
+    const stream = this.#streams.get(block.stream)
+    if (direction.isClient) {
+      if (stream === undefined) this.#request(block)
+      else this.#requestGoesOn(block.stream, stream, block)
+    } else if (stream !== undefined) this.#response(block.stream, stream, block)
+    else if (block.fields.status >= 200 && block.stream % 2 === 1) {
+      this.#exchanges.orphanResponse()
+    }
+  }
+
+  data(
+    direction: Direction,
+    { stream: id, bytes, endsStream }: { stream: number; bytes: number; endsStream: boolean },
+  ): void {
+    const stream = this.#streams.get(id)
+    if (stream === undefined) return
+    if (direction.isClient) this.#requestGoesOn(id, stream, { bytes, endsStream })
+    else {
+      stream.exchange.responseBytes += bytes
+      if (endsStream) this.#responseEnds(id, stream)
+    }
+  }
+
+  reset(direction: Direction, id: number, code: number): void {
+    const stream = this.#streams.get(id)
+    if (stream !== undefined) this.#fails(id, stream, { code, byClient: direction.isClient })
+  }
+
+  goaway(direction: Direction, lastStream: number): void {
+    if (direction.isClient) return
+    for (const [id, stream] of this.#streams) {
+      if (id > lastStream) this.#fails(id, stream, { code: REFUSED_STREAM, byClient: false })
+    }
+  }
+
+  /** Whose frames are missing may have ended among them. */
+  lost(direction: Direction): void {
+    for (const [id, { exchange }] of this.#streams) {
+      if (direction.isClient ? exchange.requestDone : exchange.responseDone) continue
+      this.#streams.delete(id)
+      exchange.desynchronised = true
+      exchange.endNs ||= this.lastNs
+      this.#exchanges.close(exchange)
+    }
+  }
+
+  #request({ stream: id, fields, isCut, bytes, endsStream }: Block): void {
+    // Of a stream that has ended, or that the server opens: no request. Trailers begin none.
+    if (id <= this.#lastStream || id % 2 === 0 || !fields.isRequest) return
+    this.#lastStream = id
+    const path = pathOf(fields.path, this.#shared.query)
+    const exchange = this.#exchanges.begin(this.#requests, {
+      protocol: fields.isGrpc ? 'grpc' : 'http',
+      version: '2',
+      method: fields.isGrpc ? methodOf(path) : fields.method,
+      target: path,
+      host: fields.authority || fields.host,
+      trace: fields.traces === 1 ? fields.trace.slice() : undefined,
+      truncated: isCut || !isWhole(fields),
+      multiplexed: true,
+    })
+    const stream: Stream = {
+      exchange,
+      grpcTimeoutNs: fields.grpcTimeoutNs,
+      answered: false,
+      httpStatus: 0,
+      grpcStatus: -1,
+      isUnsure: false,
+    }
+    this.#streams.set(id, stream)
+    this.#touch(exchange)
+    exchange.requestBytes = bytes
+    if (endsStream) this.#requestEnds(id, stream)
+  }
+
+  #requestGoesOn(
+    id: number,
+    stream: Stream,
+    { bytes, endsStream }: { bytes: number; endsStream: boolean },
+  ): void {
+    if (stream.exchange.requestDone) return
+    stream.exchange.requestBytes += bytes
+    if (this.#piece !== undefined) this.#exchanges.requestGoesOn(stream.exchange, this.#piece.tid)
+    if (endsStream) this.#requestEnds(id, stream)
+  }
+
+  #requestEnds(id: number, { exchange }: Stream): void {
+    const { position, lastNs } = this.#requests.frames
+    this.#exchanges.requestEnd(exchange, { position, ns: lastNs })
+    if (!exchange.open) this.#streams.delete(id)
+  }
+
+  #response(id: number, stream: Stream, { fields, isCut, bytes, endsStream }: Block): void {
+    const { exchange } = stream
+    // Interim responses go before the one that answers (RFC 9110 §15.2).
+    if (!stream.answered && fields.status >= 100 && fields.status < 200) return
+    if (isCut || fields.unknown > 0) stream.isUnsure = true
+    if (fields.isGrpc && exchange.truncated && exchange.protocol === 'http') becomesGrpc(exchange)
+    if (!stream.answered) {
+      stream.answered = true
+      stream.httpStatus = fields.status
+      if (fields.status === 0) exchange.desynchronised = true
+      if (exchange.protocol === 'http') exchange.status = fields.status
+      this.#exchanges.answer(exchange, this.#responses)
+    }
+    if (fields.grpcStatus >= 0) stream.grpcStatus = fields.grpcStatus
+    exchange.responseBytes += bytes
+    if (endsStream) this.#responseEnds(id, stream)
+  }
+
+  #responseEnds(id: number, stream: Stream): void {
+    const { exchange } = stream
+    const { position, lastNs: ns } = this.#responses.frames
+    if (exchange.protocol === 'grpc') {
+      this.#grpcEnds(stream)
+      // The call is over, whatever the client meant to send.
+      if (!exchange.requestDone) this.#exchanges.requestEnd(exchange, { position, ns })
+    }
+    this.#exchanges.responseEnd(exchange, { position, ns })
+    if (!exchange.open) this.#streams.delete(id)
+  }
+
+  #grpcEnds({ exchange, grpcStatus, httpStatus, isUnsure }: Stream): void {
+    if (grpcStatus < 0 && isUnsure) {
+      exchange.desynchronised = true
+      return
+    }
+    exchange.status = grpcStatus < 0 ? grpcStatusOfHttp(httpStatus) : grpcStatus
+    exchange.error = grpcError(exchange.status)
+  }
+
+  /** The stream was reset: by the server after its whole response, that is no failure (§8.1). */
+  #fails(
+    id: number,
+    stream: Stream,
+    { code, byClient }: { code: number; byClient: boolean },
+  ): void {
+    const { exchange } = stream
+    this.#streams.delete(id)
+    const ns = this.lastNs
+    if (!exchange.responseDone) {
+      const lastedNs = ns - exchange.startNs
+      if (exchange.protocol === 'grpc') {
+        const of = { byClient, lastedNs, timeoutNs: stream.grpcTimeoutNs }
+        exchange.status = grpcStatusOfReset(code, of)
+        exchange.error = grpcError(exchange.status)
+      } else if (code !== NO_ERROR) exchange.error = http2Error(code)
+      exchange.endNs = ns
+    }
+    this.#exchanges.close(exchange)
+  }
+
+  #touch(exchange: Exchange): void {
+    if (this.#touched === undefined) this.#touched = exchange
+    else if (this.#touched !== exchange) this.#touchedSeveral = true
+  }
+}
+
+/** Method and path are always there; a content type that is not may stand in an unknown field. */
+function isWhole({ method, path, hasContentType, unknown }: Fields): boolean {
+  if (method === '' || (path === '' && method !== 'CONNECT')) return false
+  return hasContentType || unknown === 0
+}
+
+/** Of `/package.Service/Method`. */
+function methodOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}
+
+/** Its request's content type could not be read, its response's can. */
+function becomesGrpc(exchange: Exchange): void {
+  exchange.protocol = 'grpc'
+  exchange.method = methodOf(exchange.target)
+  exchange.status = 0
+}
