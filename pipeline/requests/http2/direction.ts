@@ -177,7 +177,7 @@ export class Direction implements FrameSink, Start {
     this.#sink.lost(this)
   }
 
-  /** The first bytes of the direction: the preface, or SETTINGS, unless the beginning was missed. */
+  /** The first bytes: the preface, or a server's SETTINGS, unless the beginning was missed. */
   #begins({ header }: Frames): boolean {
     this.#begun = true
     if (this.isClient) {
