@@ -29,16 +29,18 @@ export type Decoded<T> =
 export function decode<T>(schema: ZodType<T>, section: Section): Decoded<T> {
   let input: unknown = section.value ?? {}
   let result = schema.safeParse(input)
+  let issues = issuesOf(result.error, input)
   // Every round settles at least one place for good, so there are no more rounds than places.
   const settled = new Set<string>()
   while (!result.success) {
-    const relaxed = relax(input, result.error.issues, section, settled)
+    const relaxed = relax(input, issues, section, settled)
     if (relaxed === undefined) break
     input = relaxed
     result = schema.safeParse(input)
+    issues = issuesOf(result.error, input)
   }
   if (result.success) return { ok: true, value: result.data }
-  return { ok: false, problems: result.error.issues.map(problemOf) }
+  return { ok: false, problems: issues.map(problemOf) }
 
   function problemOf(issue: Issue): Problem {
     const path = [...section.path, ...pathOf(issue)]
@@ -47,6 +49,25 @@ export function decode<T>(schema: ZodType<T>, section: Section): Decoded<T> {
       ? { path, message, at: [...path, issue.keys[0] as string] }
       : { path, message }
   }
+}
+
+/**
+ * What is wrong. Of an option that may be written in several ways (`headers` as a map or a list) it
+ * is what is wrong with the one that was meant: with an item of the map, not with there being none.
+ */
+function issuesOf(error: z.ZodError | undefined, input: unknown): readonly Issue[] {
+  return error?.issues.flatMap((issue) => meant(issue, input)) ?? []
+}
+
+function meant(issue: Issue, input: unknown): Issue[] {
+  if (issue.code !== 'invalid_union') return [issue]
+  const found = at(input, pathOf(issue))
+  if (typeof found !== 'object' || found === null) return [issue]
+  // The others say that the value as a whole is of the wrong type.
+  const branches = issue.errors.filter((branch) => branch.every((inner) => inner.path.length > 0))
+  const [only, ...others] = branches
+  if (only === undefined || others.length > 0) return [issue]
+  return only.flatMap((inner) => meant({ ...inner, path: [...issue.path, ...inner.path] }, input))
 }
 
 /** The input with the leniencies applied where there is an issue, undefined when none applies. */
@@ -113,7 +134,7 @@ function describe(issue: Issue, context: { input: unknown; schema: ZodType }): s
     case 'too_big':
       return `must ${atMost(issue)}: it is ${text(found)}`
     case 'invalid_union':
-      return issue.errors.map((branch) => describeBranch(branch, found)).join(', or ')
+      return describeUnion(issue, found)
     default:
       return issue.message
   }
@@ -130,6 +151,21 @@ function atMost({ origin, maximum, inclusive }: z.core.$ZodIssueTooBig): string 
   if (origin === 'array') return `have at most ${maximum} items`
   return `be ${inclusive ? 'at most' : 'less than'} ${maximum}`
 }
+
+/** None of the ways to write it: the types in one breath, where each wants another one. */
+function describeUnion({ errors }: z.core.$ZodIssueInvalidUnion, found: unknown): string {
+  const context = { input: found, schema: z.unknown() }
+  const types = errors.map(([issue, ...others]) => {
+    const isScalar = issue?.code === 'invalid_type' && !LISTS_AND_MAPS.includes(issue.expected)
+    return isScalar && others.length === 0 ? `'${typeOf(issue, context.schema)}'` : undefined
+  })
+  if (types.some((type) => type === undefined)) {
+    return errors.map((branch) => describeBranch(branch, found)).join(', or ')
+  }
+  return `expected type ${types.join(' or ')}, ${unconvertible(found)}`
+}
+
+const LISTS_AND_MAPS = ['array', 'object', 'record']
 
 function describeBranch(branch: readonly Issue[], input: unknown): string {
   return branch.map((issue) => describe(issue, { input, schema: z.unknown() })).join(' and ')

@@ -6,10 +6,10 @@ import { pathKey } from './located.ts'
 import { ConfigError, type Problem } from './problems.ts'
 import { type Environment, Providers } from './providers.ts'
 import { locateIn, type Resolved, resolveSources } from './resolve.ts'
-import { decodeComponents, SECTIONS, sectionOf } from './sections.ts'
+import { decodeComponents, namedIn, SECTIONS, sectionOf } from './sections.ts'
 import { type ServiceOptions, serviceSchema } from './service_options.ts'
 import type { Source } from './source.ts'
-import { checkPipelines, checkReferencesAndIds } from './validate.ts'
+import { checkExtensions, checkIds, checkPipelines } from './validate.ts'
 
 export interface Decoding {
   readonly factories: Factories
@@ -31,11 +31,13 @@ export function decodeConfig(resolved: Resolved, options: Decoding): Config {
   const sections = root as Record<string, unknown>
   const problems: Problem[] = [...unexpanded, ...checkTop(sections, validate && isWhole)]
   const components = decodeComponents(sections, { factories, validate, texts, problems })
+  const named = namedIn(sections)
   const service = decodeService(sections.service, { texts, problems })
   const references = service ?? referencesOf(sections.service, texts)
-  const checked = references && checkPipelines(references, components)
+  const checked = references && checkPipelines(references, named)
   if (checked && validate && isWhole) {
-    problems.push(...checked.problems, ...checkReferencesAndIds(references, components))
+    problems.push(...checked.problems, ...checkExtensions(references, named))
+    problems.push(...checkIds(components))
   }
   if (service === undefined || checked === undefined || problems.length > 0) {
     throw new ConfigError(withoutEchoes(problems, unexpanded), locate)

@@ -44,6 +44,18 @@ export function decodeComponents(
   ) as unknown as Components
 }
 
+/** The ids that stand in the sections, also those of types that nobody knows. */
+export type Named = Readonly<Record<Kind, { has(id: string): boolean }>>
+
+export function namedIn(root: Record<string, unknown>): Named {
+  const idsOf = (kind: Kind) =>
+    entriesOf(root[sectionOf(kind)], [], []).map(([key]) => {
+      const id = parseComponentId(key)
+      return typeof id === 'string' ? key : id.text
+    })
+  return Object.fromEntries(KINDS.map((kind) => [kind, new Set(idsOf(kind))])) as unknown as Named
+}
+
 function decodeKind(
   kind: Kind,
   value: unknown,

@@ -3,6 +3,7 @@ import type { Kind } from '../component.ts'
 import type { Components, PipelineConfig } from './config.ts'
 import { parseComponentId, parsePipelineId } from './ids.ts'
 import type { Path, Problem } from './problems.ts'
+import type { Named } from './sections.ts'
 import type { ServiceOptions } from './service_options.ts'
 
 export interface Pipelines {
@@ -11,7 +12,7 @@ export interface Pipelines {
 }
 
 /** The pipelines with their ids read and their references checked. */
-export function checkPipelines(service: ServiceOptions, components: Components): Pipelines {
+export function checkPipelines(service: ServiceOptions, named: Named): Pipelines {
   const path = ['service', 'pipelines']
   const problems: Problem[] = []
   const pipelines: PipelineConfig[] = []
@@ -29,7 +30,7 @@ export function checkPipelines(service: ServiceOptions, components: Components):
         processors: body.processors.map(trimmed),
         exporters: body.exporters.map(trimmed),
       }
-      problems.push(...checkPipeline(pipeline, components))
+      problems.push(...checkPipeline(pipeline, named))
       pipelines.push(pipeline)
     }
   }
@@ -45,7 +46,7 @@ function trimmed(reference: string): string {
   return typeof id === 'string' ? reference : id.text
 }
 
-function checkPipeline(pipeline: PipelineConfig, components: Components): Problem[] {
+function checkPipeline(pipeline: PipelineConfig, named: Named): Problem[] {
   const { path } = pipeline
   const problems: Problem[] = []
   if (pipeline.receivers.length === 0) {
@@ -60,7 +61,7 @@ function checkPipeline(pipeline: PipelineConfig, components: Components): Proble
     ['exporter', pipeline.exporters, ['exporter', 'connector']],
   ] as const
   for (const [role, ids, kinds] of lists) {
-    problems.push(...checkReferences(ids, role, { path, kinds, components }))
+    problems.push(...checkReferences(ids, role, { path, kinds, named }))
   }
   return problems
 }
@@ -68,7 +69,7 @@ function checkPipeline(pipeline: PipelineConfig, components: Components): Proble
 interface Scope {
   readonly path: Path
   readonly kinds: readonly Kind[]
-  readonly components: Components
+  readonly named: Named
 }
 
 function checkReferences(ids: readonly string[], role: string, scope: Scope): Problem[] {
@@ -76,7 +77,7 @@ function checkReferences(ids: readonly string[], role: string, scope: Scope): Pr
   const { path } = scope
   for (const [i, id] of ids.entries()) {
     const at = [...path, `${role}s`, i]
-    if (!scope.kinds.some((kind) => scope.components[kind].has(id))) {
+    if (!scope.kinds.some((kind) => scope.named[kind].has(id))) {
       problems.push({ path, at, message: `references ${role} "${id}" which is not configured` })
     } else if (ids.indexOf(id) < i) {
       problems.push({ path, at, message: `references ${role} "${id}" multiple times` })
@@ -85,15 +86,21 @@ function checkReferences(ids: readonly string[], role: string, scope: Scope): Pr
   return problems
 }
 
-/** Extensions that the service names but nobody configured, and ids that mean two things. */
-export function checkReferencesAndIds(service: ServiceOptions, components: Components): Problem[] {
+/** Extensions that the service names but nobody configured. */
+export function checkExtensions(service: ServiceOptions, named: Named): Problem[] {
   const problems: Problem[] = []
   for (const [i, id] of service.extensions.entries()) {
-    if (components.extension.has(id)) continue
+    if (named.extension.has(id)) continue
     const path = ['service', 'extensions']
     const message = `references extension "${id}" which is not configured`
     problems.push({ path, message, at: [...path, i] })
   }
+  return problems
+}
+
+/** Ids that mean two things. */
+export function checkIds(components: Components): Problem[] {
+  const problems: Problem[] = []
   for (const [id, { path }] of components.connector) {
     for (const kind of ['receiver', 'exporter'] as const) {
       if (components[kind].has(id)) problems.push({ path, message: ambiguous(id, kind) })

@@ -52,6 +52,7 @@ test('a section without a value has the defaults', () => {
     retries: 3,
     mode: 'fast',
     nested: { depth: 1 },
+    headers: {},
     tags: [],
   })
 })
@@ -74,6 +75,14 @@ test('text stays text and numbers become numbers when they come from a variable'
   assert.equal(sampleOf('{ retries: "${env:HEX}" }', env).retries, 16)
   assert.deepEqual(sampleOf('{ tags: "${LIST}" }', env).tags, ['a', 'b'])
   assert.equal(sampleOf('{ endpoint: "${LIST}" }', env).endpoint, '[a, b]')
+})
+
+test('text stays text, and null is not set, in an option that may be a map or a list', () => {
+  const env = { TOKEN: '0123' }
+  const map = '{ headers: { token: "${env:TOKEN}", gone: "${env:UNSET}" } }'
+  assert.deepEqual(sampleOf(map, env).headers, { token: '0123' })
+  const list = '{ headers: [{ name: token, value: "${env:TOKEN}" }] }'
+  assert.deepEqual(sampleOf(list, env).headers, { token: '0123' })
 })
 
 test('an octal number is read as the Collector reads it', () => {

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { receiver } from '../../../pipeline/component.ts'
 import { duration } from '../../../pipeline/config/duration.ts'
+import { headerOptions } from '../../../pipeline/exporter/client_options.ts'
 import { Probes } from '../probes.ts'
 
 const sample = receiver({
@@ -13,6 +14,7 @@ const sample = receiver({
     retries: z.int().default(3),
     mode: z.enum(['fast', 'safe']).default('fast'),
     nested: z.strictObject({ depth: z.number().min(0).default(1) }).prefault({}),
+    headers: headerOptions,
     tags: z.array(z.string()).default([]),
   }),
   validate: ({ endpoint }) =>
