@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { duration } from '../../pipeline/config/duration.ts'
-import { knownMethods } from '../../pipeline/flows/http.ts'
+import { knownMethods } from '../../pipeline/flows/conventions/http.ts'
+import { httpRoutes } from '../../pipeline/flows/conventions/routes.ts'
 
 export const schema = z.strictObject({
   metrics_flush_interval: duration('15s').describe('how often all points are sent'),
@@ -13,6 +14,7 @@ export const schema = z.strictObject({
     'a series not updated for this long is forgotten; 0: never',
   ),
   known_methods: knownMethods,
+  http_routes: httpRoutes,
 })
 
 export type FlowMetricsConfig = z.infer<typeof schema>

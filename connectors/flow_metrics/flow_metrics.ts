@@ -45,10 +45,9 @@ export class FlowMetrics implements Connector<'flows'> {
       seriesMax: config.series_max,
       overflowed: () => settings.ledger.note('series_overflowed', 1),
     }
-    this.#requests = new Requests(options, config.known_methods)
+    this.#requests = new Requests(options, config)
     this.#connections = new Connections(options)
-    const { server, client } = this.#requests
-    this.#metrics = [server, client, ...this.#connections.metrics]
+    this.#metrics = [...this.#requests.metrics, ...this.#connections.metrics]
   }
 
   start(): void {

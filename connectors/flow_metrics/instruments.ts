@@ -1,7 +1,15 @@
 /** The metrics that flow_metrics makes, as the README's table has them. */
+import { DURATIONS, type DurationName } from '../../pipeline/flows/conventions/conventions.ts'
 
-/** Seconds; the HTTP conventions' advice (docs/http/http-metrics.md). */
-const HTTP_BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
+/** Seconds; the conventions' advice for HTTP, RPC, messaging and DNS. */
+const REQUEST_BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
+/** Seconds; docs/db/database-metrics.md. */
+const DB_BOUNDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10]
+/** Seconds: from a cache on the same host to a query that somebody waits for. */
+const EXCHANGE_BOUNDS = [
+  0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
+  10,
+]
 /** Seconds: from a loopback's round trip to a satellite's and to a lost SYN (1, 3, 7). */
 const TCP_BOUNDS = [
   0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
@@ -16,18 +24,22 @@ export interface Instrument {
   readonly bounds?: readonly number[]
 }
 
-export const HTTP_SERVER_DURATION: Instrument = {
-  name: 'http.server.request.duration',
-  unit: 's',
-  description: 'Duration of HTTP server requests.',
-  bounds: HTTP_BOUNDS,
-}
-
-export const HTTP_CLIENT_DURATION: Instrument = {
-  name: 'http.client.request.duration',
-  unit: 's',
-  description: 'Duration of HTTP client requests.',
-  bounds: HTTP_BOUNDS,
+/** What the conventions measure of exchanges, and what they do not. */
+const OF_EXCHANGES: { readonly [N in DurationName]: Omit<Instrument, 'name'> } = {
+  'http.server.request.duration': seconds('Duration of HTTP server requests.', REQUEST_BOUNDS),
+  'http.client.request.duration': seconds('Duration of HTTP client requests.', REQUEST_BOUNDS),
+  'rpc.server.call.duration': seconds('Duration of incoming remote calls.', REQUEST_BOUNDS),
+  'rpc.client.call.duration': seconds('Duration of outgoing remote calls.', REQUEST_BOUNDS),
+  'db.client.operation.duration': seconds('Duration of database client operations.', DB_BOUNDS),
+  'messaging.client.operation.duration': seconds(
+    'Duration of messaging operations of producers and consumers.',
+    REQUEST_BOUNDS,
+  ),
+  'dns.lookup.duration': seconds('Duration of DNS queries, at the client.', REQUEST_BOUNDS),
+  'flowspan.exchange.duration': seconds(
+    'Duration of requests that have no metric of the semantic conventions.',
+    EXCHANGE_BOUNDS,
+  ),
 }
 
 export const TCP_CONNECTIONS: Instrument = {
@@ -60,4 +72,13 @@ export const TCP_CONNECT_DURATION: Instrument = {
   unit: 's',
   description: 'Time from SYN to established, at this end.',
   bounds: TCP_BOUNDS,
+}
+
+/** A histogram for each of DURATIONS, in their order. */
+export const EXCHANGE_DURATIONS: readonly (Instrument & { name: DurationName })[] = DURATIONS.map(
+  (name) => ({ name, ...OF_EXCHANGES[name] }),
+)
+
+function seconds(description: string, bounds: readonly number[]): Omit<Instrument, 'name'> {
+  return { unit: 's', description, bounds }
 }

@@ -1,4 +1,6 @@
 /** The series of one metric: bounded in number, forgotten when idle. */
+
+import { keyOf } from '../../pipeline/flows/conventions/pairs.ts'
 import { encodeFields } from '../../pipeline/flows/resource.ts'
 import type { AttributeValue } from '../../pipeline/otlp/attributes.ts'
 import { LEN, tag } from '../../pipeline/otlp/wire.ts'
@@ -87,7 +89,7 @@ export class Metric {
 
   /** The series of a resource with these attributes. Not to be kept: it may expire. */
   series(resource: Resource, attributes: Attributes, now: number): Series {
-    const key = JSON.stringify([resource.key, attributes])
+    const key = resource.key + keyOf(attributes)
     const known = this.#series.get(key)
     if (known !== undefined) return known
     if (this.#series.size >= this.#options.seriesMax) {

@@ -32,7 +32,7 @@ export class FlowSpans implements Connector<'flows'> {
   constructor(settings: Settings, config: FlowSpansConfig, next: Consumer<'traces'>) {
     this.#settings = settings
     this.#next = next
-    this.#spans = new SpanWriter(this.#writer, config.known_methods)
+    this.#spans = new SpanWriter(this.#writer, config)
   }
 
   /** What `next` answers is the answer: when it refuses, nothing was taken. */

@@ -1,13 +1,14 @@
 /** One span of one exchange row. */
 import type { Columns, FlowBatch } from '../../pipeline/flows/batch.ts'
+import type { Conventions } from '../../pipeline/flows/conventions/conventions.ts'
 import { EndCache } from '../../pipeline/flows/ends.ts'
-import { urlOf } from '../../pipeline/flows/http.ts'
 import { type RequestKey, spanId, traceId } from '../../pipeline/flows/ids.ts'
 import { encodeFields, peerAttributes } from '../../pipeline/flows/resource.ts'
-import { LINK_METHOD, LINK_METHODS, ROLE } from '../../pipeline/flows/schema.ts'
+import { LINK_METHOD, LINK_METHODS } from '../../pipeline/flows/schema.ts'
 import { encodeAttribute } from '../../pipeline/otlp/attributes.ts'
-import { SPAN_KIND, STATUS_CODE, type TracesWriter } from '../../pipeline/otlp/traces_writer.ts'
+import type { TracesWriter } from '../../pipeline/otlp/traces_writer.ts'
 import { ConnectionBlocks, RequestBlocks, SPAN_ATTRIBUTES } from './blocks.ts'
+import type { FlowSpansConfig } from './config.ts'
 
 /** Remote ends whose encoded attributes are remembered. */
 const PEERS_MAX = 4096
@@ -31,15 +32,15 @@ export class SpanWriter {
   readonly #spanId = new Uint32Array(2)
   #batch: FlowBatch | undefined
 
-  constructor(writer: TracesWriter, knownMethods: readonly string[]) {
+  constructor(writer: TracesWriter, config: FlowSpansConfig) {
     this.#writer = writer
-    this.#requests = new RequestBlocks(knownMethods)
+    this.#requests = new RequestBlocks(config)
   }
 
   /** The batch whose rows are written from now on. */
   begin(batch: FlowBatch): void {
     this.#batch = batch
-    this.#requests.begin()
+    this.#requests.begin(batch)
     this.#peers.begin(batch)
   }
 
@@ -48,7 +49,7 @@ export class SpanWriter {
     const batch = this.#batch as FlowBatch
     const { base, stitch } = batch
     const writer = this.#writer
-    const request = this.#requests.at(batch, row)
+    const { family, fields } = this.#requests.at(row)
     writer.beginSpan()
     if (stitch === undefined) {
       this.#rootIds(base, row)
@@ -57,17 +58,17 @@ export class SpanWriter {
       writer.spanId(stitch.span_id, row)
       writer.parentSpanId(stitch.parent_span_id, row)
     }
-    writer.name(request.name)
-    writer.kind(base.role[row] === ROLE.client ? SPAN_KIND.client : SPAN_KIND.server)
     writer.start(base.start, row)
     writer.end(base.end, row)
     writer.flags(SAMPLED)
-    if (request.failed) writer.status(STATUS_CODE.error)
-    writer.raw(request.attributes)
-    writeUrl(writer, batch, row)
-    writer.raw(this.#connections.at(batch, row))
+    writer.raw(fields)
+    family.own(writer, batch, row)
+    const isUdp = family.mayBeUdp && base.flow_id_local[row] === 1
+    writer.raw(this.#connections.at(batch, row, { isUdp }))
     writer.raw(this.#peers.at(row))
-    writeMeasured(writer, base, row)
+    writeSizes(writer, { base, family }, row)
+    if (!isUdp) writeConnection(writer, base, row)
+    writeMarks(writer, base, row)
     if (stitch !== undefined) writeLink(writer, { base, stitch }, row)
   }
 
@@ -83,33 +84,29 @@ export class SpanWriter {
   }
 }
 
-/** The conventions want the whole URL of the client, of the server its parts. */
-function writeUrl(writer: TracesWriter, batch: FlowBatch, row: number): void {
-  const { base } = batch
-  if (base.role[row] === ROLE.client) {
-    writer.attrString('url.full', urlOf(batch, row))
-    return
-  }
-  const target = batch.text(base.target, row)
-  const question = target.indexOf('?')
-  writer.attrString('url.path', question < 0 ? target : target.slice(0, question))
-  if (question >= 0 && question + 1 < target.length) {
-    writer.attrString('url.query', target.slice(question + 1))
-  }
-}
-
-/** Sizes, the connection's state at the exchange's end, and what is missing. */
-function writeMeasured(writer: TracesWriter, base: Columns<'base'>, row: number): void {
+function writeSizes(
+  writer: TracesWriter,
+  { base, family }: { base: Columns<'base'>; family: Conventions },
+  row: number,
+): void {
   const request = base.request_bytes[row] as number
   const response = base.response_bytes[row] as number
   // Rows may come from another host: an int64 cannot hold all that a double can.
-  if (Number.isSafeInteger(request)) writer.attrInt('http.request.size', request)
-  if (Number.isSafeInteger(response)) writer.attrInt('http.response.size', response)
+  if (Number.isSafeInteger(request)) writer.attrInt(family.sizes[0], request)
+  if (Number.isSafeInteger(response)) writer.attrInt(family.sizes[1], response)
+}
+
+/** The connection's state at the exchange's end. */
+function writeConnection(writer: TracesWriter, base: Columns<'base'>, row: number): void {
   const srtt = base.srtt_us[row] as number
   if (srtt > 0) writer.attrInt('flowspan.tcp.srtt_us', srtt)
   const minRtt = base.min_rtt_us[row] as number
   if (minRtt > 0) writer.attrInt('flowspan.tcp.min_rtt_us', minRtt)
   writer.attrInt('flowspan.tcp.retransmits', base.retransmits[row] as number)
+}
+
+/** What is missing. */
+function writeMarks(writer: TracesWriter, base: Columns<'base'>, row: number): void {
   if (base.truncated[row] === 1) writer.attrBool('flowspan.exchange.truncated', true)
   if (base.desynchronised[row] === 1) writer.attrBool('flowspan.exchange.desynchronised', true)
   if (base.lossy[row] === 1) writer.attrBool('flowspan.exchange.lossy', true)

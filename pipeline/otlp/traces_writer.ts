@@ -14,7 +14,7 @@
  * Ids and times are taken from columns, `(column, row)`, as flow batches hold them: u32 words, low
  * word first, four for a trace id and two for a span id or a time. Nothing is allocated a span.
  */
-import { FIXED32, FIXED64, LEN, tag, VARINT } from './wire.ts'
+import { FIXED32, FIXED64, LEN, tag, VARINT, WireWriter } from './wire.ts'
 import { ITEMS, SignalWriter } from './writer.ts'
 
 export const SPAN_KIND = { internal: 1, server: 2, client: 3, producer: 4, consumer: 5 } as const
@@ -103,10 +103,7 @@ export class TracesWriter extends SignalWriter {
 
   /** One of STATUS_CODE; a message only with an error, as the specification wants it. */
   status(code: number, message = ''): void {
-    const start = this.wire.open(STATUS, 1)
-    if (message !== '') this.wire.string(STATUS_MESSAGE, message)
-    if (code !== STATUS_CODE.unset) this.wire.uint(STATUS_CODE_FIELD, code)
-    this.wire.close(start, 1)
+    writeStatus(this.wire, code, message)
   }
 
   /** Begins a link of the open span; attributes until `endLink` are the link's. */
@@ -135,4 +132,20 @@ export class TracesWriter extends SignalWriter {
     if (this.#span !== CLOSED) this.wire.close(this.#span, SPAN_GUESS)
     this.#span = CLOSED
   }
+}
+
+function writeStatus(wire: WireWriter, code: number, message: string): void {
+  const start = wire.open(STATUS, 1)
+  if (message !== '') wire.string(STATUS_MESSAGE, message)
+  if (code !== STATUS_CODE.unset) wire.uint(STATUS_CODE_FIELD, code)
+  wire.close(start, 1)
+}
+
+/** Fields that many spans have in common, for `raw` in each of them. */
+export function encodeSpanFields(of: { name: string; kind: number; status: number }): Uint8Array {
+  const wire = new WireWriter(256)
+  wire.string(NAME, of.name)
+  wire.uint(KIND, of.kind)
+  if (of.status !== STATUS_CODE.unset) writeStatus(wire, of.status, '')
+  return wire.take()
 }

@@ -30,9 +30,14 @@ export interface FlowRow {
   readonly src?: readonly number[]
   readonly dst?: readonly number[]
   readonly comm?: string
+  readonly protocol?: string
   readonly method?: string
   readonly target?: string
+  readonly query?: string
+  readonly namespace?: string
+  readonly error?: string
   readonly host?: string
+  readonly port?: number
   readonly version?: string
   readonly status?: number
   readonly durationUs?: number
@@ -41,10 +46,11 @@ export interface FlowRow {
   readonly retransmits?: number
   /** Of the request, with its head. */
   readonly bytes?: number
+  readonly responseBytes?: number
   readonly sent?: number
   readonly received?: number
   readonly reason?: CloseReason
-  readonly marks?: readonly ('truncated' | 'desynchronised' | 'lossy')[]
+  readonly marks?: readonly ('truncated' | 'desynchronised' | 'lossy' | 'flow_id_local')[]
   readonly source?: EndText
   readonly destination?: EndText
 }
@@ -83,7 +89,7 @@ export function addFlowRow(batch: FlowBatch, row: FlowRow): number {
   base.src_address.set(row.src ?? IPV4(10, 0, 0, 1), at * 16)
   base.dst_address.set(row.dst ?? IPV4(10, 0, 0, 2), at * 16)
   base.src_port[at] = 40_000
-  base.dst_port[at] = 8080
+  base.dst_port[at] = row.port ?? 8080
   base.pid[at] = 4242
   base.comm[at] = text(row.comm ?? 'app')
   base.start.set(START, at * 2)
@@ -96,14 +102,17 @@ export function addFlowRow(batch: FlowBatch, row: FlowRow): number {
   base.retransmits[at] = row.retransmits ?? 0
   base.srtt_us[at] = row.srttUs ?? 0
   base.min_rtt_us[at] = row.srttUs ?? 0
-  base.protocol[at] = text('http')
+  base.protocol[at] = text(row.protocol ?? 'http')
   base.protocol_version[at] = text(row.version ?? '1.1')
   base.method[at] = text(row.method ?? 'GET')
   base.target[at] = text(row.target ?? '/cart')
+  base.query[at] = text(row.query)
+  base.namespace[at] = text(row.namespace)
+  base.error[at] = text(row.error)
   base.host[at] = text(row.host ?? 'api')
   base.status[at] = row.status ?? 200
   base.request_bytes[at] = row.bytes ?? 120
-  base.response_bytes[at] = 4096
+  base.response_bytes[at] = row.responseBytes ?? 4096
   base.duration_us[at] = row.durationUs ?? 1500
   base.request_offset[at] = row.offset ?? 0
   base.cause_offset[at] = Number.NaN

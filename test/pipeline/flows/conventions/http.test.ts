@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { FlowBatch } from '../../../pipeline/flows/batch.ts'
-import { serverOf, urlOf } from '../../../pipeline/flows/http.ts'
+import { FlowBatch } from '../../../../pipeline/flows/batch.ts'
+import { urlOf } from '../../../../pipeline/flows/conventions/http.ts'
+import { serverOf } from '../../../../pipeline/flows/conventions/server.ts'
 
 function rowOf({
   host,

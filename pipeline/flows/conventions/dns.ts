@@ -1,0 +1,84 @@
+/**
+ * DNS: the conventions have a metric and two attributes for it (docs/dns/dns-metrics.md, in
+ * development) and nothing about spans.
+ */
+import { SPAN_KIND } from '../../otlp/traces_writer.ts'
+import type { FlowBatch } from '../batch.ts'
+import { ROLE } from '../schema.ts'
+import { type Conventions, EXCHANGE_SIZES } from './conventions.ts'
+import { protocolPairs, unnamed } from './other.ts'
+import { addKnown, type Pairs } from './pairs.ts'
+import { serverPairs } from './server.ts'
+
+/** RFC 1035 §4.1.1, RFC 2136: the codes of responses, by number. */
+const CODES = [
+  'NOERROR',
+  'FORMERR',
+  'SERVFAIL',
+  'NXDOMAIN',
+  'NOTIMP',
+  'REFUSED',
+  'YXDOMAIN',
+  'YXRRSET',
+  'NXRRSET',
+  'NOTAUTH',
+  'NOTZONE',
+] as const
+
+/** A name that is not there, or a query that makes no sense, is no failure of the server. */
+const CLIENT_ERRORS: ReadonlySet<string> = new Set(['FORMERR', 'NXDOMAIN'])
+
+export const dns: Conventions = {
+  spanDetail: 'none',
+  metricDetail: 'target',
+  sizes: EXCHANGE_SIZES,
+  mayBeUdp: true,
+
+  /** `dns {type}`: names are of any cardinality. */
+  span(batch, row) {
+    const { base } = batch
+    const type = batch.text(base.method, row)
+    const pairs: Pairs = []
+    addKnown(pairs, 'flowspan.dns.question.type', type)
+    addKnown(pairs, 'flowspan.dns.response.code', codeOf(batch, row))
+    const error = errorType(batch, row)
+    addKnown(pairs, 'error.type', error)
+    pairs.push(...protocolPairs(batch, row), ...serverPairs(batch, row))
+    return {
+      name: `dns ${type}`.trim(),
+      kind: base.role[row] === ROLE.client ? SPAN_KIND.client : SPAN_KIND.server,
+      failed: error !== '',
+      attributes: pairs,
+    }
+  },
+
+  own(writer, batch, row) {
+    writer.attrString('dns.question.name', batch.text(batch.base.target, row))
+  },
+
+  measure(batch, row) {
+    const error = errorType(batch, row)
+    if (batch.base.role[row] === ROLE.server) return unnamed(batch, row, error)
+    const attributes: Pairs = [['dns.question.name', batch.text(batch.base.target, row)]]
+    addKnown(attributes, 'error.type', error)
+    return { duration: 'dns.lookup.duration', attributes }
+  },
+
+  result: (batch, row) => codeOf(batch, row) || batch.text(batch.base.error, row) || 'no response',
+}
+
+/** '' where no response came. */
+function codeOf(batch: FlowBatch, row: number): string {
+  const { base } = batch
+  if ((base.response_bytes[row] as number) === 0) return ''
+  const status = base.status[row] as number
+  const name = CODES[status] ?? String(status)
+  return status === 0 ? batch.text(base.error, row) || name : name
+}
+
+function errorType(batch: FlowBatch, row: number): string {
+  const code = codeOf(batch, row)
+  if (code === '') return batch.text(batch.base.error, row)
+  if (code === 'NOERROR') return ''
+  return batch.base.role[row] === ROLE.server && CLIENT_ERRORS.has(code) ? '' : code
+}
