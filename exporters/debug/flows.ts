@@ -1,6 +1,7 @@
 /** Flow rows as text: a line of counts, or a line a row. */
 import { addressInUrl } from '../../pipeline/flows/address_text.ts'
 import type { FlowBatch } from '../../pipeline/flows/batch.ts'
+import { familyOf } from '../../pipeline/flows/conventions/families.ts'
 import { flowLog } from '../../pipeline/flows/json.ts'
 import { CLOSE_REASONS, KIND, ROLES, STATE } from '../../pipeline/flows/schema.ts'
 import { bytesText, clean, counted, durationText } from './text.ts'
@@ -34,11 +35,18 @@ export function flowsDetailed(batch: FlowBatch): string {
 
 function exchangeText(batch: FlowBatch, row: number): string {
   const { base } = batch
-  const request = `${clean(batch.text(base.method, row))} ${clean(batch.text(base.target, row), TARGET_MAX)}`
-  const status = base.status[row] === 0 ? 'no response' : String(base.status[row])
+  const protocol = batch.text(base.protocol, row)
+  const request = [
+    // HTTP is told by its methods.
+    protocol.startsWith('http') ? '' : clean(protocol),
+    // Every call is a POST.
+    protocol === 'grpc' ? '' : clean(batch.text(base.method, row)),
+    clean(batch.text(base.target, row), TARGET_MAX),
+    clean(familyOf(protocol).result(batch, row)),
+  ]
   return [
     `exchange    ${ends(batch, row)}`,
-    `${request} ${status}`,
+    request.filter((part) => part !== '').join(' ') || 'unknown',
     durationText((base.duration_us[row] as number) * 1000),
     traffic(base.request_bytes[row] as number, base.response_bytes[row] as number),
     process(batch, row),

@@ -9,13 +9,30 @@ import { kindText } from './traces.ts'
 const TARGET_MAX = 48
 const NAME_MAX = 32
 
+const CALLING = ['CLIENT', 'PRODUCER']
+/** Today's names, and those that instrumentation libraries still send. */
+const SYSTEMS = [
+  'db.system.name',
+  'db.system',
+  'messaging.system.name',
+  'messaging.system',
+  'rpc.system.name',
+  'rpc.system',
+]
+const STATUSES = [
+  'http.response.status_code',
+  'rpc.status_code',
+  'rpc.response.status_code',
+  'flowspan.dns.response.code',
+]
+
 export interface TreeSpan {
   readonly spanId: string
   readonly parentSpanId: string
   /** `frontend`, or of a client `frontend → api`. */
   readonly who: string
   readonly service: string
-  /** `SERVER GET /shop 200`. */
+  /** `SERVER GET /shop 200`, `CLIENT redis GET user:*`, `CLIENT dns A api.shop NXDOMAIN`. */
   readonly what: string
   readonly failed: boolean
   readonly notes: readonly string[]
@@ -35,12 +52,12 @@ export function treeSpan(
   const resource = view.resource.attributes.toMap()
   const service = name(resource.get('service.name')) || 'unknown_service'
   const peer = name(attributes.get('peer.service')) || name(attributes.get('server.address'))
-  const calls = kindText(span.kind) === 'CLIENT' && peer !== ''
-  const status = attributes.get('http.response.status_code')
-  const what = [kindText(span.kind), requestText(span.name, attributes), value(status)]
+  const calls = CALLING.includes(kindText(span.kind)) && peer !== ''
+  const status = firstOf(attributes, STATUSES)
+  const what = [kindText(span.kind), requestText(span.name, attributes), status]
   const failed = span.statusCode === 2
   const error = value(attributes.get('error.type'))
-  if (failed && error !== '' && error !== value(status)) what.push(error)
+  if (failed && error !== '' && error !== status) what.push(error)
   return {
     spanId: span.spanId,
     parentSpanId: span.parentSpanId,
@@ -56,11 +73,35 @@ export function treeSpan(
 
 type Attributes = ReadonlyMap<string, Value>
 
+/**
+ * What was asked for: of HTTP the path and not the route, of a name server the name; of all else
+ * the span's name, behind the system that was asked (`redis`, `kafka`, `grpc`).
+ */
 function requestText(spanName: string, attributes: Attributes): string {
   const path = attributes.get('url.path') ?? pathOf(attributes.get('url.full'))
-  const text = clean(spanName, TARGET_MAX)
-  if (typeof path !== 'string' || spanName.includes(path)) return text
-  return `${text} ${clean(path, TARGET_MAX)}`
+  const question = attributes.get('dns.question.name')
+  if (typeof path === 'string') return withTarget(methodOf(spanName, attributes), path)
+  if (typeof question === 'string') return withTarget(spanName, question)
+  const system = firstOf(attributes, SYSTEMS)
+  const isNamed = spanName === system || spanName.startsWith(`${system} `)
+  return clean(isNamed ? spanName : `${system} ${spanName}`.trim(), TARGET_MAX)
+}
+
+function withTarget(text: string, target: string): string {
+  if (text.includes(target)) return clean(text, TARGET_MAX)
+  return `${clean(text, TARGET_MAX)} ${clean(target, TARGET_MAX)}`
+}
+
+/** In front of the path there is no need of the route that may be in the name. */
+function methodOf(spanName: string, attributes: Attributes): string {
+  const route = attributes.get('http.route')
+  if (typeof route !== 'string' || !spanName.endsWith(` ${route}`)) return spanName
+  return spanName.slice(0, -route.length - 1)
+}
+
+/** The first of the attributes that is there, as text. */
+function firstOf(attributes: Attributes, keys: readonly string[]): string {
+  return value(attributes.get(keys.find((key) => attributes.has(key)) ?? ''))
 }
 
 /** Scheme and authority stand in front of the path; the query is left out. */
