@@ -11,6 +11,7 @@ const BENCHES = [
   'overhead',
   'pieces',
   'http1',
+  'http2_parser',
   'k8s_join',
   'k8s_resources',
   'stitch',

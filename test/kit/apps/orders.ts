@@ -1,43 +1,158 @@
 /**
- * A shop's back office, instrumented with the OpenTelemetry SDK and configured by the environment
- * alone, as operators do it (OTEL_SERVICE_NAME, OTEL_EXPORTER_OTLP_…).
+ * A gRPC service of bytes, and a client that calls it in every way a call can end.
  *
- *     orders.ts COUNT
- *
- * Each order is a trace of three spans; prints the trace ids as JSON, and ends when all is sent.
+ *     orders.ts serve ADDRESS:PORT
+ *     orders.ts call ADDRESS:PORT        prints a JSON list of { path, code } as the client saw it
  */
-import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
-import { NodeSDK } from '@opentelemetry/sdk-node'
+import { once } from 'node:events'
+import grpc from '@grpc/grpc-js'
 
-const count = Number(process.argv[2])
-const sdk = new NodeSDK({ instrumentations: [] })
-sdk.start()
-const tracer = trace.getTracer('orders', '1.2.3')
+const bytes = (value: Buffer) => value
+const method = (name: string, streams: { request: boolean; response: boolean }) => ({
+  path: `/shop.Orders/${name}`,
+  requestStream: streams.request,
+  responseStream: streams.response,
+  requestSerialize: bytes,
+  requestDeserialize: bytes,
+  responseSerialize: bytes,
+  responseDeserialize: bytes,
+})
+const get = method('Get', { request: false, response: false })
+const list = method('List', { request: false, response: true })
+const put = method('Put', { request: true, response: false })
+const watch = method('Watch', { request: true, response: true })
+const wait = method('Wait', { request: false, response: false })
 
-const traceIds = Array.from({ length: count }, (_, number) => order(number))
-await sdk.shutdown()
-process.stdout.write(`${JSON.stringify(traceIds)}\n`)
+const MESSAGES = 20
+const NOBODY = Buffer.from('nobody')
 
-function order(number: number): string {
-  const root = tracer.startSpan('place order', {
-    kind: SpanKind.SERVER,
-    attributes: {
-      'order.id': number,
-      'order.total': number + 0.5,
-      'order.gift': number % 2 === 0,
-      'order.note': 'für Grüße 🎁',
-      'order.items': ['tea', 'cup'],
+type Unary = grpc.ServerUnaryCall<Buffer, Buffer>
+type Done = grpc.sendUnaryData<Buffer>
+
+async function serve(address: string): Promise<void> {
+  const server = new grpc.Server()
+  server.addService(
+    { get, list, put, watch, wait },
+    {
+      get({ request }: Unary, done: Done) {
+        if (request.equals(NOBODY)) done({ code: grpc.status.NOT_FOUND, details: 'no order' })
+        else done(null, Buffer.alloc(request.readUInt32BE(0)))
+      },
+      list(call: grpc.ServerWritableStream<Buffer, Buffer>) {
+        for (let i = 0; i < MESSAGES; i++) call.write(Buffer.alloc(1000))
+        call.end()
+      },
+      put(call: grpc.ServerReadableStream<Buffer, Buffer>, done: Done) {
+        call.resume()
+        call.on('end', () => done(null, NOBODY))
+      },
+      watch(call: grpc.ServerDuplexStream<Buffer, Buffer>) {
+        call.on('data', (message: Buffer) => call.write(message))
+        call.on('end', () => call.end())
+      },
+      // Never answers: its callers go.
+      wait() {},
     },
+  )
+  await new Promise<void>((resolve, reject) => {
+    server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error) =>
+      error === null ? resolve() : reject(error),
+    )
   })
-  const inside = trace.setSpan(context.active(), root)
-  const stock = tracer.startSpan('check stock', { kind: SpanKind.INTERNAL }, inside)
-  stock.addEvent('counted', { 'stock.left': 7 })
-  stock.end()
-  const links = [{ context: stock.spanContext() }]
-  const charge = tracer.startSpan('charge card', { kind: SpanKind.CLIENT, links }, inside)
-  // Every tenth card is refused.
-  if (number % 10 === 9) charge.setStatus({ code: SpanStatusCode.ERROR, message: 'card refused' })
-  charge.end()
-  root.end()
-  return root.spanContext().traceId
 }
+
+interface Seen {
+  readonly path: string
+  readonly code: number
+}
+
+class Caller {
+  readonly seen: Seen[] = []
+  readonly #client: grpc.Client
+
+  constructor(address: string) {
+    this.#client = new grpc.Client(address, grpc.credentials.createInsecure())
+  }
+
+  close(): void {
+    this.#client.close()
+  }
+
+  async unary(
+    path: string,
+    request: Buffer,
+    { deadlineMs, cancel }: { deadlineMs?: number; cancel?: boolean } = {},
+  ): Promise<void> {
+    const options = deadlineMs === undefined ? {} : { deadline: Date.now() + deadlineMs }
+    const metadata = new grpc.Metadata()
+    const call = this.#client.makeUnaryRequest(
+      path,
+      bytes,
+      bytes,
+      request,
+      metadata,
+      options,
+      () => {},
+    )
+    // What is cancelled at once never gets on the wire.
+    if (cancel) setTimeout(() => call.cancel(), 200)
+    await this.#end(path, call)
+  }
+
+  async list(): Promise<void> {
+    const call = this.#client.makeServerStreamRequest(list.path, bytes, bytes, NOBODY)
+    call.resume()
+    await this.#end(list.path, call)
+  }
+
+  async put(): Promise<void> {
+    const call = this.#client.makeClientStreamRequest(put.path, bytes, bytes, () => {})
+    for (let i = 0; i < MESSAGES; i++) call.write(Buffer.alloc(1000))
+    call.end()
+    await this.#end(put.path, call)
+  }
+
+  async watch(): Promise<void> {
+    const call = this.#client.makeBidiStreamRequest(watch.path, bytes, bytes)
+    for (let i = 0; i < MESSAGES; i++) {
+      call.write(Buffer.alloc(100))
+      await once(call, 'data')
+    }
+    call.end()
+    await this.#end(watch.path, call)
+  }
+
+  async #end(path: string, call: NodeJS.EventEmitter): Promise<void> {
+    call.on('error', () => {})
+    const [status] = (await once(call, 'status')) as [{ code: number }]
+    this.seen.push({ path, code: status.code })
+  }
+}
+
+function size(value: number): Buffer {
+  const request = Buffer.alloc(4)
+  request.writeUInt32BE(value)
+  return request
+}
+
+async function call(address: string): Promise<void> {
+  const caller = new Caller(address)
+  const calls: Promise<void>[] = []
+  for (let i = 0; i < 40; i++) {
+    calls.push(caller.unary(get.path, size(i * 10)), caller.unary(get.path, NOBODY))
+    calls.push(caller.unary('/shop.Orders/Gone', NOBODY))
+    if (i % 8 === 0) calls.push(caller.list(), caller.put(), caller.watch())
+    if (i % 10 === 0) {
+      calls.push(caller.unary(get.path, size(200_000)))
+      calls.push(caller.unary(wait.path, NOBODY, { deadlineMs: 300 }))
+      calls.push(caller.unary(wait.path, NOBODY, { cancel: true }))
+    }
+    if (i % 4 === 3) await Promise.all(calls.splice(0))
+  }
+  caller.close()
+  console.log(JSON.stringify(caller.seen))
+}
+
+const [, , what, address = ''] = process.argv
+if (what === 'serve') await serve(address)
+else await call(address)

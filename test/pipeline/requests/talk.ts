@@ -136,17 +136,10 @@ export class Talk {
   }
 
   #feed(by: Said['by'], known: Buffer, length: number): void {
-    const piece = new Piece()
+    const piece = pieceOf(known, length)
     piece.sent = by === (this.#options.role ?? 'client')
     piece.offset = this.#offsets[by]
-    piece.length = length
-    piece.captured = known.length
-    piece.bytes = Buffer.concat([Buffer.alloc(8), known])
-    piece.at = 8
-    piece.tailEnd = known.length === length ? 8 + length : 8
     piece.timeNs = this.#ns
-    piece.pid = 1
-    piece.tid = 1
     this.#offsets[by] += length
     this.#tracker.conversationOf(this.#connection).feed(piece)
     this.#tracker.bound()
@@ -158,7 +151,20 @@ export class Talk {
   }
 }
 
-function connectionOf({ role = 'client', port = 80 }: TalkOptions): Connection {
+/** A piece of that length, of which the first bytes are known. */
+export function pieceOf(known: Buffer, length: number): Piece {
+  const piece = new Piece()
+  piece.length = length
+  piece.captured = known.length
+  piece.bytes = Buffer.concat([Buffer.alloc(8), known])
+  piece.at = 8
+  piece.tailEnd = known.length === length ? 8 + length : 8
+  piece.pid = 1
+  piece.tid = 1
+  return piece
+}
+
+export function connectionOf({ role = 'client', port = 80 }: TalkOptions): Connection {
   const address = (last: number) =>
     Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, last)
   return {
