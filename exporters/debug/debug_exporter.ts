@@ -74,10 +74,11 @@ export function debugExporter(
   config: DebugConfig,
   output: Output = standardOutput(),
 ): Exporter<Signal> {
-  const printer = new Printer(output.stream, settings.ledger)
+  const printer = new Printer(output.stream, { ledger: settings.ledger, sampling: config })
   return {
     mutates: false,
     consume(batch) {
+      if (!printer.admits(batch.items)) return OK
       const { text, fault } = TEXTS[batch.signal][config.verbosity](batch)
       if (fault !== undefined) return malformed(fault)
       printer.print(text, batch.items)
@@ -93,10 +94,11 @@ export function debugTracesExporter(
   output: Output = standardOutput(),
 ): Exporter<'traces'> {
   if (config.verbosity !== 'tree') return debugExporter(settings, config, output)
-  const printer = new Printer(output.stream, settings.ledger)
-  const forest = new TraceForest((trace) =>
-    printer.print(treeText(trace, output.colors), trace.spans.length),
-  )
+  const printer = new Printer(output.stream, { ledger: settings.ledger, sampling: config })
+  const forest = new TraceForest((trace) => {
+    const { length } = trace.spans
+    if (printer.admits(length)) printer.print(treeText(trace, output.colors), length)
+  })
   return {
     mutates: false,
     start: () => forest.start(),
@@ -119,10 +121,11 @@ export function debugFlowsExporter(
   config: DebugConfig,
   output: Output = standardOutput(),
 ): Exporter<'flows'> {
-  const printer = new Printer(output.stream, settings.ledger)
+  const printer = new Printer(output.stream, { ledger: settings.ledger, sampling: config })
   return {
     mutates: false,
     consume(batch: FlowBatch): Outcome {
+      if (!printer.admits(batch.rows)) return OK
       const text = FLOW_TEXTS[config.verbosity](batch)
       if (text !== '') printer.print(text, batch.rows)
       else settings.ledger.used('printed', batch.rows)

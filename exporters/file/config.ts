@@ -4,6 +4,7 @@ import { duration } from '../../pipeline/config/duration.ts'
 
 export const schema = z.strictObject({
   path: z.string().default('').describe('the file'),
+  format: z.enum(['json']).default('json').describe('of a line'),
   append: z.boolean().default(false).describe('keep what the file holds at the start'),
   flush_interval: duration('1s').describe('how long a line may wait in memory'),
 })

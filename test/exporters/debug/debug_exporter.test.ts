@@ -81,6 +81,22 @@ test('`basic` prints a line of counts a batch', () => {
   assert.deepEqual(ledger.entry().used, { printed: 3 })
 })
 
+test('of the texts of a second the first are printed, then one of so many', () => {
+  const { settings, output, sink, ledger } = making('basic')
+  const config = schema.parse({ sampling_initial: 1, sampling_thereafter: 3 })
+  const exporter = debugTracesExporter(settings, config, output)
+  for (let items = 1; items <= 7; items++) assert.equal(exporter.consume(spans(items)), OK)
+  const printed = [...sink.text.matchAll(/(\d+) spans?/g)].map(([, items]) => Number(items))
+  assert.deepEqual(printed, [1, 4, 7])
+  assert.deepEqual(ledger.entry().used, { printed: 12, sampled_out: 16 })
+})
+
+test('a configuration of the Collector is taken', () => {
+  const config = { verbosity: 'detailed', sampling_initial: 5, sampling_thereafter: 200 }
+  const taken = schema.parse({ ...config, use_internal_logger: false })
+  assert.deepEqual(taken, { ...config, use_internal_logger: false })
+})
+
 test('`normal` prints a line a span', () => {
   const { settings, config, output, sink } = making('normal')
   debugTracesExporter(settings, config, output).consume(spans(1))
