@@ -69,7 +69,17 @@ function fill(json: JsonSchema, value: unknown, at: At): unknown {
   }
   if (typeof value === 'object') return fillMap(json, treeOf(value), at)
   const text = json.type === 'string' ? literal(value, at) : value
-  return json.writeOnly === true && !at.unredacted && text !== '' ? MASK : text
+  return at.unredacted ? text : redacted(json, text)
+}
+
+/** The password that a URL may hold: `https://user:password@host`. */
+const URL_PASSWORD = /^([a-z][a-z0-9+.-]*:\/\/[^/?#@]*?:)[^/?#]*@/i
+
+function redacted(json: JsonSchema, text: unknown): unknown {
+  if (typeof text === 'string') {
+    return json.writeOnly === true && text !== '' ? MASK : text.replace(URL_PASSWORD, `$1${MASK}@`)
+  }
+  return json.writeOnly === true ? MASK : text
 }
 
 /** A section that is named and empty is all defaults; one that is not named may be off. */

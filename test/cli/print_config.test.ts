@@ -17,7 +17,7 @@ exporters:
   nop/2:
   otlp:
     { endpoint: here:1, timeout: 90s, tls: { insecure: "\${PRINT_TEST_INSECURE}" }, headers: { a: b } }
-  otlp_http: { endpoint: "http://here:1", headers: [{ name: a, value: b }] }
+  otlp_http: { endpoint: "http://me:p%40ss@here:1/a:b@c", headers: [{ name: a, value: b }] }
 service:
   pipelines: { traces: { receivers: [nop], exporters: [otlp, nop/2] } }
 `
@@ -57,6 +57,7 @@ test('secrets are masked unless they are asked for', async () => {
   assert.deepEqual(printed.extensions.bearertokenauth.tokens, ['[REDACTED]', '[REDACTED]'])
   assert.equal(printed.extensions.basicauth.client_auth.password, '[REDACTED]')
   assert.equal(printed.extensions.basicauth.client_auth.username, 'me')
+  assert.equal(printed.exporters.otlp_http.endpoint, 'http://me:[REDACTED]@here:1/a:b@c')
   assert.deepEqual(printed.exporters.otlp.headers, { a: '[REDACTED]' })
   assert.deepEqual(printed.exporters.otlp_http.headers, [{ name: 'a', value: '[REDACTED]' }])
 })
