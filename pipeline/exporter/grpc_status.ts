@@ -21,12 +21,22 @@ const RETRY_INFO = 'type.googleapis.com/google.rpc.RetryInfo'
 
 export function outcomeOfError(error: ServiceError): Outcome {
   const errorType = CODE[error.code] ?? String(error.code)
-  const reason = `${errorType}: ${error.details}`
+  const reason = `${errorType}: ${plain(error.details)}`
   const afterMs = retryDelayMs(error)
   // Only with RetryInfo does the server say that its exhaustion will pass.
   const willPass = error.code === CODE.RESOURCE_EXHAUSTED && afterMs !== undefined
   if (RETRYABLE.has(error.code) || willPass) return { ...retryable(reason, afterMs), errorType }
   return { ...permanent(reason), errorType }
+}
+
+/** What keeps grpc-js from a connection: innermost in what its balancers say of one another. */
+const NO_CONNECTION =
+  /^(?:\w+: )?(?:No connection established\. Last error: )+(?:Error: )?(.*?)(?:\. Resolution note: )?$/s
+
+function plain(details: string): string {
+  const cause = NO_CONNECTION.exec(details)?.[1]
+  if (cause === undefined) return details
+  return cause === 'null' ? 'No connection established' : `No connection established: ${cause}`
 }
 
 function retryDelayMs(error: ServiceError): number | undefined {

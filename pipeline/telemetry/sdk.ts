@@ -53,10 +53,21 @@ interface Surroundings {
 /** The SDK says what goes wrong in it to the log. */
 export function logDiagnostics(logger: Logger): void {
   const to = (level: 'warn' | 'info' | 'debug') => (message: string) =>
-    logger[level]({ reason: message }, 'Own telemetry')
+    logger[level]({ reason: reasonIn(message) }, 'Own telemetry')
   const [warn, info, debug] = [to('warn'), to('info'), to('debug')]
   const options = { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true }
   diag.setLogger({ error: warn, warn, info, debug, verbose: debug }, options)
+}
+
+/** Errors come as text with their stack, or as JSON of all their properties. */
+function reasonIn(text: string): string {
+  let reason: unknown
+  try {
+    reason = (JSON.parse(text) as { message?: unknown }).message
+  } catch {
+    reason = text.replace(/\n\s+at .*/s, '')
+  }
+  return typeof reason === 'string' ? reason : text
 }
 
 export function resourceOf(attributes: Readonly<Record<string, string>>): Resource {

@@ -8,7 +8,8 @@ import { Metadata, ServerCredentials, status } from '@grpc/grpc-js'
 import protobuf from 'protobufjs'
 import { schema } from '../../../exporters/otlp/config.ts'
 import { otlpExporter } from '../../../exporters/otlp/otlp_exporter.ts'
-import { OK } from '../../../pipeline/outcome.ts'
+import { OK, type Retryable } from '../../../pipeline/outcome.ts'
+import { freePorts } from '../../kit/ports.ts'
 import { settingsOf } from '../../pipeline/surroundings.ts'
 import { decode } from '../../proto/otlp.ts'
 import { certificate, FAST_RETRY, spans, until } from '../sending.ts'
@@ -265,6 +266,19 @@ test('without retries one failure loses the batch, and says so', async (t) => {
   await exporter.consume(spans(6))
   await until(() => ledger.entry().lost.retries_exhausted === 6)
   assert.equal(backend.received.length, 1)
+})
+
+test('a connection that cannot be made is told by its cause', async (t) => {
+  const [port = 0] = await freePorts(1)
+  const { exporter } = await exporting(t, port, {
+    sending_queue: { enabled: false },
+    retry_on_failure: { enabled: false },
+  })
+  const { kind, reason } = (await exporter.consume(spans(1))) as Retryable
+  assert.deepEqual(
+    [kind, reason],
+    ['retryable', `UNAVAILABLE: No connection established: connect ECONNREFUSED 127.0.0.1:${port}`],
+  )
 })
 
 test('shutdown sends what waits, for room or for a retry, at once', async (t) => {

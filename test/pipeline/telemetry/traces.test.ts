@@ -99,7 +99,10 @@ test('a backend of own spans that is gone is a line in the log, and no more', as
   })
   telemetry.instruments.tracer.startSpan('x').end()
   await telemetry.shutdown(AbortSignal.timeout(10_000))
-  assert.ok(lines.some(({ msg, level }) => msg === 'Own telemetry' && level === 'warn'))
+  const warnings = lines.filter(({ msg, level }) => msg === 'Own telemetry' && level === 'warn')
+  const reasons = warnings.map(({ reason }) => String(reason))
+  assert.match(reasons.join('\n'), /^14 UNAVAILABLE: .*ECONNREFUSED 127\.0\.0\.1:9/m)
+  assert.doesNotMatch(reasons.join('\n'), /^ +at |"stack"/m)
 })
 
 test('a shutdown does not wait for who takes own spans beyond its deadline', async (t) => {
