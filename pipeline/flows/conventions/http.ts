@@ -35,9 +35,10 @@ export const http: Conventions = {
   span(batch, row, of) {
     const { base } = batch
     const pairs = requestPairs(batch, row, of)
-    const method = pairs[0]?.[1] === OTHER_METHOD ? 'HTTP' : batch.text(base.method, row)
-    if (method === 'HTTP')
-      addKnown(pairs, 'http.request.method_original', batch.text(base.method, row))
+    const original = batch.text(base.method, row)
+    const isKnown = of.methods.has(original)
+    const method = isKnown ? original : 'HTTP'
+    if (!isKnown) addKnown(pairs, 'http.request.method_original', original)
     pairs.push(...serverPairs(batch, row))
     return {
       name: of.route === '' ? method : `${method} ${of.route}`,
