@@ -147,6 +147,7 @@ export class Exchanges {
   }
 
   close(exchange: Exchange): void {
+    if (!exchange.open) return
     this.#measureOpenEnds(exchange)
     const at = this.#waiting.indexOf(exchange)
     if (at === 0) this.#waiting.shift()
