@@ -14,6 +14,7 @@ import type { Piece } from '../http1/piece.ts'
 import type { Parser } from '../parser.ts'
 import type { Shared } from '../shared.ts'
 import { STANDARD, statementOf } from '../sql.ts'
+import { type Prepared, Statements, UNKNOWN_STATEMENT } from '../statements.ts'
 import {
   behindString,
   bodyBytes,
@@ -29,18 +30,12 @@ import {
   STARTUP_HEADER_BYTES,
   sqlState,
 } from './messages.ts'
-import { type Prepared, Statements } from './statements.ts'
 
 const QUERY_BYTES_MAX = 4096
 const NAME_BYTES_MAX = 256
 const ERROR_BYTES_MAX = 1024
 const NAMESPACE_MAX = 63 // NAMEDATALEN
 
-/** Of a statement that was prepared unseen. */
-const UNKNOWN: Prepared = {
-  statement: { method: 'EXECUTE', target: '', query: '' },
-  truncated: true,
-}
 const CALL: Prepared = { statement: { method: 'CALL', target: '', query: '' }, truncated: false }
 
 export class PostgresqlParser implements Parser, FrameSink {
@@ -48,7 +43,7 @@ export class PostgresqlParser implements Parser, FrameSink {
   readonly #shared: Shared
   readonly #client: Frames
   readonly #server: Frames
-  readonly #statements = new Statements()
+  readonly #statements = new Statements<string>()
   #namespace = ''
   /** The next of the client is a startup; the server answers a request for encryption by a byte. */
   #starting: boolean
@@ -231,8 +226,8 @@ export class PostgresqlParser implements Parser, FrameSink {
 
   /** Half a name may be another's. */
   #bound({ body, cut }: Frames): Prepared {
-    if (cut) return UNKNOWN
-    return this.#statements.get(cString(body, behindString(body, 0))) ?? UNKNOWN
+    if (cut) return UNKNOWN_STATEMENT
+    return this.#statements.get(cString(body, behindString(body, 0))) ?? UNKNOWN_STATEMENT
   }
 
   /** The exchange that messages up to a Sync belong to. */
