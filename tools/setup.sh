@@ -81,11 +81,14 @@ find_missing_packages() {
   need python3 python3
   [ $test = yes ] || return 0
   need bpftool bpftool
+  need mariadb-client mariadb
+  need mariadb-server mariadbd
   need openssl openssl
   need tcpdump tcpdump
   need postgresql psql
   need redis-server redis-server
   need redis-tools redis-cli
+  need sysbench sysbench
   need wrk wrk
 }
 
@@ -105,7 +108,7 @@ install_packages() {
     apt-get install -y -q --no-install-recommends $missing ||
     fail "apt-get install$missing failed, for the reason above"
   # Tests start servers of their own: those of the packages must not serve for it.
-  for service in nginx postgresql redis-server; do
+  for service in nginx mariadb postgresql redis-server; do
     case $missing in
       *$service*) systemctl disable --now "$service" >/dev/null 2>&1 || true ;;
     esac

@@ -23,10 +23,12 @@ export interface Dialect {
   readonly doubleQuotedText: boolean
   /** A backslash in a text goes before a character that has no meaning then. */
   readonly backslash: boolean
+  /** `#` begins a comment. */
+  readonly hashComments: boolean
 }
 
-export const STANDARD: Dialect = { doubleQuotedText: false, backslash: false }
-export const MYSQL: Dialect = { doubleQuotedText: true, backslash: true }
+export const STANDARD: Dialect = { doubleQuotedText: false, backslash: false, hashComments: false }
+export const MYSQL: Dialect = { doubleQuotedText: true, backslash: true, hashComments: true }
 
 const TOKEN = new RegExp(
   [
@@ -86,6 +88,11 @@ class Scanner {
       if (this.#dialect.doubleQuotedText) return this.#literal(at, DOUBLE, true)
       DOUBLE.plain.lastIndex = at
       return this.#name(DOUBLE.plain.exec(this.#text)?.[0] as string, at)
+    }
+    if (quote === '#' && this.#dialect.hashComments) {
+      this.#add(' ')
+      const end = this.#text.indexOf('\n', at)
+      return end < 0 ? this.#text.length : end + 1
     }
     TOKEN.lastIndex = at
     const match = TOKEN.exec(this.#text) as RegExpExecArray

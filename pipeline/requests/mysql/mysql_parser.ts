@@ -1,0 +1,321 @@
+/**
+ * Pairs the commands of a client with the answers to them, which come in order; answer.ts finds
+ * where each of them ends. The packets of a command and of its answer are numbered through, which
+ * tells when one has lost one's place.
+ *
+ * Of long answers the kernel may hand over no more than the beginnings of pieces. An answer with
+ * rows is then over where a piece ends like one, or when the client asks for something else.
+ */
+import type { Exchange } from '../exchange.ts'
+import type { Exchanges } from '../exchanges.ts'
+import { type FrameSink, Frames } from '../frames.ts'
+import type { Piece } from '../http1/piece.ts'
+import type { Parser } from '../parser.ts'
+import type { Shared } from '../shared.ts'
+import { Answer, type Asked, endsRows } from './answer.ts'
+import { COM_STMT_CLOSE, COMMANDS, type Command, isWholeRequest } from './commands.ts'
+import { meaningOf } from './meaning.ts'
+import { HEADER_BYTES, PACKET_BYTES_MAX } from './packets.ts'
+import { Session } from './session.ts'
+
+/** What the client's next packet is. */
+const COMMAND = 0
+const CONTINUED = 1
+const DIALOGUE = 2
+
+const LOGIN: Asked = { kind: 'login' }
+const LOGIN_BYTES_MAX = 1024
+
+export class MysqlParser implements Parser, FrameSink {
+  readonly #exchanges: Exchanges
+  readonly #shared: Shared
+  readonly #client: Frames
+  readonly #server: Frames
+  readonly #session = new Session()
+  /** Without an end, oldest first: those of the exchanges, or the login. */
+  readonly #answers: Answer[] = [new Answer(LOGIN)]
+  #reading = DIALOGUE
+  /** Sequence number of the client's last packet. */
+  #sequence = 0
+  /** The last packet was as long as one can be. */
+  #clientContinues = false
+  #serverContinues = false
+  #isContinuation = false
+  /** The answer that the server's packet is for. */
+  #answering: Answer | undefined
+  /** Looks for the end of the only answer in the last bytes of pieces. */
+  #seeking = false
+  #torn = false
+
+  constructor(exchanges: Exchanges, shared: Shared) {
+    this.#exchanges = exchanges
+    this.#shared = shared
+    this.#client = new Frames(true, { sink: this, shared })
+    this.#server = new Frames(false, { sink: this, shared })
+  }
+
+  get requestPosition(): number {
+    return this.#client.position
+  }
+
+  get responsePosition(): number {
+    return this.#server.position
+  }
+
+  get lastNs(): number {
+    return Math.max(this.#client.lastNs, this.#server.lastNs)
+  }
+
+  feed(piece: Piece, fromClient: boolean): void {
+    if (fromClient) {
+      if (this.#client.isLost && this.#isPlain(piece)) this.#client.resume(piece.offset)
+      this.#client.feed(piece)
+      return
+    }
+    const [head] = this.#answers
+    // Who has one command open, sent since the loss, is who the next piece answers.
+    if (this.#server.isLost && !this.#seeking && head !== undefined && !head.started) {
+      if (this.#answers.length === 1 && piece.offset >= this.#server.position) {
+        this.#server.resume(piece.offset)
+      }
+    }
+    this.#server.feed(piece)
+    if (this.#seeking && this.#isEnd(piece)) this.#found()
+  }
+
+  sweep(): void {}
+
+  /** What is left of its answer would be taken for the next one's. */
+  abandoned(exchange: Exchange): void {
+    const at = this.#answers.findIndex(({ asked }) => asked.exchange === exchange)
+    if (at >= 0) this.#answers.splice(at, 1)
+    if (this.#seeking) this.#giveUp()
+    else this.#server.lose()
+  }
+
+  finish(): void {
+    if (this.#seeking) this.#overtaken()
+    this.#client.stop()
+    this.#server.stop()
+  }
+
+  headerBytes({ isClient, isBetween }: Frames): number {
+    if (!isClient) return HEADER_BYTES
+    if (isBetween) {
+      if (this.#clientContinues) this.#reading = CONTINUED
+      else this.#reading = this.#answers[0]?.isDialogue ? DIALOGUE : COMMAND
+    }
+    // And the byte that says which command it is.
+    return this.#reading === COMMAND ? HEADER_BYTES + 1 : HEADER_BYTES
+  }
+
+  bodyBytes(frames: Frames): number {
+    const length = frames.header.readUIntLE(0, 3)
+    const sequence = frames.header[3] as number
+    return frames.isClient
+      ? this.#clientBytes(frames, { length, sequence })
+      : this.#serverBytes(length, sequence)
+  }
+
+  wanted({ isClient, header }: Frames): number {
+    if (!isClient) return this.#isContinuation ? 0 : (this.#answering?.wanted ?? 0)
+    if (this.#reading === COMMAND) return COMMANDS.get(header[HEADER_BYTES] as number)?.wanted ?? 0
+    return this.#reading === DIALOGUE && this.#answers[0]?.asked === LOGIN ? LOGIN_BYTES_MAX : 0
+  }
+
+  frame(frames: Frames): void {
+    if (frames.isClient) this.#said(frames)
+    else this.#answered(frames)
+  }
+
+  lost(frames: Frames): void {
+    if (frames.isClient) this.#clientContinues = false
+    else {
+      this.#serverContinues = false
+      const [head] = this.#answers
+      if (this.#answers.length === 1 && (head?.isResultSet || head?.isPrepared)) {
+        this.#seeking = true
+        return
+      }
+    }
+    this.#torn = true
+    this.#shared.count('mysql_desynchronised')
+    const { asking } = this.#exchanges
+    if (asking !== undefined) asking.desynchronised = true
+    if (!frames.isClient) this.#giveUp()
+  }
+
+  #clientBytes({ header }: Frames, of: { length: number; sequence: number }): number {
+    const { length, sequence } = of
+    const [head] = this.#answers
+    const expected = this.#expectedOfClient(head)
+    if (expected >= 0 && sequence !== expected) return -1
+    this.#sequence = sequence
+    if (this.#reading === COMMAND) {
+      if (length === 0 || !COMMANDS.has(header[HEADER_BYTES] as number)) return -1
+      this.#clientContinues = length === PACKET_BYTES_MAX
+      return length - 1
+    }
+    if (this.#reading === CONTINUED) this.#clientContinues = length === PACKET_BYTES_MAX
+    return length
+  }
+
+  /** -1: any. Logins may have packets before them that were encrypted, or not captured. */
+  #expectedOfClient(head: Answer | undefined): number {
+    if (this.#reading === COMMAND) return 0
+    if (this.#reading === CONTINUED) return (this.#sequence + 1) & 0xff
+    return head === undefined || head.asked === LOGIN ? -1 : head.sequence
+  }
+
+  #serverBytes(length: number, sequence: number): number {
+    this.#isContinuation = this.#serverContinues
+    if (!this.#isContinuation) this.#answering = this.#answers[0]
+    const answer = this.#answering
+    if (answer !== undefined && answer.asked !== LOGIN) {
+      if (sequence !== answer.sequence) return -1
+    }
+    if (answer !== undefined) answer.sequence = (sequence + 1) & 0xff
+    this.#serverContinues = length === PACKET_BYTES_MAX
+    return length
+  }
+
+  #said(frames: Frames): void {
+    if (this.#reading === COMMAND) this.#command(frames)
+    else if (this.#reading === CONTINUED) this.#continued()
+    else this.#dialogue(frames)
+  }
+
+  #command(frames: Frames): void {
+    const code = frames.header[HEADER_BYTES] as number
+    const command = COMMANDS.get(code) as Command
+    if (this.#seeking) this.#overtaken()
+    if (command.kind === 'stream') {
+      this.finish()
+      return
+    }
+    if (command.kind === 'silent') {
+      if (code === COM_STMT_CLOSE) this.#session.closed(frames.body)
+      return
+    }
+    this.#begin(command, frames)
+  }
+
+  #begin(command: Command, frames: Frames): void {
+    const code = frames.header[HEADER_BYTES] as number
+    const meaning = meaningOf(code, { message: frames, command, session: this.#session })
+    const { method, target, query } = meaning.named
+    const exchange = this.#exchanges.begin(frames, {
+      protocol: 'mysql',
+      version: '10',
+      method,
+      target,
+      query: this.#shared.query === 'drop' ? '' : query,
+      namespace: this.#session.database,
+      truncated: meaning.truncated,
+    })
+    if (this.#torn) exchange.desynchronised = true
+    this.#torn = false
+    const answer = new Answer({ kind: command.kind, exchange, ...meaning.asked })
+    answer.sequence = (this.#sequence + 1) & 0xff
+    this.#answers.push(answer)
+    if (!this.#clientContinues) this.#requestEnd(exchange)
+  }
+
+  #requestEnd(exchange: Exchange): void {
+    const { position, lastNs } = this.#client
+    this.#exchanges.requestEnd(exchange, { position, ns: lastNs })
+  }
+
+  #continued(): void {
+    const newest = this.#answers.at(-1)
+    const { asking } = this.#exchanges
+    if (asking === undefined || newest?.asked.exchange !== asking) return
+    newest.sequence = (this.#sequence + 1) & 0xff
+    if (!this.#clientContinues) this.#requestEnd(asking)
+  }
+
+  /** What a client says while the server has not answered: its login, or a file. */
+  #dialogue({ body, bodyLength }: Frames): void {
+    const [head] = this.#answers
+    if (head === undefined) return
+    head.sequence = (this.#sequence + 1) & 0xff
+    const { exchange } = head.asked
+    if (exchange === undefined) this.#login(body)
+    else if (head.asked.kind !== 'login') {
+      this.#requestEnd(exchange)
+      if (bodyLength === 0) head.fileEnded()
+    }
+  }
+
+  #login(body: Buffer): void {
+    const unread = this.#session.login(body)
+    if (unread === undefined) return
+    this.#shared.count(`mysql_${unread}`)
+    this.finish()
+  }
+
+  #answered(frames: Frames): void {
+    const answer = this.#answering
+    if (this.#isContinuation) return
+    if (answer === undefined) {
+      if (frames.header[3] === 1) this.#exchanges.orphanResponse()
+      return
+    }
+    if (answer !== this.#answers[0]) return
+    const { exchange } = answer.asked
+    if (exchange === undefined && !answer.started && this.#session.greeted(frames.body)) return
+    if (exchange !== undefined && !answer.started) this.#exchanges.answer(exchange, frames)
+    const { capabilities } = this.#session
+    if (answer.take(frames.body, { length: frames.bodyLength, capabilities })) this.#end(answer)
+  }
+
+  /** The oldest answer has come to its end. */
+  #end(answer: Answer): void {
+    this.#answers.shift()
+    this.#session.answered(answer)
+    const { exchange } = answer.asked
+    if (exchange === undefined) return
+    if (answer.errorCode !== 0) exchange.error = `${answer.errorCode}`
+    const { position, lastNs } = this.#server
+    this.#exchanges.responseEnd(exchange, { position, ns: lastNs })
+  }
+
+  #isEnd({ bytes, tailEnd, length }: Piece): boolean {
+    const { capabilities } = this.#session
+    const isResultSet = this.#answers[0]?.isResultSet ?? false
+    return isResultSet && endsRows(bytes, { end: tailEnd, length, capabilities })
+  }
+
+  #found(): void {
+    this.#seeking = false
+    this.#end(this.#answers[0] as Answer)
+    this.#server.resume()
+  }
+
+  /** The client goes on, so what was sought is over; rows may have ended with an error. */
+  #overtaken(): void {
+    const [head] = this.#answers
+    this.#seeking = false
+    if (head?.isPrepared) this.#end(head)
+    else this.#giveUp()
+  }
+
+  /** Exchanges whose end was missed. */
+  #giveUp(): void {
+    this.#seeking = false
+    this.#answers.splice(0)
+    this.#answering = undefined
+    this.#session.torn()
+    for (let oldest = this.#exchanges.oldest; oldest; oldest = this.#exchanges.oldest) {
+      oldest.desynchronised = true
+      oldest.endNs ||= this.lastNs
+      this.#exchanges.close(oldest)
+    }
+  }
+
+  /** Whether a client that was lost begins anew here, and nothing is open that it may belong to. */
+  #isPlain({ bytes, at, captured, length }: Piece): boolean {
+    if (this.#answers.length > 0 && !this.#seeking) return false
+    return isWholeRequest(bytes, { at, to: at + Math.min(captured, length), end: at + length })
+  }
+}

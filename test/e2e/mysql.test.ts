@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { CapturedPods } from '../kit/captured_pods.ts'
+import type { Row } from '../kit/flowspan.ts'
+import { runInPod, serveInPod } from '../kit/pod_process.ts'
+import { missingForShop, skipUnless } from '../kit/requirements.ts'
+
+const options = { skip: skipUnless(missingForShop()), timeout: 180_000 }
+const PORT = 3306
+const TRANSACTIONS = 15
+/** How sysbench asks: by the number of what it has prepared, or in text. */
+const MODES = ['auto', 'disable']
+/** A server that refuses root runs as who owns nothing else. */
+const AS_NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
+const ACCOUNT = `
+CREATE DATABASE shop;
+CREATE USER bench@'%';
+GRANT ALL ON *.* TO bench@'%';
+`
+
+async function startServer(t: TestContext, pods: CapturedPods): Promise<void> {
+  const data = join(pods.directory, 'data')
+  const account = join(pods.directory, 'account.sql')
+  chmodSync(pods.directory, 0o777)
+  mkdirSync(data, { mode: 0o700 })
+  writeFileSync(account, ACCOUNT)
+  execFileSync('chown', ['65534:65534', data])
+  const where = ['--no-defaults', `--datadir=${data}`]
+  const make = ['mariadb-install-db', ...where, '--skip-test-db']
+  execFileSync('setpriv', [...AS_NOBODY.slice(1), ...make], { stdio: 'ignore' })
+  const listens = ['--bind-address=0.0.0.0', `--port=${PORT}`, `--socket=${data}/socket`]
+  const server = await serveInPod(pods.server, {
+    port: PORT,
+    command: [
+      ...AS_NOBODY,
+      'mariadbd',
+      ...where,
+      ...listens,
+      ...['--skip-name-resolve', '--local-infile=1', `--init-file=${account}`],
+      ...['--innodb-flush-log-at-trx-commit=0', '--innodb-buffer-pool-size=16M'],
+    ],
+  })
+  t.after(() => server.stop())
+}
+
+/** What the client of the package sends of these lines, and what it says. */
+async function script(pods: CapturedPods, lines: readonly string[]): Promise<string> {
+  const file = join(pods.directory, 'script.sql')
+  writeFileSync(file, `${lines.join('\n')}\n`)
+  const to = `-h ${pods.server.ipv4} -P ${PORT} -u bench --skip-ssl`
+  const command = `mariadb --no-defaults ${to} --local-infile=1 --force shop < ${file} 2>&1`
+  const { stdout } = await runInPod(pods.client, ['sh', '-c', `${command} || true`])
+  return stdout
+}
+
+function tally(rows: readonly Row[]): Record<string, number> {
+  const groups = Map.groupBy(rows, ({ method, target }) => `${method} ${target ?? ''}`.trim())
+  return Object.fromEntries([...groups].map(([key, { length }]) => [key, length]))
+}
+
+test('a real MariaDB: every statement of sysbench, prepared and in text', options, async (t) => {
+  const pods = new CapturedPods()
+  t.after(() => pods.close())
+  await startServer(t, pods)
+  const to = [`--mysql-host=${pods.server.ipv4}`, `--mysql-port=${PORT}`, '--mysql-user=bench']
+  const run = (...args: string[]) =>
+    runInPod(pods.client, ['sysbench', ...to, '--mysql-db=shop', '--table-size=500', ...args])
+  await run('oltp_read_write', 'prepare')
+  await pods.capture()
+  const count = ['--time=0', `--events=${TRANSACTIONS}`]
+  for (const mode of MODES) {
+    const { stdout } = await run('oltp_read_write', `--db-ps-mode=${mode}`, ...count, 'run')
+    assert.match(stdout, new RegExp(`total: +${20 * TRANSACTIONS}\\n`))
+    assert.match(stdout, /ignored errors: +0 /)
+  }
+
+  const each = MODES.length * TRANSACTIONS
+  const isAsked = ({ protocol, method }: Row) => protocol === 'mysql' && method !== 'PREPARE'
+  const rows = await pods.exchanges(20 * each, isAsked)
+  assert.deepEqual(tally(rows), {
+    BEGIN: each,
+    'SELECT sbtest1': 14 * each,
+    'UPDATE sbtest1': 2 * each,
+    'DELETE sbtest1': each,
+    'INSERT sbtest1': each,
+    COMMIT: each,
+  })
+  const wrong = rows.filter((row) => row.desynchronised || row.truncated || row.error)
+  assert.deepEqual(wrong, [])
+  assert.deepEqual(new Set(rows.map(({ namespace }) => namespace)), new Set(['shop']))
+  // One text each, however it was sent; in the text the space differs.
+  const texts = new Set(rows.map(({ query }) => String(query).replaceAll(' ', '')))
+  assert.equal(texts.size, 11)
+  const prepared = await pods.exchanges(9, ({ method }) => method === 'PREPARE')
+  assert.deepEqual(new Set(prepared.map(({ error }) => error)), new Set([undefined]))
+})
+
+test(
+  'a real MariaDB: errors, procedures, files and databases of its client',
+  options,
+  async (t) => {
+    const pods = new CapturedPods()
+    t.after(() => pods.close())
+    await startServer(t, pods)
+    await pods.capture()
+    const file = join(pods.directory, 'items.csv')
+    writeFileSync(file, Array.from({ length: 3000 }, (_, i) => `${i},"item ${i}"\n`).join(''))
+    const said = await script(pods, [
+      'CREATE TABLE items (id INT PRIMARY KEY, name TEXT);',
+      `LOAD DATA LOCAL INFILE '${file}' INTO TABLE items FIELDS TERMINATED BY ',' ENCLOSED BY '"';`,
+      'SELECT COUNT(*) FROM items;',
+      'SELECT * FROM items;',
+      "INSERT INTO items VALUES (1, 'secret');",
+      "SELECT 'secret' FROM nowhere;",
+      'SELEKT 1;',
+      'DELIMITER //',
+      'CREATE PROCEDURE three() BEGIN SELECT 1; SELECT 2; SELECT name FROM items; END//',
+      'DELIMITER ;',
+      'CALL three();',
+      "PREPARE one FROM 'DELETE FROM items WHERE id = ?';",
+      'SET @id = 7;',
+      'EXECUTE one USING @id;',
+      'use mysql',
+      'DROP TABLE items;',
+      'SELECT 1 FROM user;',
+    ])
+    const rows = await pods.exchanges(16, ({ protocol }) => protocol === 'mysql')
+    const codes = rows.flatMap(({ error }) => error ?? [])
+    assert.deepEqual(
+      codes,
+      Array.from(said.matchAll(/^ERROR (\d+)/gm), ([, code]) => code),
+    )
+    assert.deepEqual(codes, ['1062', '1146', '1064', '1051'])
+    assert.deepEqual(
+      rows.map(({ method, target, namespace }) => [method, target, namespace]),
+      [
+        ['CREATE', 'items', 'shop'],
+        ['LOAD', 'items', 'shop'],
+        ['SELECT', 'items', 'shop'],
+        ['SELECT', 'items', 'shop'],
+        ['INSERT', 'items', 'shop'],
+        ['SELECT', 'nowhere', 'shop'],
+        ['SELEKT', undefined, 'shop'],
+        ['CREATE', 'items', 'shop'],
+        ['CALL', undefined, 'shop'],
+        ['PREPARE', undefined, 'shop'],
+        ['SET', undefined, 'shop'],
+        ['EXECUTE', undefined, 'shop'],
+        ['SELECT', undefined, 'shop'], // DATABASE(): the client makes sure
+        ['INIT_DB', undefined, 'shop'],
+        ['DROP', 'items', 'mysql'],
+        ['SELECT', 'user', 'mysql'],
+      ],
+    )
+    assert.equal(rows.filter((row) => row.desynchronised || row.truncated).length, 0)
+    assert.equal(JSON.stringify(rows).includes('secret'), false)
+    const [, load, , all, , , , , call] = rows
+    assert.ok(Number(load?.request_bytes) > 3000 * 10)
+    assert.ok(Number(all?.response_bytes) > 3000 * 10)
+    assert.ok(Number(call?.response_bytes) > 3000 * 10)
+  },
+)
