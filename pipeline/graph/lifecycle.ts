@@ -4,6 +4,8 @@ import { messageOf, type Node, nameOf } from './node.ts'
 
 /** Of a component's time, what it may use before its deadline; the rest is for counting losses. */
 const USABLE = 0.8
+/** What a level of extensions may take, against 1 of the pipelines': they only close things. */
+const EXTENSION_WEIGHT = 0.1
 /** Past the deadline each still gets the chance to end without waiting for anything. */
 const LEAST_MS = 20
 
@@ -22,9 +24,10 @@ export async function startNode(node: Node, host: Host): Promise<void> {
 
 /**
  * Ends components, level after level; those of one level at once, as none gives data to another.
- * A level may take an equal part of the time that is left for it and those behind it: what the
- * quick ones at the front do not use is there for the exporters. Never throws: one that fails, or
- * is too slow, does not stop the others, and is told of in the answer.
+ * A level may take its part of the time that is left for it and those behind it: what the quick
+ * ones at the front do not use is there for the exporters, and extensions leave nearly all to
+ * them. Never throws: one that fails, or is too slow, does not stop the others, and is told of in
+ * the answer.
  */
 export async function shutdownLevels(
   levels: readonly (readonly Node[])[],
@@ -32,12 +35,19 @@ export async function shutdownLevels(
 ): Promise<Error[]> {
   const endMs = performance.now() + timeoutMs
   const errors: Error[] = []
-  for (const [i, nodes] of levels.entries()) {
-    const partMs = Math.max(LEAST_MS, (endMs - performance.now()) / (levels.length - i))
+  let weights = levels.reduce((sum, nodes) => sum + weightOf(nodes), 0)
+  for (const nodes of levels) {
+    const share = weightOf(nodes) / weights
+    weights -= weightOf(nodes)
+    const partMs = Math.max(LEAST_MS, (endMs - performance.now()) * share)
     const failed = await Promise.all(nodes.map((node) => shutdownNode(node, partMs)))
     errors.push(...failed.filter((error) => error !== undefined))
   }
   return errors
+}
+
+function weightOf(level: readonly Node[]): number {
+  return level.every(({ kind }) => kind === 'extension') ? EXTENSION_WEIGHT : 1
 }
 
 /** One level each. */

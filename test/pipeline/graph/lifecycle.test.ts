@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { shutdownLevels } from '../../../pipeline/graph/lifecycle.ts'
 import { Probes } from '../probes.ts'
 
 const WIDE = `
@@ -57,6 +58,23 @@ test('what quick ones leave is there for the exporters', async () => {
   }
   assert.deepEqual(await graph.shutdown(500), [])
   assert.ok(hadMs >= 200, `${hadMs} ms`)
+})
+
+test('however many extensions there are, the exporters have most of the time', async () => {
+  const { nodes } = await new Probes().build(WIDE)
+  const exporter = nodes.find(({ id }) => id === 'probe/spans')
+  const other = nodes.find(({ id }) => id === 'probe/1')
+  assert.ok(exporter && other)
+  let hadMs = 0
+  exporter.component.shutdown = async (deadline) => {
+    const startedMs = performance.now()
+    await new Promise((resolve) => deadline?.addEventListener('abort', resolve))
+    hadMs = performance.now() - startedMs
+  }
+  const extension = { ...other, kind: 'extension' as const }
+  const levels = [[exporter], ...Array.from({ length: 4 }, () => [extension])]
+  assert.deepEqual(await shutdownLevels(levels, 1000), [])
+  assert.ok(hadMs >= 550, `${hadMs} ms`)
 })
 
 test('the status follows start and end, and says what went wrong', async () => {
