@@ -15,13 +15,15 @@ import type { Shared } from './shared.ts'
 export const DETECT_BYTES_MAX = 512
 const PIECES_MAX = 64
 
-/** The first bytes of one end, without a gap. */
+/** The first bytes that were seen of one end, without a gap. */
 class Beginning {
   readonly fromClient: boolean
   readonly bytes: Buffer = Buffer.alloc(DETECT_BYTES_MAX)
   length = 0
   /** Protocols that one cannot rule out by them. */
   possible: readonly Protocol[] = PROTOCOLS
+  /** Where in the stream they begin: beyond 0 when the connection is older than what is seen. */
+  #from = -1
   /** Nothing more can be added: a gap, bytes that were not captured, or enough. */
   complete = false
 
@@ -30,12 +32,14 @@ class Beginning {
   }
 
   add(piece: Piece): void {
-    if (this.complete || piece.offset + piece.length <= this.length) return
-    if (piece.offset > this.length) {
+    if (this.#from < 0) this.#from = piece.offset
+    const offset = piece.offset - this.#from
+    if (this.complete || offset + piece.length <= this.length) return
+    if (offset > this.length) {
       this.complete = true
       return
     }
-    const from = piece.at + this.length - piece.offset
+    const from = piece.at + this.length - offset
     const to = piece.at + Math.min(piece.captured, piece.length)
     if (from < to) this.length += piece.bytes.copy(this.bytes, this.length, from, to)
     this.complete = this.length === DETECT_BYTES_MAX || piece.captured < piece.length

@@ -86,6 +86,8 @@ export class Direction implements FrameSink, Start {
 
   feed(piece: Piece): void {
     const { frames } = this
+    // Older than what is seen of it: not a loss, for nothing of it was known.
+    if (!this.#begun && frames.position === 0) frames.position = piece.offset
     if (frames.isLost && this.#beginsFrame(piece)) frames.resume(piece.offset)
     const isGap = piece.offset > frames.position
     if (this.#within > 0 && piece.length > 0) this.#sink.touch(this.#within)
@@ -110,7 +112,15 @@ export class Direction implements FrameSink, Start {
   bodyBytes(frames: Frames): number {
     const header = this.#header
     header.read(frames.header, 0)
-    if (!this.#begun && this.#begins(frames)) return PREFACE_REST
+    if (!this.#begun) {
+      if (this.#isBeginning(frames)) {
+        this.#begun = true
+        return this.#isPreface ? PREFACE_REST : header.length
+      }
+      if (!header.isUsual) return -1
+      this.#begun = true
+      this.#forget()
+    }
     const { type, stream, length } = header
     const continues = type === FRAME.continuation
     if (!header.isPossible || continues !== this.#stream > 0) return -1
@@ -169,25 +179,22 @@ export class Direction implements FrameSink, Start {
   }
 
   lost(): void {
-    this.#begun = true
     this.#within = 0
     this.#isPreface = false
     this.#dropBlock()
     this.#forget()
-    this.#sink.lost(this)
+    if (this.#begun) this.#sink.lost(this)
+    this.#begun = true
   }
 
-  /** The first bytes: the preface, or a server's SETTINGS, unless the beginning was missed. */
-  #begins({ header }: Frames): boolean {
-    this.#begun = true
-    if (this.isClient) {
-      this.#isPreface = PREFACE.subarray(0, FRAME_HEADER_BYTES).equals(
-        header.subarray(0, FRAME_HEADER_BYTES),
-      )
-      if (this.#isPreface) return true
-    } else if (this.#header.type === FRAME.settings && !this.#header.has(FLAG.ack)) return false
-    this.#forget()
-    return false
+  /** The first bytes there can be: a client's preface, or a server's SETTINGS. */
+  #isBeginning({ header }: Frames): boolean {
+    const { type, isUsual } = this.#header
+    if (!this.isClient) return type === FRAME.settings && isUsual && !this.#header.has(FLAG.ack)
+    this.#isPreface = PREFACE.subarray(0, FRAME_HEADER_BYTES).equals(
+      header.subarray(0, FRAME_HEADER_BYTES),
+    )
+    return this.#isPreface
   }
 
   #beginBlock(frames: Frames, bytes: number): void {

@@ -30,7 +30,10 @@ export const FLAG = {
 const FLAGS = [0x9, 0x2d, 0, 0, 0x1, 0xc, 0x1, 0, 0, 0x4]
 /** Peers ask for larger frames than these for data only. */
 const FRAME_BYTES_DEFAULT = 16_384
+const DATA_BYTES_MAX = 1 << 20
 const SETTINGS_BYTES_MAX = 600
+/** A connection needs years to have had more streams. */
+const STREAM_MAX = 1 << 24
 
 /** The header of a frame that stands at `bytes[at …]`. */
 export class FrameHeader {
@@ -82,8 +85,8 @@ export class FrameHeader {
   get isUsual(): boolean {
     const { length, type, flags, stream } = this
     if (type > FRAME.continuation || (flags & ~(FLAGS[type] as number)) !== 0) return false
-    if (!this.isPossible || (stream !== 0 && stream % 2 === 0)) return false
+    if (!this.isPossible || stream >= STREAM_MAX || (stream > 0 && stream % 2 === 0)) return false
     if (type === FRAME.settings) return length <= SETTINGS_BYTES_MAX
-    return type === FRAME.data || length <= FRAME_BYTES_DEFAULT
+    return length <= (type === FRAME.data ? DATA_BYTES_MAX : FRAME_BYTES_DEFAULT)
   }
 }

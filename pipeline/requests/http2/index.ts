@@ -3,8 +3,6 @@ import { FLAG, FRAME, FRAME_HEADER_BYTES, FrameHeader } from './frame_types.ts'
 import { Http2Parser } from './http2_parser.ts'
 
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
-/** A connection needs years to have had more streams. */
-const STREAM_MAX = 1 << 24
 
 const header = new FrameHeader()
 
@@ -30,8 +28,8 @@ function framesOf({ bytes, at: from, to, fromClient }: FirstBytes): Verdict {
   let isKnown = false
   while (at + FRAME_HEADER_BYTES <= to) {
     header.read(bytes, at)
-    const { type, length, stream } = header
-    if (!header.isUsual || bytes[at] !== 0 || stream >= STREAM_MAX) return 'no'
+    const { type, length } = header
+    if (!header.isUsual || bytes[at] !== 0) return 'no'
     if (type === FRAME.continuation || (type === FRAME.pushPromise && fromClient)) return 'no'
     if (isKnown) return 'yes'
     const body = at + FRAME_HEADER_BYTES

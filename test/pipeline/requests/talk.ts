@@ -25,6 +25,8 @@ export type Row = Readonly<Record<string, string | number | boolean>>
 export interface TalkOptions {
   /** Whose end is seen. */
   readonly role?: 'client' | 'server'
+  /** How many bytes each end has said before the first one that is seen. */
+  readonly before?: number
   /** The server's port. */
   readonly port?: number
   readonly query?: QueryPolicy
@@ -53,11 +55,12 @@ export class Talk {
   readonly #tracker: RequestTracker
   readonly #connection: Connection
   readonly #options: TalkOptions
-  readonly #offsets = { client: 0, server: 0 }
+  readonly #offsets: { client: number; server: number }
   #ns = 1_000_000_000
 
   constructor(options: TalkOptions = {}) {
     this.#options = options
+    this.#offsets = { client: options.before ?? 0, server: options.before ?? 0 }
     this.#writer = new RowWriter({
       rowsMax: 1000,
       clock: { offset: [0, 0] },

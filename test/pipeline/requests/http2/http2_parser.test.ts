@@ -11,6 +11,7 @@ import {
 } from '../talk.ts'
 import {
   begin,
+  block,
   CONTINUATION,
   DATA,
   END_HEADERS,
@@ -261,28 +262,45 @@ test('after missing bytes what was open is marked, and whole frames begin anew',
   assert.equal(talk.notes.http2_desynchronised, 1)
 })
 
-test('of a connection that is older than its capture all is said that does not hang on the past', () => {
-  const indexed = Buffer.from([0x83, 0x86, 0xc0, 0x01, 0x04, 0x73, 0x68, 0x6f, 0x70, 0xbf])
-  const old = [
-    client(
-      Buffer.concat([
-        frame(HEADERS, 101, { flags: END_HEADERS, body: indexed }),
-        frame(DATA, 101, { flags: END_STREAM, body: 'x' }),
-      ]),
-    ),
-    answer(101, { 'grpc-status': '0' }),
-    call(103),
-    answer(103, { 'grpc-status': '0' }),
-  ]
-  const talk = new Talk({ port: PORT }).say(...old)
-  assert.deepEqual(
-    talk.end().map((row) => [row.protocol, row.method, row.target, row.status, row.truncated]),
-    [
-      ['grpc', undefined, undefined, undefined, true],
-      ['grpc', 'Get', '/shop.Orders/Get', undefined, undefined],
-    ],
+for (const before of [0, 2 ** 40]) {
+  test(`of a connection that is older than its capture all is said that does not hang on the past (${before})`, () => {
+    const indexed = Buffer.from([0x83, 0x86, 0xc0, 0x01, 0x04, 0x73, 0x68, 0x6f, 0x70, 0xbf])
+    const old = [
+      client(
+        Buffer.concat([
+          frame(HEADERS, 101, { flags: END_HEADERS, body: indexed }),
+          frame(DATA, 101, { flags: END_STREAM, body: 'x' }),
+        ]),
+      ),
+      answer(101, { 'grpc-status': '0' }),
+      call(103),
+      answer(103, { 'grpc-status': '0' }),
+    ]
+    const talk = new Talk({ port: PORT, before }).say(...old)
+    assert.deepEqual(
+      talk.end().map((row) => [row.protocol, row.method, row.target, row.status, row.truncated]),
+      [
+        ['grpc', undefined, undefined, undefined, true],
+        ['grpc', 'Get', '/shop.Orders/Get', undefined, undefined],
+      ],
+    )
+    assert.equal(talk.notes.http2_desynchronised, 2)
+  })
+}
+
+test('what is seen first of an older connection may be the middle of a frame', () => {
+  const post = Buffer.from([0x83, 0x86])
+  const fields = block({ ':path': '/shop.Orders/Get', ...GRPC })
+  const body = Buffer.concat([post, fields])
+  const talk = new Talk({ port: PORT, before: 5000 }).say(
+    client(frame(HEADERS, 101, { flags: LAST, body })),
+    server('the end of a body that began before'),
+    answer(101, { 'grpc-status': '3' }),
   )
-  assert.equal(talk.notes.http2_desynchronised, 2)
+  assert.deepEqual(
+    talk.end().map((row) => [row.target, row.status, row.desynchronised]),
+    [['/shop.Orders/Get', 3, undefined]],
+  )
 })
 
 test('settings, pings and frames that nobody knows stand anywhere', () => {
