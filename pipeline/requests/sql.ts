@@ -10,6 +10,7 @@
 const READ_MAX = 8192
 const TEXT_MAX = 2048
 const NAME_MAX = 128
+const SPACE_CODE = 0x20
 
 export interface Statement {
   /** `SELECT`, `INSERT`, `BEGIN`, …; '' when there is no word. */
@@ -44,6 +45,12 @@ const TOKEN = new RegExp(
   'gy',
 )
 
+/** Most tokens: told without the groups of TOKEN, which cost an object each. */
+const WORD = /[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*/y
+const SPACE = /\s+/y
+/** Begin nothing longer. */
+const PLAIN_SIGNS = '(),=*;<>+'
+
 const SINGLE = { plain: /'(?:[^']|'')*(?:'|$)/y, escaped: /'(?:[^'\\]|''|\\[\s\S])*(?:'|$)/y }
 const DOUBLE = { plain: /"(?:[^"]|"")*(?:"|$)/y, escaped: /"(?:[^"\\]|""|\\[\s\S])*(?:"|$)/y }
 
@@ -67,6 +74,8 @@ class Scanner {
   /** The next name is the target. */
   #expectsTarget = false
   #query = ''
+  /** Another space adds nothing. */
+  #endsSpaced = true
 
   constructor(text: string, dialect: Dialect) {
     this.#text = text
@@ -81,7 +90,20 @@ class Scanner {
   }
 
   #token(at: number): number {
-    const quote = this.#text[at]
+    const code = this.#text.charCodeAt(at)
+    if (code <= SPACE_CODE) return this.#space(at)
+    if (isLetter(code)) {
+      WORD.lastIndex = at
+      WORD.test(this.#text)
+      const { lastIndex } = WORD
+      this.#word(this.#text.slice(at, lastIndex))
+      return lastIndex
+    }
+    const quote = this.#text[at] as string
+    if (PLAIN_SIGNS.includes(quote)) {
+      this.#sign(quote)
+      return at + 1
+    }
     if (quote === "'")
       return this.#literal(at, SINGLE, this.#dialect.backslash || this.#isEscaped())
     if (quote === '"') {
@@ -105,6 +127,13 @@ class Scanner {
     else if (word !== undefined) this.#word(word)
     else this.#sign(all)
     return at + all.length
+  }
+
+  #space(at: number): number {
+    SPACE.lastIndex = at
+    const isSpace = SPACE.test(this.#text)
+    this.#add(isSpace ? ' ' : (this.#text[at] as string))
+    return isSpace ? SPACE.lastIndex : at + 1
   }
 
   #literal(at: number, of: { plain: RegExp; escaped: RegExp }, escaped: boolean): number {
@@ -160,9 +189,16 @@ class Scanner {
   }
 
   #add(text: string): void {
-    if (text === ' ' && (this.#query === '' || this.#query.endsWith(' '))) return
+    const isSpace = text === ' '
+    if (isSpace && this.#endsSpaced) return
+    this.#endsSpaced = isSpace
     this.#query += text
   }
+}
+
+function isLetter(code: number): boolean {
+  const lower = code | 0x20
+  return (lower >= 0x61 && lower <= 0x7a) || code === 0x5f
 }
 
 function isVerb(word: string): boolean {
