@@ -26,6 +26,10 @@ export interface LedgerEntry {
 export const RECEPTIONS = ['accepted', 'refused', 'failed'] as const
 export type Reception = (typeof RECEPTIONS)[number]
 
+/** What became of a request; one that is refused unread has no count of items. */
+export const REQUEST_OUTCOMES = ['success', 'refused', 'failure'] as const
+export type RequestOutcome = (typeof REQUEST_OUTCOMES)[number]
+
 /** What may be logged with a loss; `error_type` is counted too. */
 export interface LossDetail {
   /** A name for the kind of error, one of few: `Unavailable`, `503`, `ECONNREFUSED`. */
@@ -46,6 +50,8 @@ export class Ledger {
   readonly notes = new Map<string, number>()
   /** By transport; empty for a receiver that has but one, and tells nothing of it. */
   readonly received = new Map<string, Record<Reception, number>>()
+  /** Requests, by transport and outcome; empty for a receiver that takes none. */
+  readonly requests = new Map<string, Record<RequestOutcome, number>>()
   /** Of what was lost: by `error_type`, and within that by reason. */
   readonly lostByError = new Map<string, Map<string, number>>()
   readonly #used = new Map<string, number>()
@@ -103,6 +109,16 @@ export class Ledger {
     counts[became] += count
   }
 
+  /** A receiver's, for each request: `failure` is one that is none, or that the receiver lost. */
+  request(transport: string, outcome: RequestOutcome, count = 1): void {
+    let counts = this.requests.get(transport)
+    if (counts === undefined) {
+      counts = { success: 0, refused: 0, failure: 0 }
+      this.requests.set(transport, counts)
+    }
+    counts[outcome] += count
+  }
+
   note(name: string, count: number): void {
     this.notes.set(name, (this.notes.get(name) ?? 0) + count)
   }
@@ -110,7 +126,8 @@ export class Ledger {
   /** Nothing was ever counted. */
   get isEmpty(): boolean {
     const { size } = this.notes
-    const counted = this.#used.size + this.#lost.size + size + this.received.size
+    const counted =
+      this.#used.size + this.#lost.size + size + this.received.size + this.requests.size
     return this.in + this.out + counted + this.unanswered + this.#held() === 0
   }
 
@@ -126,6 +143,9 @@ export class Ledger {
     addAll(this.notes, other.notes)
     for (const [transport, counts] of other.received) {
       for (const became of RECEPTIONS) this.reception(transport, became, counts[became])
+    }
+    for (const [transport, counts] of other.requests) {
+      for (const outcome of REQUEST_OUTCOMES) this.request(transport, outcome, counts[outcome])
     }
     for (const [type, reasons] of other.lostByError) {
       const known = this.lostByError.get(type) ?? new Map<string, number>()

@@ -3,6 +3,8 @@
  *
  * - receiver accepted, refused, failed: by transport, as the receiver says; of one that does not
  *   say: `out`, losses by a refusal, other losses;
+ * - receiver requests: by transport and outcome, as the receiver says (in the Collector behind its
+ *   gate receiverhelper.newReceiverMetrics);
  * - processor incoming, outgoing: `in`, `out`;
  * - exporter sent: `used`, but for what stays on disk;
  * - exporter enqueue_failed: notes `refused_…`, when the exporter had no room;
@@ -11,7 +13,7 @@
  */
 import type { Kind, Signal } from '../component.ts'
 import { ITEM_NAMES } from '../data.ts'
-import { type Ledger, RECEPTIONS } from '../ledger.ts'
+import { type Ledger, RECEPTIONS, REQUEST_OUTCOMES } from '../ledger.ts'
 import { sum } from './books.ts'
 import type { Count } from './component_counts.ts'
 
@@ -40,6 +42,12 @@ export function* collectorCounts(ledger: Ledger, of: Of): Iterable<Count> {
 }
 
 function* receiverCounts(ledger: Ledger, { id, signal }: Of): Iterable<Count> {
+  for (const [transport, counts] of ledger.requests) {
+    for (const outcome of REQUEST_OUTCOMES) {
+      const attributes = { receiver: id, transport, outcome }
+      yield { name: 'otelcol_receiver_requests', attributes, value: counts[outcome] }
+    }
+  }
   const total = ofBalance(ledger)
   // Not before something came: by then it is known whether there are transports to tell apart.
   if (ledger.received.size === 0 && sum(total) === 0) return

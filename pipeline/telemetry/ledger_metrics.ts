@@ -95,6 +95,8 @@ function* collectorInstruments(): Iterable<[string, { unit: string; description:
       yield [`otelcol_exporter_${became}_${items}`, { unit, description: `${what} ${help}` }]
     }
   }
+  const description = 'Number of requests to the receiver, by outcome: success, refused, failure.'
+  yield ['otelcol_receiver_requests', { unit: '{request}', description }]
   for (const way of ['incoming', 'outgoing']) {
     const description = `Number of items ${way === 'incoming' ? 'given to' : 'passed on by'} the processor.`
     yield [`otelcol_processor_${way}_items`, { unit: '{item}', description }]

@@ -105,6 +105,7 @@ export class Intake {
     const refusal = member.next.refusal?.()
     if (refusal === undefined) return undefined
     member.settings.ledger.note(`refused_requests_unread{${transport}}`, 1)
+    member.settings.ledger.request(transport, 'refused')
     return statusOf(refusal)
   }
 
@@ -117,6 +118,7 @@ export class Intake {
   tooMuch(signal: Signal, transport: Transport): Status {
     const { ledger } = this.#members[signal].at(-1)?.settings ?? {}
     ledger?.note(`refused_requests_in_flight{${transport}}`, 1)
+    ledger?.request(transport, 'refused')
     const mib = this.inFlight.maxBytes / 2 ** 20
     const message = `more than ${mib} MiB of requests are in flight`
     return { code: CODE.unavailable, message, afterMs: 1000 }
@@ -130,7 +132,10 @@ export class Intake {
     const items = checkRequest(signal, bytes)
     if (typeof items !== 'number') return this.malformed(signal, transport, items)
     // As in the Collector, the pipeline is not asked about nothing.
-    if (items === 0) return OK_STATUS
+    if (items === 0) {
+      member.settings.ledger.request(transport, 'success')
+      return OK_STATUS
+    }
     const outcome = this.#consume(member, request, { signal, bytes, items, client })
     if (!(outcome instanceof Promise)) return statusOf(outcome)
     this.#hold(member, outcome)
@@ -141,6 +146,7 @@ export class Intake {
   malformed(signal: Signal, transport: Transport, fault: Malformed): Malformed {
     const { ledger, logger } = this.#members[signal].at(-1)?.settings ?? {}
     ledger?.note(`malformed_requests{${transport}}`, 1)
+    ledger?.request(transport, 'failure')
     logger?.debug({ ...fault, transport }, 'Malformed request')
     return fault
   }
@@ -155,8 +161,10 @@ export class Intake {
     )
     const { items } = batch
     const settle = (outcome: Outcome): Outcome => {
-      if (outcome.kind === 'ok') ledger.in += items
-      ledger.reception(request.transport, outcome.kind === 'ok' ? 'accepted' : 'refused', items)
+      const isTaken = outcome.kind === 'ok'
+      if (isTaken) ledger.in += items
+      ledger.reception(request.transport, isTaken ? 'accepted' : 'refused', items)
+      ledger.request(request.transport, isTaken ? 'success' : 'refused')
       endSpan(span, request, { outcome, items })
       return outcome
     }

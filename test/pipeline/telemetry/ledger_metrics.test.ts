@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { Ledger } from '../../../pipeline/ledger.ts'
 import { OK, permanent, retryable } from '../../../pipeline/outcome.ts'
 import { flows, Probes } from '../probes.ts'
 import { serveTelemetry } from './telemetries.ts'
@@ -103,6 +104,21 @@ test('a receiver counts by transport, if it has more than one', async (t) => {
   assert.equal(read.value('otelcol_receiver_accepted_flows', { transport: 'grpc' }), 4)
   assert.equal(read.value('otelcol_receiver_refused_flows', { transport: 'http' }), 2)
   assert.equal(read.value('otelcol_receiver_accepted_flows', { transport: '' }), undefined)
+})
+
+test('requests are counted by outcome, those too that were refused unread', async (t) => {
+  const { scrape, node } = await busy(t)
+  const { ledger } = node('receiver', 'probe')
+  ledger.request('http', 'refused')
+  const gone = new Ledger(ledger.logger)
+  gone.request('http', 'refused', 2)
+  gone.request('grpc', 'success')
+  ledger.absorb(gone)
+  const read = await scrape()
+  const value = (transport: string, outcome: string) =>
+    read.value('otelcol_receiver_requests', { receiver: 'probe', transport, outcome })
+  assert.deepEqual([value('http', 'refused'), value('http', 'success')], [3, 0])
+  assert.equal(value('grpc', 'success'), 1)
 })
 
 test('a failure is told by the type of its error, in detail only', async (t) => {

@@ -177,6 +177,7 @@ test('what is wrong is answered in words of grpc-go, and the connection lives on
   assert.equal((await client.call({ body: [frame(bytes)] })).code, 0)
   assert.equal(sink.taken.length, 1)
   assert.equal(ledger.notes.get('malformed_requests{grpc}'), 1)
+  assert.equal(ledger.requests.get('grpc')?.failure, 1)
 })
 
 test('an unknown encoding is answered with those that are known', async (t) => {
@@ -218,6 +219,7 @@ test('who is refused is answered before the message comes', async (t) => {
   assert.deepEqual([answer.code, answer.message], [14, 'data refused due to high memory usage'])
   assert.equal(answer.retryAfterMs, 2000)
   assert.equal(ledger.notes.get('refused_requests_unread{grpc}'), 1)
+  assert.equal(ledger.requests.get('grpc')?.refused, 1)
   sink.refused = undefined
   assert.equal((await client.call({ body: [frame(bytes)] })).code, 0)
 })

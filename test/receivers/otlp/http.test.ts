@@ -242,6 +242,7 @@ test('who is refused is answered before the body comes, and the connection stays
   assert.match(second.toString(), /^HTTP\/1\.1 200 /)
   assert.equal(sink.taken.length, 1)
   assert.equal(ledger.notes.get('refused_requests_unread{http}'), 1)
+  assert.deepEqual(ledger.requests.get('http'), { success: 1, refused: 1, failure: 0 })
 })
 
 test('who asks for leave to send a body gets it, or the answer', async (t) => {
