@@ -12,6 +12,8 @@ import {
   DIRECTION,
   PayloadRecord,
   RECORD_TYPE,
+  WANT_LIMIT,
+  Want,
 } from '../receivers/ebpf/events.gen.ts'
 import { type Mapping, map, pageBytes } from '../receivers/ebpf/memory.ts'
 
@@ -83,6 +85,7 @@ export class Recorded {
   readonly connections: FileRing
   readonly payload: FileRing
   readonly counters: number
+  readonly wants: number
   #ends: readonly [End, End] | undefined
   #onConnection = 0
   #connectionCount = 0
@@ -95,10 +98,12 @@ export class Recorded {
     this.payload = new FileRing(join(directory, 'payload'), payloadBytes)
     this.counters = openSync(join(directory, 'counters'), 'w+')
     ftruncateSync(this.counters, Math.max(pageBytes(), COUNTER.COUNTER_MAX * 8))
+    this.wants = openSync(join(directory, 'wants'), 'w+')
+    ftruncateSync(this.wants, WANT_LIMIT.WANTS_MAX * Want.size)
   }
 
   get fds(): readonly number[] {
-    return [this.connections.fd, this.payload.fd, this.counters]
+    return [this.connections.fd, this.payload.fd, this.counters, this.wants]
   }
 
   get empty(): boolean {
@@ -120,6 +125,7 @@ export class Recorded {
     this.connections.close()
     this.payload.close()
     closeSync(this.counters)
+    closeSync(this.wants)
   }
 
   #current(): readonly [End, End] {

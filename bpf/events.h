@@ -112,7 +112,8 @@ struct payload_record {
 	 * pieces of a thread, it waited for nothing between them
 	 */
 	__u32 sleeps;
-	__u32 pad;
+	/* bytes of the piece before those that follow; with it `captured` is at most len */
+	__u32 skipped;
 	__u64 conn_id;
 	/* position of the piece's first byte in its direction's stream, from 0 */
 	__u64 offset;
@@ -148,6 +149,28 @@ enum counter {
 
 /* The most that may be asked for by knobs.capture_max and capture_small. */
 enum capture_limit { CAPTURE_MAX = 8192 };
+
+/*
+ * What the reader wants of one connection next. The reader writes it in place, without a system
+ * call and a capability, in the array `wants` at want_slot(conn_id) of maps.bpf.h: whoever comes
+ * last has the slot, and the connection that had it before is handed over as if nothing had been
+ * said. Whatever stands here, the worst is that a connection's bytes are not copied.
+ */
+struct want {
+	/* 0: nobody's, as while it is being written */
+	__u64 conn_id;
+	/*
+	 * by enum direction: bytes before this position are not wanted; WANT_NOTHING in both: none
+	 * are, ever again, nor records of them
+	 */
+	__u64 from[2];
+	/* of a longer piece, how many bytes from there on; less than capture_small is that */
+	__u32 bytes[2];
+};
+
+enum want_limit { WANTS_MAX = 16384 };
+
+#define WANT_NOTHING (~0ULL)
 
 /* What the loader sets before the programs are verified. */
 struct knobs {

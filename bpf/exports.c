@@ -16,6 +16,8 @@ enum conn_flag conn_flag;
 enum payload_flag payload_flag;
 enum counter counter;
 enum capture_limit capture_limit;
+enum want_limit want_limit;
 struct conn_record conn_record;
 struct payload_record payload_record;
+struct want want;
 struct knobs knobs;

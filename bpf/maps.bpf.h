@@ -96,6 +96,30 @@ struct {
 	__type(value, __u64);
 } conn_ids SEC(".maps");
 
+/* Not BPF_F_RDONLY_PROG: Linux 6.18 refuses to map such an array for writing (EACCES). */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, WANTS_MAX);
+	__type(key, __u32);
+	__type(value, struct want);
+} wants SEC(".maps");
+
+/* As slotOf() in receivers/ebpf/wants.ts. Counts of neighbouring CPUs begin far from each other. */
+static __always_inline __u32 want_slot(__u64 conn_id)
+{
+	return ((__u32)conn_id + (__u32)(conn_id >> 48) * 2053) & (WANTS_MAX - 1);
+}
+
+/* What the reader has said of the connection; NULL: nothing. */
+static __always_inline const volatile struct want *want_of(const struct conn *conn)
+{
+	__u32 slot = want_slot(conn->conn_id);
+	const volatile struct want *want = bpf_map_lookup_elem(&wants, &slot);
+
+	return want && want->conn_id == conn->conn_id ? want : NULL;
+}
+
 static __always_inline void count(__u32 counter)
 {
 	__u64 *value = bpf_map_lookup_elem(&counters, &counter);

@@ -92,7 +92,7 @@ static __always_inline void report_payload(const struct conn *conn, const struct
 	record->pid = pid_tgid >> 32;
 	record->tid = (__u32)pid_tgid;
 	record->sleeps = sleeps();
-	record->pad = 0;
+	record->skipped = piece->skipped;
 	record->srtt_us = tp->srtt_us >> 3;
 	record->min_rtt_us = min_rtt_us(tp);
 	record->retrans = tp->total_retrans - conn->syn_retries;

@@ -41,8 +41,10 @@ static __always_inline void take_received(struct conn *conn, const struct tcp_so
 		report_payload(conn, tp, scratch, piece);
 		return;
 	}
-	piece->captured = first_look(conn, piece);
-	if (!read_buffer(scratch, &buffer, at, piece->captured)) {
+	if (!look(conn, piece))
+		return;
+	if (piece->captured &&
+	    !read_buffer(scratch, &buffer, at + piece->skipped, piece->captured)) {
 		piece->captured = 0;
 		piece->flags |= PAYLOAD_FAULT;
 	}

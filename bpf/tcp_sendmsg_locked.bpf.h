@@ -21,13 +21,14 @@ static __always_inline void take_sent(struct conn *conn, const struct tcp_sock *
 {
 	__u32 key = DIRECTION_SENT;
 	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &key);
-	struct span span = { .from = from->iov_offset + skip, .len = 0 };
+	struct span span = {};
 	__u64 head;
 	int want;
 
-	if (!scratch)
+	if (!scratch || !look(conn, piece))
 		return;
-	span.len = first_look(conn, piece);
+	span.from = from->iov_offset + skip + piece->skipped;
+	span.len = piece->captured;
 	piece->captured = read_user(scratch, from, &span);
 	if (piece->captured < span.len && is_user(from))
 		piece->flags |= PAYLOAD_FAULT;

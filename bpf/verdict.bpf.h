@@ -20,11 +20,14 @@
 struct piece {
 	__u64 offset;
 	__u32 len;
-	/* bytes of `len` now in scratch */
+	/* bytes of `len` now in scratch, and how many stand before them */
 	__u32 captured;
+	__u32 skipped;
 	__u8 direction;
 	__u8 flags;
-	__u8 pad[6];
+	/* `captured` and `skipped` are what is wanted */
+	__u8 chosen;
+	__u8 pad;
 };
 
 /* Has the piece been sent by the connection's client? */
@@ -69,10 +72,48 @@ static __always_inline bool is_message_start(struct conn *conn, const struct pie
 	return false;
 }
 
-/* Bytes of a piece where frames are spoken. */
-static __always_inline __u32 framed(const struct piece *piece)
+/* Has the reader seen enough of the connection? */
+static __always_inline bool is_over(const volatile struct want *want)
 {
-	return piece->len < knobs.capture_small ? piece->len : knobs.capture_small;
+	return want && want->from[DIRECTION_RECEIVED] == WANT_NOTHING &&
+	       want->from[DIRECTION_SENT] == WANT_NOTHING;
+}
+
+static __always_inline __u32 least(__u32 one, __u32 other)
+{
+	return one < other ? one : other;
+}
+
+/*
+ * Chooses of a piece where frames are spoken: from where the reader wants bytes, as many as it
+ * wants. A message's header may thus be had that stands in the midst of a long piece. false:
+ * nothing is wanted any more.
+ */
+static __always_inline bool choose(struct conn *conn, struct piece *piece)
+{
+	const volatile struct want *want = want_of(conn);
+	__u32 most = knobs.capture_small;
+	__u64 before = 0;
+	__u64 from;
+	__u32 bytes;
+
+	if (is_over(want)) {
+		conn->verdict = VERDICT_NEVER;
+		return false;
+	}
+	/* 8 bytes are not worth a choice, and are their own tail */
+	if (want && piece->len > EDGE_BYTES) {
+		from = want->from[piece->direction & 1];
+		bytes = want->bytes[piece->direction & 1];
+		if (bytes > most)
+			most = least(bytes, knobs.capture_max);
+		if (from > piece->offset)
+			before = from - piece->offset;
+	}
+	piece->chosen = 1;
+	piece->skipped = before < piece->len ? before : piece->len;
+	piece->captured = least(piece->len - piece->skipped, most);
+	return true;
 }
 
 /* How many bytes of the piece to copy, its first 8 being `head`. -1: none, and no record either. */
@@ -81,12 +122,16 @@ static __always_inline int wanted(struct conn *conn, const struct piece *piece, 
 	struct stream *stream = &conn->streams[piece->direction & 1];
 	__u64 room;
 
-	if (conn->verdict != VERDICT_FRAMED && is_message_start(conn, piece, head))
+	if (piece->chosen)
+		return piece->captured;
+	if (is_message_start(conn, piece, head))
 		stream->capture_until = piece->offset + knobs.capture_max;
+	else if (is_over(want_of(conn)))
+		conn->verdict = VERDICT_NEVER;
 	if (conn->verdict == VERDICT_NEVER)
 		return -1;
 	if (conn->verdict == VERDICT_FRAMED)
-		return framed(piece);
+		return least(piece->len, knobs.capture_small);
 	if (piece->len <= knobs.capture_small)
 		return piece->len;
 	if (piece->offset >= stream->capture_until)
@@ -95,12 +140,16 @@ static __always_inline int wanted(struct conn *conn, const struct piece *piece, 
 	return room < piece->len ? room : piece->len;
 }
 
-/* Bytes to copy before wanted() can be asked: as many as it will say, if that is known. */
-static __always_inline __u32 first_look(const struct conn *conn, const struct piece *piece)
+/*
+ * Sets which bytes to copy before wanted() can be asked: all of a short piece, so that it is copied
+ * once. false: none, and no record either.
+ */
+static __always_inline bool look(struct conn *conn, struct piece *piece)
 {
-	if (piece->len <= knobs.capture_small || conn->verdict == VERDICT_FRAMED)
-		return framed(piece);
-	return EDGE_BYTES;
+	if (conn->verdict == VERDICT_FRAMED)
+		return choose(conn, piece);
+	piece->captured = piece->len <= knobs.capture_small ? piece->len : EDGE_BYTES;
+	return true;
 }
 
 #endif

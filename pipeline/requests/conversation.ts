@@ -65,6 +65,20 @@ export class Conversation {
     return this.#parser.touched === undefined ? only : this.#parser.touched()
   }
 
+  /** See Parser; while an exchange is open, its bytes are counted at least. */
+  wantedFrom(sent: boolean): number {
+    const from = this.#parser.wantedFrom?.(this.#isFromClient(sent)) ?? 0
+    return from === Number.POSITIVE_INFINITY && this.waiting > 0 ? 0 : from
+  }
+
+  wantedBytes(sent: boolean): number {
+    return this.#parser.wantedBytes?.(this.#isFromClient(sent)) ?? 0
+  }
+
+  #isFromClient(sent: boolean): boolean {
+    return sent === (this.#connection.role === ROLE.client)
+  }
+
   /** Bytes that were peeked at before were taken now, by this thread. */
   taken(piece: Piece): void {
     const { newest, only } = this.#exchanges

@@ -68,6 +68,13 @@ export class Frames extends StreamReader {
     return this.#state === HEADER && this.#headerLength === 0
   }
 
+  /** See Parser. */
+  get wantedFrom(): number {
+    if (this.#state === STOPPED) return Number.POSITIVE_INFINITY
+    const isKept = this.cut || this.bodyLength - this.#left >= this.#wanted
+    return this.#state === BODY && isKept ? this.behind(this.#left) : 0
+  }
+
   /** No more frames in this direction. */
   stop(): void {
     this.#release()

@@ -39,6 +39,15 @@ export interface Parser {
 
   /** The connection has ended: ends messages that last until then. */
   finish(): void
+
+  /**
+   * What is wanted next of a direction, for the kernel, which then need not copy the rest. Asked
+   * after each piece, so it must cost next to nothing; what comes may be more than that. Bytes
+   * before the position are only counted; 0: all are wanted; Infinity: none, for good.
+   */
+  wantedFrom?(fromClient: boolean): number
+  /** Of a piece that is not copied whole as many as that, if it is more than anyway. */
+  wantedBytes?(fromClient: boolean): number
 }
 
 /** `more`: what is there may be the beginning, and too little to tell. */

@@ -2,6 +2,9 @@
 import type { Start } from './exchange.ts'
 import type { Piece } from './http1/piece.ts'
 
+/** To skip fewer bytes costs more than it saves. */
+const SKIP_BYTES_MIN = 16 << 10
+
 export abstract class StreamReader implements Start {
   /** Offset of the next byte that has not been looked at. */
   position = 0
@@ -22,5 +25,10 @@ export abstract class StreamReader implements Start {
     this.startTid = piece.tid
     this.startSleeps = piece.sleeps
     this.startRetransmits = piece.retransmits
+  }
+
+  /** Parser.wantedFrom where the next so many bytes are only counted. */
+  protected behind(count: number): number {
+    return count < SKIP_BYTES_MIN ? 0 : this.position + count
   }
 }

@@ -13,7 +13,7 @@ export interface Capability {
   readonly why?: string
 }
 
-/** `Privileged.info` of the ebpf receiver; `fds` are connection ring, payload ring, counters. */
+/** `Privileged.info` of the ebpf receiver; `fds` are two rings, counters, wants. */
 export interface KernelInfo {
   readonly connRingBytes: number
   readonly payloadRingBytes: number

@@ -61,6 +61,10 @@ export const CAPTURE_LIMIT = {
   CAPTURE_MAX: 8192,
 } as const
 
+export const WANT_LIMIT = {
+  WANTS_MAX: 16384,
+} as const
+
 export const ConnRecord = {
   size: 184,
   type: 0, // __u8
@@ -113,12 +117,19 @@ export const PayloadRecord = {
   min_rtt_us: 24, // __u32
   retrans: 28, // __u32
   sleeps: 32, // __u32
-  pad: 36, // __u32
+  skipped: 36, // __u32
   conn_id: 40, // __u64
   offset: 48, // __u64
   time_ns: 56, // __u64
   tail: 64, // __u8[8]
   comm: 72, // char[16]
+} as const
+
+export const Want = {
+  size: 32,
+  conn_id: 0, // __u64
+  from: 8, // __u64[2]
+  bytes: 24, // __u32[2]
 } as const
 
 export const Knobs = {

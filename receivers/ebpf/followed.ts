@@ -4,6 +4,7 @@
  */
 import { ROLE } from '../../pipeline/flows/schema.ts'
 import type { Ledger } from '../../pipeline/ledger.ts'
+import type { Conversation } from '../../pipeline/requests/conversation.ts'
 import { Piece } from '../../pipeline/requests/http1/piece.ts'
 import type { RowWriter } from '../../pipeline/requests/rows.ts'
 import { RequestTracker, type TrackerConfig } from '../../pipeline/requests/tracker.ts'
@@ -14,6 +15,8 @@ import { CONN_STATE, ConnRecord, DIRECTION, PAYLOAD_FLAG, PayloadRecord } from '
 import type { OnRecord } from './ring.ts'
 
 const NS_PER_MS = 1e6
+/** Of a piece none of whose bytes is known; its tail neither. */
+const NO_BYTES = Buffer.alloc(8)
 /**
  * A program may read what had arrived after TCP has closed the connection, so one with an exchange
  * open and bytes unread stays this long.
@@ -38,6 +41,8 @@ export interface FollowedSettings {
   lossEpoch(): number
   /** Pieces were lost among those that are being drained. */
   losing(): boolean
+  /** After a piece of the connection: the kernel may be told what of it is wanted next. */
+  tellWanted(connectionId: number, conversation: Conversation): void
 }
 
 export class Followed {
@@ -47,6 +52,7 @@ export class Followed {
   readonly payloadRecord: OnRecord
   readonly #ledger: Ledger
   readonly #rows: RowWriter
+  readonly #tellWanted: FollowedSettings['tellWanted']
   readonly #table: ConnectionTable
   readonly #requests: RequestTracker
   readonly #piece = new Piece()
@@ -57,6 +63,7 @@ export class Followed {
   constructor(config: EbpfConfig, settings: FollowedSettings) {
     this.#ledger = settings.ledger
     this.#rows = settings.rows
+    this.#tellWanted = settings.tellWanted
     this.#table = new ConnectionTable(config.connections_max)
     const tracking = { ...settings, threadsKnown: true }
     this.#requests = new RequestTracker(trackerConfig(config), tracking)
@@ -114,8 +121,30 @@ export class Followed {
     }
     const conversation = this.#requests.conversationOf(connection)
     if ((flags & PAYLOAD_FLAG.PAYLOAD_AGAIN) !== 0) conversation.taken(piece)
-    else conversation.feed(piece)
+    else this.#feed(conversation, view.getUint32(at + PayloadRecord.skipped, true))
     this.#requests.bound()
+    this.#tellWanted(connection.id, conversation)
+  }
+
+  /** A piece whose first `skipped` bytes nobody wanted is two. */
+  #feed(conversation: Conversation, skipped: number): void {
+    const piece = this.#piece
+    if (skipped === 0) {
+      conversation.feed(piece)
+      return
+    }
+    const { bytes, length, captured, tailEnd } = piece
+    Object.assign(piece, {
+      bytes: NO_BYTES,
+      length: skipped,
+      captured: 0,
+      tailEnd: NO_BYTES.length,
+    })
+    conversation.feed(piece)
+    if (skipped === length) return
+    piece.offset += skipped
+    Object.assign(piece, { bytes, length: length - skipped, captured, tailEnd })
+    conversation.feed(piece)
   }
 
   /**

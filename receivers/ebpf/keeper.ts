@@ -43,7 +43,7 @@ export interface KernelConfig {
 }
 
 /**
- * Opens the kernel's side. `fds` are connection ring, payload ring and counters; `info` is a
+ * Opens the kernel's side. `fds` are connection ring, payload ring, counters and wants; `info` is a
  * KernelInfo. Throws with what is missing and what to do; a kernel that can do connections but no
  * payload is no error, its capabilities say so.
  */
@@ -143,7 +143,7 @@ export function keepKernel({ object, capabilities }: Loaded, config: KernelConfi
   let child: number | undefined
   let open = true
   return {
-    fds: ['connections', 'payload', 'counters'].map((map) => object.mapFd(map)),
+    fds: ['connections', 'payload', 'counters', 'wants'].map((map) => object.mapFd(map)),
     info,
     childStarted(pid) {
       if (child !== undefined) {

@@ -20,6 +20,7 @@ import { describeCapture } from './describe.ts'
 import { Followed } from './followed.ts'
 import { KernelLosses } from './loss.ts'
 import { openRing, type Ring } from './ring.ts'
+import { openWants, type Wants } from './wants.ts'
 
 /** Records of payload that one look handles, so that others get their turn. */
 const PAYLOAD_RECORDS_MAX = 16_384
@@ -35,6 +36,7 @@ interface Kernel {
   readonly connections: Ring
   readonly payload: Ring
   readonly counters: Counters
+  readonly wants: Wants
   close(): void
 }
 
@@ -67,6 +69,7 @@ export class EbpfReceiver implements Component {
       rows: this.#rows,
       lossEpoch: () => this.#losses?.epochBefore ?? 0,
       losing: () => this.#losses !== undefined && this.#losses.epoch !== this.#losses.epochBefore,
+      tellWanted: (id, conversation) => this.#kernel?.wants.tell(id, conversation),
     })
   }
 
@@ -201,15 +204,18 @@ function ringShare({ connections, payload }: Kernel): number {
 }
 
 function openKernelMaps(fds: readonly number[], info: KernelInfo): Kernel {
-  const [connectionsFd, payloadFd, countersFd] = fds as [number, number, number]
+  const [connectionsFd, payloadFd, countersFd, wantsFd] = fds as [number, number, number, number]
   const connections = openRing(connectionsFd, info.connRingBytes)
   const payload = openRing(payloadFd, info.payloadRingBytes)
   const counters = openCounters(countersFd)
+  const { wants, close: closeWants } = openWants(wantsFd)
   return {
     connections,
     payload,
     counters,
+    wants,
     close() {
+      closeWants()
       connections.close()
       payload.close()
       counters.close()

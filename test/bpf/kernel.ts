@@ -17,6 +17,7 @@ import {
 } from '../../receivers/ebpf/events.gen.ts'
 import { type KernelConfig, openKernel } from '../../receivers/ebpf/keeper.ts'
 import { openRing, type Ring } from '../../receivers/ebpf/ring.ts'
+import { openWants, type Wants } from '../../receivers/ebpf/wants.ts'
 import { waitFor } from '../kit/processes.ts'
 import { skipUnless } from '../kit/requirements.ts'
 
@@ -73,6 +74,7 @@ export interface Piece {
   readonly role: number
   readonly flags: number
   readonly len: number
+  readonly skipped: number
   readonly pid: number
   readonly tid: number
   readonly conn_id: bigint
@@ -82,6 +84,8 @@ export interface Piece {
   readonly comm: string
 }
 
+type Descriptors = [connections: number, payload: number, counters: number, wants: number]
+
 export class Kernel {
   readonly privileged: Privileged
   readonly info: KernelInfo
@@ -90,14 +94,19 @@ export class Kernel {
   readonly pieces: Piece[] = []
   readonly #connRing: Ring
   readonly #payloadRing: Ring
+  readonly wants: Wants
+  readonly #closeWants: () => void
 
   private constructor(privileged: Privileged) {
     this.privileged = privileged
     this.info = privileged.info as KernelInfo
-    const [connFd, payloadFd, countersFd] = privileged.fds as [number, number, number]
+    const [connFd, payloadFd, countersFd, wantsFd] = privileged.fds as Descriptors
     this.#connRing = openRing(connFd, this.info.connRingBytes)
     this.#payloadRing = openRing(payloadFd, this.info.payloadRingBytes)
     this.counters = openCounters(countersFd)
+    const { wants, close } = openWants(wantsFd)
+    this.wants = wants
+    this.#closeWants = close
   }
 
   static async open(config: Partial<KernelConfig> = {}): Promise<Kernel> {
@@ -142,6 +151,7 @@ export class Kernel {
     this.#connRing.close()
     this.#payloadRing.close()
     this.counters.close()
+    this.#closeWants()
     this.privileged.close()
   }
 }
@@ -179,6 +189,7 @@ function piece(view: DataView, at: number): Piece {
     role: view.getUint8(at + PayloadRecord.role),
     flags: view.getUint8(at + PayloadRecord.flags),
     len: u32(PayloadRecord.len),
+    skipped: u32(PayloadRecord.skipped),
     pid: u32(PayloadRecord.pid),
     tid: u32(PayloadRecord.tid),
     conn_id: view.getBigUint64(at + PayloadRecord.conn_id, true),

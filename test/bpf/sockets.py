@@ -346,10 +346,16 @@ def absent():
 
 
 def messages():
-    """Keeps one connection for the messages in up= and down=, hexadecimal, comma-separated."""
+    """
+    Keeps one connection for the messages in up= and down=, hexadecimal, comma-separated; after
+    pause= of them waits until the file go= is there.
+    """
     client, server = pair()
     result = report(client, server)
-    for up, down in zip(options['up'].split(','), options['down'].split(',')):
+    turns = zip(options['up'].split(','), options['down'].split(','))
+    for turn, (up, down) in enumerate(turns):
+        while str(turn) == options.get('pause') and not os.path.exists(options['go']):
+            time.sleep(0.01)
         for source, sink, text in ((client, server, up), (server, client, down)):
             data = bytes.fromhex(text)
             if data:

@@ -4,7 +4,10 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
+import { Want } from '../../receivers/ebpf/events.gen.ts'
 import { openKernel } from '../../receivers/ebpf/keeper.ts'
+import { map, pageBytes } from '../../receivers/ebpf/memory.ts'
+import { slotOf } from '../../receivers/ebpf/wants.ts'
 import { CONFIG, SKIP, settings, sockets } from './kernel.ts'
 
 const READER = join(import.meta.dirname, 'unprivileged_reader.ts')
@@ -21,6 +24,7 @@ suite('a child without privileges', { skip: SKIP }, () => {
       assert.equal(first.uid, NOBODY)
       assert.equal(first.capabilities, '0000000000000000')
       assert.ok(first.records >= 4 && first.pieces >= 4)
+      assert.deepEqual(said(privileged.fds[3] as number), [2n ** 64n - 1n, 2n ** 64n - 1n])
       // Other programs of this host may connect between the two readings.
       assertClose(first.records, first.events)
       assertClose(first.pieces, first.payloadEvents)
@@ -34,6 +38,16 @@ suite('a child without privileges', { skip: SKIP }, () => {
     }
   })
 })
+
+/** From where bytes of connection 1 are wanted. */
+function said(fd: number): bigint[] {
+  const mapping = map(fd, { offset: 0, bytes: pageBytes(), writable: false })
+  const { from } = Want
+  const view = new DataView(mapping.buffer, slotOf(1) * Want.size)
+  const positions = [from, from + 8].map((at) => view.getBigUint64(at, true))
+  mapping.unmap()
+  return positions
+}
 
 /** No event is missing; a few may be newer than the counter's reading. */
 function assertClose(records: number, events: number): void {

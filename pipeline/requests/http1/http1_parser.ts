@@ -9,6 +9,9 @@ import type { Piece } from './piece.ts'
 import { Http1Stream, type MessageSink } from './stream.ts'
 import { authorityOf, pathOf } from './target.ts'
 
+/** As many pieces of no HTTP, from a connection's beginning on, and it speaks something else. */
+const OTHER_PIECES_MAX = 8
+
 export class Http1Parser implements Parser, MessageSink {
   readonly #requests: Http1Stream
   readonly #responses: Http1Stream
@@ -50,6 +53,14 @@ export class Http1Parser implements Parser, MessageSink {
   finish(): void {
     this.#requests.finish()
     this.#responses.finish()
+  }
+
+  /** A tunnel, or what was taken for HTTP for want of anything better. */
+  wantedFrom(): number {
+    const [requests, responses] = [this.#requests, this.#responses]
+    const isOver = requests.stopped && responses.stopped
+    const isOther = requests.otherPieces + responses.otherPieces >= OTHER_PIECES_MAX
+    return isOver || isOther ? Number.POSITIVE_INFINITY : 0
   }
 
   head(stream: Http1Stream, head: Head): Body {

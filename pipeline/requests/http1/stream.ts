@@ -71,6 +71,8 @@ export class Http1Stream extends StreamReader {
   desynchronised = false
   /** Framing was lost before this message: it may answer another request than the next. */
   resynchronised = false
+  /** Pieces of no HTTP, where nothing else was seen from the connection's beginning on. */
+  otherPieces = 0
   readonly #sink: MessageSink
   readonly #shared: Http1Shared
   #state = START
@@ -115,6 +117,7 @@ export class Http1Stream extends StreamReader {
     if (from < to) this.#known(piece, from, to)
     this.#unknown(end - this.position)
     if (this.#state === CHUNKED_LOST && endsChunked(piece)) this.#end()
+    if (this.#state === LOST && !this.#spoken) this.otherPieces++
   }
 
   /** What the other direction, or time, tells: an unframed message is over. */
@@ -196,7 +199,10 @@ export class Http1Stream extends StreamReader {
     if (at === to) return at
     if (!beginsMessage(bytes, at, to, this.isRequest)) {
       this.#lose()
-      if (isOtherProtocol(bytes, at, to)) this.#state = STOPPED
+      if (isOtherProtocol(bytes, at, to)) {
+        this.#state = STOPPED
+        if (!this.#spoken) this.otherPieces = Number.POSITIVE_INFINITY
+      }
       return at
     }
     this.markStart(piece, this.position + at - from)
@@ -259,6 +265,7 @@ export class Http1Stream extends StreamReader {
   #begin(): void {
     this.#buffer.release()
     this.#spoken = true
+    this.otherPieces = Number.NEGATIVE_INFINITY
     this.#left = scratch.contentLength
     this.#state = UNFRAMED // until its framing is known the message is open
     const body = this.#sink.head(this, scratch)
@@ -310,6 +317,7 @@ export class Http1Stream extends StreamReader {
   }
 
   #gap(count: number): void {
+    if (this.position === 0) this.otherPieces = Number.NEGATIVE_INFINITY
     this.#shared.gaps++
     this.#shared.gapBytes += count
     this.desynchronised = true

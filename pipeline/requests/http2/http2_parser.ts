@@ -11,7 +11,7 @@ import type { Piece } from '../http1/piece.ts'
 import { pathOf } from '../http1/target.ts'
 import type { Parser } from '../parser.ts'
 import type { Shared } from '../shared.ts'
-import { type Block, Direction, type Http2Sink } from './direction.ts'
+import { type Block, Direction, FRAGMENT_BYTES_MAX, type Http2Sink } from './direction.ts'
 import type { Fields } from './fields.ts'
 import {
   grpcError,
@@ -90,6 +90,15 @@ export class Http2Parser implements Parser, Http2Sink {
     this.#requests.finish()
     this.#responses.finish()
     this.#streams.clear()
+  }
+
+  wantedFrom(fromClient: boolean): number {
+    return (fromClient ? this.#requests : this.#responses).frames.wantedFrom
+  }
+
+  /** Of fields that were not seen whole, those behind them suffer too. */
+  wantedBytes(): number {
+    return FRAGMENT_BYTES_MAX
   }
 
   isOpen(id: number): boolean {

@@ -28,7 +28,7 @@ export interface Command {
   readonly wanted: number
 }
 
-const QUERY_BYTES_MAX = 4096
+export const QUERY_BYTES_MAX = 4096
 const NAME_BYTES_MAX = 512
 
 function command(method: string, kind: AnswerKind, wanted = 0): Command {

@@ -13,7 +13,13 @@ import type { Piece } from '../http1/piece.ts'
 import type { Parser } from '../parser.ts'
 import type { Shared } from '../shared.ts'
 import { Answer, type Asked, endsRows } from './answer.ts'
-import { COM_STMT_CLOSE, COMMANDS, type Command, isWholeRequest } from './commands.ts'
+import {
+  COM_STMT_CLOSE,
+  COMMANDS,
+  type Command,
+  isWholeRequest,
+  QUERY_BYTES_MAX,
+} from './commands.ts'
 import { meaningOf } from './meaning.ts'
 import { HEADER_BYTES, PACKET_BYTES_MAX } from './packets.ts'
 import { Session } from './session.ts'
@@ -97,6 +103,14 @@ export class MysqlParser implements Parser, FrameSink {
     if (this.#seeking) this.#overtaken()
     this.#client.stop()
     this.#server.stop()
+  }
+
+  wantedFrom(fromClient: boolean): number {
+    return (fromClient ? this.#client : this.#server).wantedFrom
+  }
+
+  wantedBytes(fromClient: boolean): number {
+    return fromClient ? HEADER_BYTES + 1 + QUERY_BYTES_MAX : 0
   }
 
   headerBytes({ isClient, isBetween }: Frames): number {

@@ -104,6 +104,14 @@ export class PostgresqlParser implements Parser, FrameSink {
     this.#server.stop()
   }
 
+  wantedFrom(fromClient: boolean): number {
+    return (fromClient ? this.#client : this.#server).wantedFrom
+  }
+
+  wantedBytes(fromClient: boolean): number {
+    return fromClient ? HEADER_BYTES + QUERY_BYTES_MAX : 0
+  }
+
   headerBytes({ isClient }: Frames): number {
     if (isClient) return this.#starting ? STARTUP_HEADER_BYTES : HEADER_BYTES
     return this.#encrypting ? 1 : HEADER_BYTES

@@ -70,6 +70,10 @@ export class RedisParser implements Parser, RespSink {
 
   finish(): void {}
 
+  wantedFrom(fromClient: boolean): number {
+    return (fromClient ? this.#commands : this.#replies).wantedFrom
+  }
+
   begin(reader: RespReader): void {
     if (!reader.isClient) this.#undecided = true
   }

@@ -76,6 +76,12 @@ export class RespReader extends StreamReader {
     return this.#state === LOST
   }
 
+  /** See Parser. */
+  get wantedFrom(): number {
+    if (this.#state === STOPPED) return Number.POSITIVE_INFINITY
+    return this.#state === BODY && this.#textLeft === 0 ? this.behind(this.#bodyLeft) : 0
+  }
+
   stop(): void {
     this.#state = STOPPED
   }

@@ -17,8 +17,11 @@ import {
   PAYLOAD_FLAG,
   PayloadRecord,
   RECORD_TYPE,
+  WANT_LIMIT,
+  Want,
 } from '../../../receivers/ebpf/events.gen.ts'
 import { Followed } from '../../../receivers/ebpf/followed.ts'
+import { slotOf, Wants } from '../../../receivers/ebpf/wants.ts'
 
 /** A row as an object: numbers, strings, names of enums; ids as hex, times as numbers. */
 export type Row = Readonly<Record<string, number | string>>
@@ -41,6 +44,8 @@ export interface PieceFields {
   readonly captured?: number
   readonly tid?: number
   readonly timeNs?: number
+  /** So many bytes before those that are captured were not wanted. */
+  readonly skipped?: number
   /** Default: behind the piece before it. */
   readonly offset?: number
   readonly again?: boolean
@@ -49,12 +54,18 @@ export interface PieceFields {
   readonly sleeps?: number
 }
 
+export interface WantFields {
+  readonly from: bigint
+  readonly bytes: number
+}
+
 /** One connection in a script. */
 export class ScriptedConnection {
   readonly client: boolean
   readonly pid: number
   readonly #script: Script
   readonly #record: DataView
+  readonly #id: number
   #sent = 0
   #received = 0
 
@@ -63,7 +74,17 @@ export class ScriptedConnection {
     this.client = (fields.role ?? 'client') === 'client'
     this.pid = fields.pid ?? 100
     this.#record = connRecord(fields, id)
+    this.#id = id
     this.#play(CONN_STATE.CONN_OPEN)
+  }
+
+  /** What the kernel has been told to want next of this one's requests and responses. */
+  wants(): { requests: WantFields; responses: WantFields } {
+    const received = this.#script.wants(this.#id, DIRECTION.DIRECTION_RECEIVED)
+    const sent = this.#script.wants(this.#id, DIRECTION.DIRECTION_SENT)
+    return this.client
+      ? { requests: sent, responses: received }
+      : { requests: received, responses: sent }
   }
 
   /** A piece of a request: written by a client, read by a server. */
@@ -119,12 +140,14 @@ export class Script {
   losing = false
   readonly #rows: RowWriter
   readonly #batches: FlowBatch[] = []
+  readonly #wantsMap = new ArrayBuffer(WANT_LIMIT.WANTS_MAX * Want.size)
   #connections = 0
   #nowNs = 1_000_000
 
   constructor(config: Record<string, unknown> = {}) {
     const lossEpoch = () => this.lossEpoch
     const parsed: EbpfConfig = schema.parse(config)
+    const wants = new Wants(this.#wantsMap)
     this.#rows = new RowWriter({
       rowsMax: parsed.batch.rows,
       clock: new WallClock(),
@@ -136,6 +159,7 @@ export class Script {
       rows: this.#rows,
       lossEpoch,
       losing: () => this.losing,
+      tellWanted: (id, conversation) => wants.tell(id, conversation),
     })
   }
 
@@ -178,12 +202,24 @@ export class Script {
     return count
   }
 
+  /** What stands in a connection's slot for one direction; nothing where another one has it. */
+  wants(id: number, direction: number): WantFields {
+    const view = new DataView(this.#wantsMap, slotOf(id) * Want.size)
+    if (view.getBigUint64(Want.conn_id, true) !== BigInt(id)) return { from: 0n, bytes: 0 }
+    return {
+      from: view.getBigUint64(Want.from + 8 * direction, true),
+      bytes: view.getUint32(Want.bytes + 4 * direction, true),
+    }
+  }
+
   payload(
     connection: DataView,
     piece: PieceFields & { bytes: Buffer; offset: number; sent: boolean; pid: number },
   ): void {
     const { bytes, again } = piece
-    const captured = again === true ? 0 : Math.min(piece.captured ?? bytes.length, bytes.length)
+    const skipped = piece.skipped ?? 0
+    const wanted = Math.min(piece.captured ?? bytes.length, bytes.length - skipped)
+    const captured = again === true ? 0 : wanted
     const view = new DataView(new ArrayBuffer(PayloadRecord.size + captured))
     const target = new Uint8Array(view.buffer)
     view.setUint8(PayloadRecord.type, RECORD_TYPE.RECORD_PAYLOAD)
@@ -193,6 +229,7 @@ export class Script {
     view.setUint8(PayloadRecord.flags, again === true ? PAYLOAD_FLAG.PAYLOAD_AGAIN : 0)
     view.setUint32(PayloadRecord.len, bytes.length, true)
     view.setUint32(PayloadRecord.captured, captured, true)
+    view.setUint32(PayloadRecord.skipped, skipped, true)
     view.setUint32(PayloadRecord.pid, piece.pid, true)
     view.setUint32(PayloadRecord.tid, piece.tid ?? piece.pid, true)
     view.setUint32(PayloadRecord.sleeps, piece.sleeps ?? 0, true)
@@ -202,7 +239,7 @@ export class Script {
     setU64(view, PayloadRecord.time_ns, piece.timeNs ?? this.tick())
     const tail = bytes.subarray(-8)
     target.set(tail, PayloadRecord.tail + 8 - tail.length)
-    target.set(bytes.subarray(0, captured), PayloadRecord.size)
+    target.set(bytes.subarray(skipped, skipped + captured), PayloadRecord.size)
     this.followed.payloadRecord(view, 0, view.byteLength)
   }
 }

@@ -1,0 +1,127 @@
+/** What the receiver tells the kernel to want next, and what comes of pieces that heed it. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { WANT_LIMIT, Want } from '../../../receivers/ebpf/events.gen.ts'
+import { slotOf, Wants } from '../../../receivers/ebpf/wants.ts'
+import { Script } from './script.ts'
+
+const NOTHING = { from: 2n ** 64n - 1n, bytes: 0 }
+const ALL = { from: 0n, bytes: 0 }
+const SSL_REQUEST = '\0\0\0\x08\x04\xd2\x16\x2f'
+const PING = '*1\r\n$4\r\nPING\r\n'
+
+const latin = (text: string) => Buffer.from(text, 'latin1')
+
+test('nothing more is wanted of PostgreSQL once TLS begins', () => {
+  const connection = new Script().connection()
+  connection.request({ bytes: latin(SSL_REQUEST) })
+  assert.notDeepEqual(connection.wants().responses, NOTHING)
+  connection.response({ bytes: 'S' })
+  const { requests, responses } = connection.wants()
+  assert.deepEqual([requests.from, responses.from], [NOTHING.from, NOTHING.from])
+})
+
+test('PostgreSQL goes on being wanted without TLS, statements with more bytes', () => {
+  const connection = new Script().connection()
+  connection.request({ bytes: latin(SSL_REQUEST) }).response({ bytes: 'N' })
+  assert.deepEqual(connection.wants(), { requests: { from: 0n, bytes: 4101 }, responses: ALL })
+})
+
+test('nothing more is wanted of Redis after MONITOR, once that is answered', () => {
+  const connection = new Script().connection({ role: 'server' })
+  connection.request({ bytes: '*1\r\n$7\r\nMONITOR\r\n' })
+  assert.deepEqual(connection.wants(), { requests: ALL, responses: ALL })
+  connection.response({ bytes: '+OK\r\n' })
+  assert.deepEqual(connection.wants(), { requests: NOTHING, responses: NOTHING })
+})
+
+test('nothing more is wanted of HTTP/1 after the switch to another protocol', () => {
+  const connection = new Script().connection()
+  connection.request({ bytes: 'GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n' })
+  assert.deepEqual(connection.wants(), { requests: ALL, responses: ALL })
+  connection.response({ bytes: 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n' })
+  assert.deepEqual(connection.wants(), { requests: NOTHING, responses: NOTHING })
+})
+
+test('nothing more is wanted of what 8 pieces do not tell', () => {
+  const connection = new Script().connection()
+  for (let i = 0; i < 4; i++) {
+    assert.deepEqual(connection.wants(), { requests: ALL, responses: ALL })
+    connection.request({ bytes: 'HELO there\r\n' }).response({ bytes: '250 hello\r\n' })
+  }
+  assert.deepEqual(connection.wants(), { requests: NOTHING, responses: NOTHING })
+})
+
+test('nothing more is wanted of TLS', () => {
+  const connection = new Script().connection()
+  connection.request({ bytes: Buffer.from('16030102000100', 'hex') })
+  assert.deepEqual(connection.wants(), { requests: NOTHING, responses: NOTHING })
+})
+
+test('HTTP/1 is wanted that is first seen in the midst of a body', () => {
+  const connection = new Script().connection()
+  for (let i = 1; i < 20; i++)
+    connection.request({ bytes: 'the body of a request', offset: 21 * i })
+  assert.deepEqual(connection.wants(), { requests: ALL, responses: ALL })
+})
+
+test('what is behind a long value of Redis is wanted, and found where it begins', () => {
+  const script = new Script()
+  const connection = script.connection()
+  const value = 'v'.repeat(100_000)
+  connection.request({ bytes: '*2\r\n$3\r\nGET\r\n$1\r\nk\r\n' })
+  const head = '$100000\r\n'
+  connection.response({ bytes: head + value.slice(0, 1000) })
+  const behind = head.length + value.length + 2
+  assert.deepEqual(connection.wants().responses, { from: BigInt(behind), bytes: 0 })
+  // A piece of the value alone, then one whose end is the next reply.
+  connection.response({ bytes: value.slice(1000, 50_000), captured: 0, skipped: 49_000 })
+  connection.request({ bytes: PING })
+  const rest = `${value.slice(50_000)}\r\n`
+  connection.response({ bytes: `${rest}-ERR no\r\n`, skipped: rest.length })
+  assert.deepEqual(
+    script
+      .exchanges()
+      .map((row) => [row.method, row.response_bytes, row.error, row.desynchronised]),
+    [
+      ['GET', behind, '', 0],
+      ['PING', 9, 'ERR', 0],
+    ],
+  )
+  assert.deepEqual(connection.wants().responses, ALL)
+})
+
+test('a value that is soon over is not worth a word', () => {
+  const connection = new Script().connection()
+  connection.request({ bytes: '*2\r\n$3\r\nGET\r\n$1\r\nk\r\n' })
+  connection.response({ bytes: `$16000\r\n${'v'.repeat(1000)}` })
+  assert.deepEqual(connection.wants().responses, ALL)
+})
+
+test('two connections of one slot take it from each other, and nothing else', () => {
+  const buffer = new ArrayBuffer(WANT_LIMIT.WANTS_MAX * Want.size)
+  const wants = new Wants(buffer)
+  const view = new DataView(buffer)
+  // CPU 1 and a count beyond 32 bits, as connId() makes of conn_id 0x0001_0005_0000_0007.
+  const one = 2 ** 40 + 5 * 2 ** 32 + 7
+  const other = one + WANT_LIMIT.WANTS_MAX
+  assert.equal(slotOf(one), 7 + 2053)
+  assert.equal(slotOf(one), slotOf(other))
+  const at = slotOf(one) * Want.size
+  const from = (position: number) => ({ wantedFrom: () => position, wantedBytes: () => 9 })
+  wants.tell(one, from(2 ** 33 + 3))
+  assert.equal(view.getBigUint64(at, true), 0x0001_0005_0000_0007n)
+  assert.equal(view.getBigUint64(at + Want.from, true), 2n ** 33n + 3n)
+  assert.equal(view.getBigUint64(at + Want.from + 8, true), 2n ** 33n + 3n)
+  assert.deepEqual(
+    [24, 28].map((bytes) => view.getUint32(at + bytes, true)),
+    [9, 9],
+  )
+  // Nothing to say: what the other has said stays.
+  wants.tell(other, { wantedFrom: () => 0, wantedBytes: () => 0 })
+  assert.equal(view.getBigUint64(at, true), 0x0001_0005_0000_0007n)
+  wants.tell(other, from(Number.POSITIVE_INFINITY))
+  assert.equal(view.getBigUint64(at, true), 0x0001_0005_0000_4007n)
+  assert.equal(view.getBigUint64(at + Want.from, true), 2n ** 64n - 1n)
+  assert.ok(new Uint8Array(buffer).every((byte, i) => byte === 0 || (i >= at && i < at + 32)))
+})
