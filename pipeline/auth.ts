@@ -3,6 +3,7 @@
  * { authenticator: ID }` (Collector config/configauth). One extension may be both.
  */
 import type { Extension, Host } from './component.ts'
+import { notRunning } from './extension_use.ts'
 
 /** Header names are in lower case. */
 export type Headers = Readonly<Record<string, string | readonly string[] | undefined>>
@@ -46,5 +47,5 @@ export function clientAuthenticator(
 function extensionOf(host: Host, { id, path }: { id: string; path: string }): Extension {
   const found = host.extension(id)
   if (found !== undefined) return found
-  throw new Error(`${path}: extension "${id}" is not running: name it in service::extensions`)
+  throw new Error(`${path}: ${notRunning(id)}`)
 }

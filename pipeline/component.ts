@@ -184,6 +184,8 @@ interface FactoryOf<K extends Kind, Config> {
   readonly schema: ZodType<Config>
   /** Rules between options; each entry is one error, `path` relative to the section. */
   validate?(config: Config): readonly ConfigProblem[]
+  /** The extensions that options name, so that one that will not run is found before the start. */
+  extensions?(config: Config): readonly ExtensionUse[]
   /**
    * Opens what needs privileges, before the pipeline's process has given them up. Only for
    * components that cannot do without; errors say what is missing and what to do.
@@ -204,6 +206,12 @@ export interface PrivilegedSettings {
 export interface ConfigProblem {
   readonly path: readonly string[]
   readonly message: string
+}
+
+/** An option, relative to the section, and the id that stands there. */
+export interface ExtensionUse {
+  readonly path: readonly string[]
+  readonly id: string
 }
 
 /** Creating a component may read files that its config names, but neither writes nor connects. */

@@ -1,4 +1,5 @@
 import { exporter } from '../../pipeline/component.ts'
+import { extensionsOfClient } from '../../pipeline/extension_use.ts'
 import { schema, validate } from './config.ts'
 import { otlpExporter } from './otlp_exporter.ts'
 
@@ -8,6 +9,7 @@ export const otlp = exporter({
   stability: 'development',
   schema,
   validate,
+  extensions: extensionsOfClient,
   create: {
     traces: otlpExporter('traces'),
     metrics: otlpExporter('metrics'),

@@ -1,4 +1,5 @@
 import { exporter } from '../../pipeline/component.ts'
+import { extensionsOfClient } from '../../pipeline/extension_use.ts'
 import { schema, validate } from './config.ts'
 import { otlpHttpExporter } from './otlp_http_exporter.ts'
 
@@ -8,6 +9,7 @@ export const otlpHttp = exporter({
   stability: 'development',
   schema,
   validate,
+  extensions: extensionsOfClient,
   create: {
     traces: otlpHttpExporter('traces'),
     metrics: otlpHttpExporter('metrics'),

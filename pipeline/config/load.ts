@@ -9,7 +9,7 @@ import { locateIn, type Resolved, resolveSources } from './resolve.ts'
 import { decodeComponents, namedIn, SECTIONS, sectionOf } from './sections.ts'
 import { type ServiceOptions, serviceSchema } from './service_options.ts'
 import type { Source } from './source.ts'
-import { checkExtensions, checkIds, checkPipelines } from './validate.ts'
+import { checkExtensions, checkIds, checkPipelines, checkUses } from './validate.ts'
 
 export interface Decoding {
   readonly factories: Factories
@@ -38,6 +38,8 @@ export function decodeConfig(resolved: Resolved, options: Decoding): Config {
   if (checked && validate && isWhole) {
     problems.push(...checked.problems, ...checkExtensions(references, named))
     problems.push(...checkIds(components))
+    const { extensions } = references
+    problems.push(...checkUses(checked.pipelines, { components, extensions }))
   }
   if (service === undefined || checked === undefined || problems.length > 0) {
     throw new ConfigError(withoutEchoes(problems, unexpanded), locate)

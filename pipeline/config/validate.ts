@@ -1,5 +1,6 @@
 /** What must be true between the sections: the Collector's rules and messages. */
 import type { Kind } from '../component.ts'
+import { notRunning } from '../extension_use.ts'
 import type { Components, PipelineConfig } from './config.ts'
 import { parseComponentId, parsePipelineId } from './ids.ts'
 import type { Path, Problem } from './problems.ts'
@@ -96,6 +97,30 @@ export function checkExtensions(service: ServiceOptions, named: Named): Problem[
     problems.push({ path, message, at: [...path, i] })
   }
   return problems
+}
+
+/** Extensions that a component of a pipeline cannot do without, and the service does not run. */
+export function checkUses(
+  pipelines: readonly PipelineConfig[],
+  { components, extensions }: { components: Components; extensions: readonly string[] },
+): Problem[] {
+  const ids = (role: 'receivers' | 'processors' | 'exporters') =>
+    new Set(pipelines.flatMap((pipeline) => pipeline[role]))
+  const used = [
+    ...select(components.receiver, ids('receivers')),
+    ...select(components.processor, ids('processors')),
+    ...select(components.exporter, ids('exporters')),
+  ]
+  return used.flatMap(({ factory, config, path }) => {
+    const uses = config === undefined ? [] : (factory.extensions?.(config) ?? [])
+    return uses
+      .filter(({ id }) => !extensions.includes(id))
+      .map((use) => ({ path: [...path, ...use.path], message: notRunning(use.id) }))
+  })
+}
+
+function select<T>(components: ReadonlyMap<string, T>, ids: ReadonlySet<string>): T[] {
+  return [...components].filter(([id]) => ids.has(id)).map(([, component]) => component)
 }
 
 /** Ids that mean two things. */

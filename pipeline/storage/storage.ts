@@ -6,6 +6,7 @@
  * `done` is there again after a crash: delivery is at least once.
  */
 import type { Extension, Host } from '../component.ts'
+import { notRunning } from '../extension_use.ts'
 import type { Outcome } from '../outcome.ts'
 
 export interface Storage extends Extension {
@@ -70,7 +71,6 @@ export interface Lease {
 export function storageOf(host: Host, { id, path }: { id: string; path: string }): Storage {
   const found = host.extension(id) as Partial<Storage> | undefined
   if (found?.queue !== undefined) return found as Storage
-  const why =
-    found === undefined ? 'is not running: name it in service::extensions' : 'is no storage'
-  throw new Error(`${path}: extension "${id}" ${why}`)
+  const why = found === undefined ? notRunning(id) : `extension "${id}" is no storage`
+  throw new Error(`${path}: ${why}`)
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { ConfigProblem } from '../../pipeline/component.ts'
+import type { ConfigProblem, ExtensionUse } from '../../pipeline/component.ts'
 import { duration } from '../../pipeline/config/duration.ts'
 import { secret } from '../../pipeline/config/secret.ts'
 import { ENCODINGS } from '../../pipeline/server/decompress.ts'
@@ -142,6 +142,13 @@ export function validate({ protocols }: OtlpConfig): readonly ConfigProblem[] {
     problems.push({ path: [], message })
   }
   return problems
+}
+
+export function extensions({ protocols }: OtlpConfig): readonly ExtensionUse[] {
+  return (['grpc', 'http'] as const).flatMap((name) => {
+    const id = protocols[name]?.auth?.authenticator
+    return id === undefined ? [] : [{ path: ['protocols', name, 'auth', 'authenticator'], id }]
+  })
 }
 
 /** As `Host.listen` takes it. */

@@ -1,5 +1,5 @@
 import { receiver } from '../../pipeline/component.ts'
-import { schema, validate } from './config.ts'
+import { extensions, schema, validate } from './config.ts'
 import { receiverOf } from './otlp_receiver.ts'
 
 export const otlpReceiver = receiver({
@@ -7,6 +7,7 @@ export const otlpReceiver = receiver({
   stability: 'development',
   schema,
   validate,
+  extensions,
   create: {
     traces: receiverOf('traces'),
     metrics: receiverOf('metrics'),
