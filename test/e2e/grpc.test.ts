@@ -8,7 +8,7 @@ import { missingForShop, skipUnless } from '../kit/requirements.ts'
 
 const options = { skip: skipUnless(missingForShop()), timeout: 120_000 }
 const PORT = 50_051
-const ORDERS = join(import.meta.dirname, '../kit/apps/orders.ts')
+const ORDERS = join(import.meta.dirname, '../kit/apps/grpc_orders.ts')
 
 interface Seen {
   readonly path: string

@@ -20,7 +20,7 @@ import { removeDirectory, temporaryDirectory, waitFor } from '../kit/processes.t
 import { skipUnless } from '../kit/requirements.ts'
 import { orphans, type Span, spansOf } from './trace_view.ts'
 
-const APP = join(import.meta.dirname, '../kit/apps/orders.ts')
+const APP = join(import.meta.dirname, '../kit/apps/sdk_orders.ts')
 const ORDERS = 200
 const SPANS_AN_ORDER = 3
 const TOKEN = 'only-the-shop-knows'

@@ -1,8 +1,8 @@
 /**
  * A gRPC service of bytes, and a client that calls it in every way a call can end.
  *
- *     orders.ts serve ADDRESS:PORT
- *     orders.ts call ADDRESS:PORT        prints a JSON list of { path, code } as the client saw it
+ *     grpc_orders.ts serve ADDRESS:PORT
+ *     grpc_orders.ts call ADDRESS:PORT    prints a JSON list of { path, code } as the client saw it
  */
 import { once } from 'node:events'
 import grpc from '@grpc/grpc-js'
