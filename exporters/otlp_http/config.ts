@@ -37,6 +37,8 @@ export const schema = z.strictObject({
   write_buffer_size: z.int().default(0),
   /** Without effect as well: it speaks HTTP/1.1, which every OTLP backend does. */
   force_attempt_http2: z.boolean().default(true),
+  http2_read_idle_timeout: duration('0s'),
+  http2_ping_timeout: duration('0s'),
   timeout: duration('30s'),
   retry_on_failure: retryOptions,
   sending_queue: queueOptions,

@@ -15,5 +15,3 @@ export const headerOptions = z
 
 /** Which extension gives the credentials of each request. */
 export const authOptions = z.strictObject({ authenticator: z.string().min(1) }).optional()
-
-export type AuthConfig = z.infer<typeof authOptions>

@@ -24,8 +24,6 @@ export const CLOSE_REASONS = [
 export const LINK_METHODS = ['none', 'header', 'identity', 'thread', 'coroutine', 'timing'] as const
 
 export type RowKind = (typeof ROW_KINDS)[number]
-export type RowState = (typeof ROW_STATES)[number]
-export type Role = (typeof ROLES)[number]
 export type CloseReason = (typeof CLOSE_REASONS)[number]
 export type LinkMethod = (typeof LINK_METHODS)[number]
 

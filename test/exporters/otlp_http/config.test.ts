@@ -20,6 +20,11 @@ test('the defaults are the Collector’s', () => {
   assert.deepEqual(validate(config), [])
 })
 
+test('options of HTTP/2 are taken, without effect, as Collector configurations have them', () => {
+  const http2 = { http2_read_idle_timeout: '10s', http2_ping_timeout: '15s' }
+  assert.deepEqual(says({ endpoint: 'http://a:1', force_attempt_http2: false, ...http2 }), [])
+})
+
 test('what is wrong is said in the Collector’s words, all at once', () => {
   assert.deepEqual(says({}), [': at least one endpoint must be specified'])
   assert.deepEqual(says({ logs_endpoint: 'http://a/b' }), [])
