@@ -83,9 +83,11 @@ find_missing_packages() {
   need bpftool bpftool
   need mariadb-client mariadb
   need mariadb-server mariadbd
+  need memcached memcached
   need openssl openssl
   need tcpdump tcpdump
   need postgresql psql
+  [ -e /usr/lib/python3/dist-packages/pymemcache ] || missing="$missing python3-pymemcache"
   need redis-server redis-server
   need redis-tools redis-cli
   need sysbench sysbench
@@ -108,7 +110,7 @@ install_packages() {
     apt-get install -y -q --no-install-recommends $missing ||
     fail "apt-get install$missing failed, for the reason above"
   # Tests start servers of their own: those of the packages must not serve for it.
-  for service in nginx mariadb postgresql redis-server; do
+  for service in nginx mariadb memcached postgresql redis-server; do
     case $missing in
       *$service*) systemctl disable --now "$service" >/dev/null 2>&1 || true ;;
     esac

@@ -1,5 +1,6 @@
 /** What a row says of a command: its name, what its key looks like, its text without values. */
 import type { QueryPolicy } from '../http1/target.ts'
+import { keyOf } from '../key_pattern.ts'
 
 /** Commands whose first argument is neither a key nor a channel. */
 const KEYLESS = new Set(
@@ -20,7 +21,6 @@ const CONTAINERS = new Set(
 )
 
 const NAME = /^[A-Za-z][A-Za-z0-9_.-]{0,47}$/
-const TARGET_CHARS_MAX = 128
 
 export interface Command {
   readonly method: string
@@ -41,17 +41,7 @@ export function commandOf(texts: readonly string[], policy: QueryPolicy): Comman
     return { method: name, target: '', query: texts.length < 2 ? name : `${name} ?` }
   }
   if (policy === 'drop') return { method: name, target: '', query: `${name} ?` }
-  const key = policy === 'keep' ? second.slice(0, TARGET_CHARS_MAX) : patternOf(second)
+  const key = keyOf(second, policy)
   const more = texts.length > 2 ? ' ?' : ''
   return { method: name, target: key, query: `${name} ${key}${more}` }
-}
-
-/**
- * What keys of one kind have in common: `user:1234:cart` is `user:*:cart`. Parts with a digit are
- * values, and so is everything beyond the letters of common names.
- */
-export function patternOf(key: string): string {
-  const parts = key.split(/([:/|.])/)
-  const pattern = parts.map((part) => (/^([:/|.]|[A-Za-z_-]{0,32})$/.test(part) ? part : '*'))
-  return pattern.join('').slice(0, TARGET_CHARS_MAX)
 }

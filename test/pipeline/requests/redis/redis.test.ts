@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { patternOf } from '../../../../pipeline/requests/redis/commands.ts'
+import { patternOf } from '../../../../pipeline/requests/key_pattern.ts'
 import { client, parserSuite, type Said, server, Talk, type TalkOptions } from '../talk.ts'
 
 const PORT = 6379
