@@ -1,6 +1,6 @@
 /** What a client can ask for: the first byte of its message, and what becomes of it. */
 
-export const COM_QUIT = 0x01
+const COM_QUIT = 0x01
 export const COM_INIT_DB = 0x02
 export const COM_QUERY = 0x03
 export const COM_FIELD_LIST = 0x04

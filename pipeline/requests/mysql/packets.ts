@@ -19,12 +19,12 @@ export const ERR = 0xff
 
 /** Flags of a capability exchange. */
 export const CLIENT_MYSQL = 1
-export const CLIENT_CONNECT_WITH_DB = 1 << 3
+const CLIENT_CONNECT_WITH_DB = 1 << 3
 export const CLIENT_COMPRESS = 1 << 5
 export const CLIENT_PROTOCOL_41 = 1 << 9
 export const CLIENT_SSL = 1 << 11
-export const CLIENT_SECURE_CONNECTION = 1 << 15
-export const CLIENT_PLUGIN_AUTH_LENENC = 1 << 21
+const CLIENT_SECURE_CONNECTION = 1 << 15
+const CLIENT_PLUGIN_AUTH_LENENC = 1 << 21
 export const CLIENT_SESSION_TRACK = 1 << 23
 export const CLIENT_DEPRECATE_EOF = 1 << 24
 export const CLIENT_OPTIONAL_METADATA = 1 << 25

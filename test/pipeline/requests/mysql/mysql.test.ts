@@ -4,15 +4,18 @@ import { client, parserSuite, type Said, server, Talk, type TalkOptions } from '
 import {
   answer,
   bytes,
+  CACHE_METADATA,
   COMPRESS,
   CURSOR,
   command,
+  DEFINITION,
   DEPRECATE_EOF,
   end,
   error,
   greeting,
   login,
   MORE,
+  OPTIONAL_METADATA,
   ok,
   PORT,
   packet,
@@ -23,6 +26,7 @@ import {
   SESSION_TRACK,
   SSL,
   start,
+  startMariadb,
   u16,
   u32,
 } from './packets.ts'
@@ -192,6 +196,29 @@ test('a cursor: rows are fetched by commands of their own', () => {
     told(said).map(([method]) => method),
     ['PREPARE', 'SELECT', 'FETCH'],
   )
+})
+
+test('definitions that the client knows already, or wants none of, are not waited for', () => {
+  const two = [DEFINITION, DEFINITION]
+  const rows = [bytes(1, 'a', 1, 'b'), end(0)]
+  const wanted = [
+    ...start(OPTIONAL_METADATA),
+    ...[query('SELECT 1'), answer([bytes(0, 2), end(0), ...rows])],
+    ...[query('SELECT 2'), answer([bytes(1, 2), ...two, end(0), ...rows])],
+  ]
+  const sent = [bytes(1, 'a', 1, 'b'), end(DEPRECATE_EOF)]
+  const cached = [
+    ...startMariadb(DEPRECATE_EOF, CACHE_METADATA),
+    ...[query('SELECT 1'), answer([bytes(2, 1), ...two, ...sent])],
+    ...[query('SELECT 1'), answer([bytes(2, 0), ...sent])],
+  ]
+  for (const said of [wanted, cached]) {
+    const rows = new Talk({ port: PORT }).say(...said).end()
+    assert.deepEqual(
+      rows.map((row) => [row.response_bytes, row.desynchronised]),
+      [said[4], said[6]].map((part) => [part?.bytes.length, undefined]),
+    )
+  }
 })
 
 test('a file that a client loads is part of its request', () => {

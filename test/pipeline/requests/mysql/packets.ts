@@ -6,6 +6,8 @@ export const DEPRECATE_EOF = 1 << 24
 export const SESSION_TRACK = 1 << 23
 export const QUERY_ATTRIBUTES = 1 << 27
 export const OPTIONAL_METADATA = 1 << 25
+/** MariaDB's, in the bits behind the 32 of MySQL. */
+export const CACHE_METADATA = 1 << 4
 export const COMPRESS = 1 << 5
 export const SSL = 1 << 11
 const USUAL = 1 | (1 << 3) | (1 << 9) | (1 << 15)
@@ -104,4 +106,17 @@ export function preparedAnswer(
 
 export function start(flags = 0): readonly Said[] {
   return [server(greeting(flags)), login(flags), server(packet(2, ok()))]
+}
+
+/** Both ends know MariaDB's extensions: they leave CLIENT_MYSQL out. */
+export function startMariadb(flags: number, extensions: number): readonly Said[] {
+  const [greeted, , accepted] = start(flags) as [Said, Said, Said]
+  const hello = Buffer.from(greeted.bytes)
+  const flagsAt = hello.indexOf(0, 5) + 14
+  hello.writeUInt8((hello[flagsAt] as number) & 0xfe, flagsAt)
+  hello.writeUInt32LE(extensions, flagsAt + 14)
+  const answered = Buffer.from(login(flags).bytes)
+  answered.writeUInt8((answered[4] as number) & 0xfe, 4)
+  answered.writeUInt32LE(extensions, 4 + 28)
+  return [server(hello), client(answered), accepted]
 }
