@@ -40,6 +40,9 @@ export class Http2Parser implements Parser, Http2Sink {
   readonly #requests: Direction
   readonly #responses: Direction
   readonly #streams = new Map<number, Stream>()
+  /** What streams of the connection were, as far as their content types were read. */
+  #hasGrpc = false
+  #hasOther = false
   /** The highest stream of the client so far. */
   #lastStream = 0
   #piece: Piece | undefined
@@ -161,11 +164,12 @@ export class Http2Parser implements Parser, Http2Sink {
     // Of a stream that has ended, or that the server opens: no request. Trailers begin none.
     if (id <= this.#lastStream || id % 2 === 0 || !fields.isRequest) return
     this.#lastStream = id
+    const isGrpc = this.#isGrpc(fields, isCut)
     const path = pathOf(fields.path, this.#shared.query)
     const exchange = this.#exchanges.begin(this.#requests, {
-      protocol: fields.isGrpc ? 'grpc' : 'http',
+      protocol: isGrpc ? 'grpc' : 'http',
       version: '2',
-      method: fields.isGrpc ? methodOf(path) : fields.method,
+      method: isGrpc ? methodOf(path) : fields.method,
       target: path,
       host: fields.authority || fields.host,
       trace: fields.traces === 1 ? fields.trace.slice() : undefined,
@@ -184,6 +188,16 @@ export class Http2Parser implements Parser, Http2Sink {
     this.#touch(exchange)
     exchange.requestBytes = bytes
     if (endsStream) this.#requestEnds(id, stream)
+  }
+
+  /** Connections carry calls or other requests, hardly ever both: where it cannot be read. */
+  #isGrpc(fields: Fields, isCut: boolean): boolean {
+    if (!fields.hasContentType && (isCut || fields.unknown > 0)) {
+      return this.#hasGrpc && !this.#hasOther && fields.method === 'POST'
+    }
+    if (fields.isGrpc) this.#hasGrpc = true
+    else this.#hasOther = true
+    return fields.isGrpc
   }
 
   #requestGoesOn(

@@ -303,6 +303,19 @@ test('what is seen first of an older connection may be the middle of a frame', (
   )
 })
 
+test('a call whose content type refers to missing bytes is one where all others were', () => {
+  const unknown = Buffer.concat([Buffer.from([0x83, 0xc5]), block({ ':path': '/shop.Orders/Put' })])
+  const later = (said: Said) => {
+    const talk = new Talk({ port: PORT }).say(...begin, said, answer(1, { 'grpc-status': '0' }))
+    talk.skip('client', 50).say(client(frame(PING, 0, { body: '12345678' })))
+    talk.say(client(frame(HEADERS, 3, { flags: LAST, body: unknown })))
+    talk.say(server(headers(3, { ':status': '200' })), server(headers(3, { a: 'b' }, LAST)))
+    return talk.end().map((row) => [row.protocol, row.method, row.status, row.truncated])[1]
+  }
+  assert.deepEqual(later(call(1)), ['grpc', 'Put', 2, true])
+  assert.deepEqual(later(get(1, '/')), ['http', 'POST', 200, true])
+})
+
 test('settings, pings and frames that nobody knows stand anywhere', () => {
   const other = frame(0x3c, 9, { flags: 0xff, body: 'grease' })
   const ping = frame(PING, 0, { body: '12345678' })
