@@ -3,16 +3,28 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import grpc from '@grpc/grpc-js'
 import { CapturedPods } from '../kit/captured_pods.ts'
+import { stitchedTo } from '../kit/chain.ts'
+import { Flowspan, type Row } from '../kit/flowspan.ts'
 import { runInPod, serveInPod } from '../kit/pod_process.ts'
+import { waitFor } from '../kit/processes.ts'
 import { missingForShop, skipUnless } from '../kit/requirements.ts'
 
 const options = { skip: skipUnless(missingForShop()), timeout: 120_000 }
 const PORT = 50_051
+const ROWS = 'rows.jsonl'
 const ORDERS = join(import.meta.dirname, '../kit/apps/grpc_orders.ts')
 
 interface Seen {
   readonly path: string
   readonly code: number
+}
+
+function expected({ path, code }: Seen): string {
+  return `grpc ${path} ${code} ${code === 0 ? undefined : grpc.status[code]}`
+}
+
+function said({ protocol, target, status, error }: Row): string {
+  return `${protocol} ${target} ${status ?? 0} ${error}`
 }
 
 test(
@@ -54,3 +66,36 @@ test(
     assert.ok(late.every((row) => Number(row.duration_us) > 250_000))
   },
 )
+
+test('the kernel sees the calls of a client at both ends, under one name', options, async (t) => {
+  const pods = new CapturedPods()
+  t.after(() => pods.close())
+  const flowspan = await Flowspan.start(stitchedTo(ROWS))
+  t.after(async () => {
+    await flowspan.kill()
+    flowspan.clean()
+  })
+  const server = await serveInPod(pods.server, {
+    port: PORT,
+    command: [process.execPath, ORDERS, 'serve', `0.0.0.0:${PORT}`],
+  })
+  t.after(() => server.stop())
+  const address = `${pods.server.ipv4}:${PORT}`
+  const { stdout } = await runInPod(pods.client, [process.execPath, ORDERS, 'ask', address])
+  const seen = JSON.parse(stdout) as Seen[]
+  const calls = () =>
+    flowspan.rows(ROWS).filter(({ kind, state, dst }) => {
+      return kind === 'exchange' && state === 'closed' && dst === address
+    })
+  const all = () => (calls().length >= 2 * seen.length ? true : undefined)
+  await waitFor('every call at both ends', all, { timeoutMs: 20_000 })
+  await flowspan.stop()
+
+  const at = (role: string) => calls().filter((row) => row.role === role)
+  for (const rows of [at('client'), at('server')]) {
+    assert.deepEqual(rows.map(said).sort(), seen.map(expected).sort())
+    for (const row of rows) assert.equal(row.desynchronised ?? row.truncated, undefined)
+  }
+  const name = (row: Row) => `${row.flow_id} ${row.request_offset} ${said(row)}`
+  assert.deepEqual(at('client').map(name).sort(), at('server').map(name).sort())
+})

@@ -222,7 +222,10 @@ export class Http2Parser implements Parser, Http2Sink {
     // Interim responses go before the one that answers (RFC 9110 §15.2).
     if (!stream.answered && fields.status >= 100 && fields.status < 200) return
     if (isCut || fields.unknown > 0) stream.isUnsure = true
-    if (fields.isGrpc && exchange.truncated && exchange.protocol === 'http') becomesGrpc(exchange)
+    if (fields.isGrpc && exchange.truncated && exchange.protocol === 'http') {
+      becomesGrpc(exchange)
+      this.#hasGrpc = true
+    }
     if (!stream.answered) {
       stream.answered = true
       stream.httpStatus = fields.status

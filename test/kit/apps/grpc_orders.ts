@@ -3,6 +3,7 @@
  *
  *     grpc_orders.ts serve ADDRESS:PORT
  *     grpc_orders.ts call ADDRESS:PORT    prints a JSON list of { path, code } as the client saw it
+ *     grpc_orders.ts ask ADDRESS:PORT     the same of short calls, one at a time
  */
 import { once } from 'node:events'
 import grpc from '@grpc/grpc-js'
@@ -153,6 +154,20 @@ async function call(address: string): Promise<void> {
   console.log(JSON.stringify(caller.seen))
 }
 
+async function ask(address: string): Promise<void> {
+  const caller = new Caller(address)
+  for (let i = 0; i < 40; i++) {
+    await caller.unary(get.path, size(i * 10))
+    await caller.unary(get.path, NOBODY)
+    await caller.unary('/shop.Orders/Gone', NOBODY)
+  }
+  await caller.watch()
+  await caller.unary(wait.path, NOBODY, { deadlineMs: 300 })
+  caller.close()
+  console.log(JSON.stringify(caller.seen))
+}
+
 const [, , what, address = ''] = process.argv
 if (what === 'serve') await serve(address)
-else await call(address)
+else if (what === 'call') await call(address)
+else await ask(address)
