@@ -65,6 +65,8 @@ export class Direction implements FrameSink, Start {
   readonly #header = new FrameHeader()
   #begun = false
   #isPreface = false
+  /** Position where framing was lost last. */
+  #lostAt = -1
   /** Of a frame whose end has not come. */
   #within = 0
   /** The block whose end has not come: its stream, or 0. */
@@ -88,12 +90,13 @@ export class Direction implements FrameSink, Start {
     const { frames } = this
     // Older than what is seen of it: not a loss, for nothing of it was known.
     if (!this.#begun && frames.position === 0) frames.position = piece.offset
-    if (frames.isLost && this.#beginsFrame(piece)) frames.resume(piece.offset)
-    const isGap = piece.offset > frames.position
+    const isNext = piece.offset >= frames.position
+    if (frames.isLost && isNext && this.#beginsFrame(piece)) frames.resume(piece.offset)
     if (this.#within > 0 && piece.length > 0) this.#sink.touch(this.#within)
     frames.feed(piece)
     // Behind a gap that was no part of a body, the piece itself may be where frames begin again.
-    if (!isGap || !frames.isLost || !this.#beginsFrame(piece)) return
+    if (!isNext || !frames.isLost || this.#lostAt !== piece.offset) return
+    if (!this.#beginsFrame(piece)) return
     frames.resume(piece.offset)
     frames.feed(piece)
   }
@@ -179,6 +182,7 @@ export class Direction implements FrameSink, Start {
   }
 
   lost(): void {
+    this.#lostAt = this.frames.position
     this.#within = 0
     this.#isPreface = false
     this.#dropBlock()
