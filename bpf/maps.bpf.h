@@ -54,7 +54,9 @@ struct conn {
 	__u8 verdict;
 	/* an ICMP error came while connecting */
 	__u8 unreachable;
-	__u8 pad[7];
+	/* frames of several messages go in one write: capture_max bytes of a longer piece come */
+	__u8 interleaved;
+	__u8 pad[6];
 	__u8 local_addr[16];
 	__u8 remote_addr[16];
 	char comm[COMM_LEN];

@@ -25,6 +25,13 @@ static __always_inline bool read_buffer(struct scratch *scratch, const struct bp
 	return bpf_dynptr_read(scratch->bytes, len, buffer, at, 0) == 0;
 }
 
+/* Reads the piece's last 8 bytes to the record. */
+static __always_inline void read_tail(struct scratch *scratch, const struct bpf_dynptr *buffer,
+				      __u32 at, const struct piece *piece)
+{
+	bpf_dynptr_read(scratch->record.tail, EDGE_BYTES, buffer, at + piece->len - EDGE_BYTES, 0);
+}
+
 /* `at`: where the piece begins in the buffer. */
 static __always_inline void take_received(struct conn *conn, const struct tcp_sock *tp,
 					  const struct sk_buff *skb, struct piece *piece, __u32 at)
@@ -58,8 +65,17 @@ static __always_inline void take_received(struct conn *conn, const struct tcp_so
 	if (piece->len < EDGE_BYTES)
 		*(__u64 *)scratch->record.tail = short_tail(head, piece->len);
 	else
-		bpf_dynptr_read(scratch->record.tail, EDGE_BYTES, &buffer,
-				at + piece->len - EDGE_BYTES, 0);
+		read_tail(scratch, &buffer, at, piece);
+	report_payload(conn, tp, scratch, piece);
+	if (!piece->end)
+		return;
+	at += piece->len;
+	to_end(piece);
+	if (!read_buffer(scratch, &buffer, at, piece->captured)) {
+		piece->captured = 0;
+		piece->flags = PAYLOAD_FAULT;
+	}
+	read_tail(scratch, &buffer, at, piece);
 	report_payload(conn, tp, scratch, piece);
 }
 

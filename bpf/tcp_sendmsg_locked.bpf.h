@@ -44,8 +44,20 @@ static __always_inline void take_sent(struct conn *conn, const struct tcp_sock *
 	}
 	if (piece->len < EDGE_BYTES)
 		*(__u64 *)scratch->record.tail = short_tail(head, piece->len);
+	else if (piece->end)
+		__builtin_memset(scratch->record.tail, 0, EDGE_BYTES);
 	else
 		read_user_tail(scratch, from);
+	report_payload(conn, tp, scratch, piece);
+	if (!piece->end)
+		return;
+	span.from = from->iov_offset + skip + piece->len;
+	to_end(piece);
+	span.len = piece->captured;
+	piece->captured = read_user(scratch, from, &span);
+	if (piece->captured < span.len && is_user(from))
+		piece->flags = PAYLOAD_FAULT;
+	read_user_tail(scratch, from);
 	report_payload(conn, tp, scratch, piece);
 }
 

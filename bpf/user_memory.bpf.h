@@ -8,8 +8,11 @@
 
 #include "payload.bpf.h"
 
-/* Buffers of one message that are looked into: a head and the first of its body need two, three. */
-#define IOVECS_MAX 8
+/*
+ * Buffers of one message that are looked into. A head and the first of its body are two or three;
+ * who answers many requests at once gathers as many.
+ */
+#define IOVECS_MAX 64
 
 /* Of a message: `len` bytes from byte `from` of its first buffer on. */
 struct span {
@@ -41,32 +44,53 @@ static __always_inline bool read_at(struct scratch *scratch, __u32 at, const voi
 	return bpf_probe_read_user(scratch->bytes + at, len, from) == 0;
 }
 
+/* Where gathering is. */
+struct gathering {
+	struct scratch *scratch;
+	const struct iovec *iovecs;
+	/* bytes of the span's beginning that are still before it */
+	__u64 skip;
+	__u32 done;
+	__u32 len;
+};
+
+/* One buffer; 1: no more. */
+static long gather(__u32 i, struct gathering *gathering)
+{
+	struct iovec iovec;
+	__u64 len;
+
+	if (bpf_probe_read_kernel(&iovec, sizeof(iovec), gathering->iovecs + i))
+		return 1;
+	if (gathering->skip >= iovec.iov_len) {
+		gathering->skip -= iovec.iov_len;
+		return 0;
+	}
+	len = iovec.iov_len - gathering->skip;
+	if (len > gathering->len - gathering->done)
+		len = gathering->len - gathering->done;
+	if (!read_at(gathering->scratch, gathering->done, iovec.iov_base + gathering->skip, len))
+		return 1;
+	gathering->done += len;
+	gathering->skip = 0;
+	return gathering->done >= gathering->len;
+}
+
+/* By bpf_loop(): 64 turns of a loop are more than the verifier of Linux 6.18 goes through. */
 static __always_inline __u32 read_iovecs(struct scratch *scratch, const struct iov_iter *iter,
 					 const struct span *span)
 {
-	const struct iovec *iovecs = iter->__iov;
+	struct gathering gathering = {
+		.scratch = scratch,
+		.iovecs = iter->__iov,
+		.skip = span->from,
+		.len = span->len,
+	};
 	__u64 segments = iter->nr_segs;
-	__u64 skip = span->from;
-	struct iovec iovec;
-	__u32 done = 0;
-	__u64 len;
 
-	for (__u32 i = 0; i < IOVECS_MAX && i < segments && done < span->len; i++) {
-		if (bpf_probe_read_kernel(&iovec, sizeof(iovec), iovecs + i))
-			break;
-		if (skip >= iovec.iov_len) {
-			skip -= iovec.iov_len;
-			continue;
-		}
-		len = iovec.iov_len - skip;
-		if (len > span->len - done)
-			len = span->len - done;
-		if (!read_at(scratch, done, iovec.iov_base + skip, len))
-			break;
-		done += len;
-		skip = 0;
-	}
-	return done;
+	if (span->len)
+		bpf_loop(segments < IOVECS_MAX ? segments : IOVECS_MAX, gather, &gathering, 0);
+	return gathering.done;
 }
 
 /* Reads the span to the scratch's begin; returns how many bytes could be read. */

@@ -23,11 +23,13 @@ struct piece {
 	/* bytes of `len` now in scratch, and how many stand before them */
 	__u32 captured;
 	__u32 skipped;
+	/* bytes of the stream behind the piece that make a piece of their own, and come whole */
+	__u32 end;
 	__u8 direction;
 	__u8 flags;
 	/* `captured` and `skipped` are what is wanted */
 	__u8 chosen;
-	__u8 pad;
+	__u8 pad[5];
 };
 
 /* Has the piece been sent by the connection's client? */
@@ -44,9 +46,10 @@ static __always_inline void decide(struct conn *conn, const struct piece *piece,
 	if (is_tls_start(head))
 		conn->verdict = VERDICT_NEVER;
 	else if (piece->offset < EDGE_BYTES &&
-		 is_framed_start(head, whole, is_from_client(conn, piece)))
+		 is_framed_start(head, whole, is_from_client(conn, piece))) {
 		conn->verdict = VERDICT_FRAMED;
-	else if (++conn->pieces > UNDECIDED_PIECES_MAX)
+		conn->interleaved = is_http2_start(head);
+	} else if (++conn->pieces > UNDECIDED_PIECES_MAX)
 		conn->verdict = VERDICT_NEVER;
 }
 
@@ -86,14 +89,20 @@ static __always_inline __u32 least(__u32 one, __u32 other)
 
 /*
  * Chooses of a piece where frames are spoken: from where the reader wants bytes, as many as it
- * wants. A message's header may thus be had that stands in the midst of a long piece. false:
- * nothing is wanted any more.
+ * wants, and of a longer one its end too, which becomes a piece of its own. What follows a long
+ * body in the same write (trailers of gRPC, END of memcached, the next reply) mostly stands there.
+ *
+ *     │◀── skipped ──▶│◀── captured ──▶│◀── length alone ──▶│◀── end ──▶│
+ *
+ * false: nothing is wanted any more.
  */
 static __always_inline bool choose(struct conn *conn, struct piece *piece)
 {
 	const volatile struct want *want = want_of(conn);
-	__u32 most = knobs.capture_small;
+	__u32 most = conn->interleaved ? knobs.capture_max : knobs.capture_small;
+	__u32 end = knobs.capture_small / 2;
 	__u64 before = 0;
+	__u32 left;
 	__u64 from;
 	__u32 bytes;
 
@@ -112,8 +121,24 @@ static __always_inline bool choose(struct conn *conn, struct piece *piece)
 	}
 	piece->chosen = 1;
 	piece->skipped = before < piece->len ? before : piece->len;
-	piece->captured = least(piece->len - piece->skipped, most);
+	left = piece->len - piece->skipped;
+	if (left > most + end) {
+		piece->end = end;
+		piece->len -= end;
+		left = most;
+	}
+	piece->captured = least(left, CAPTURE_MAX);
 	return true;
+}
+
+/* From the piece to that which its end has become. */
+static __always_inline void to_end(struct piece *piece)
+{
+	piece->offset += piece->len;
+	piece->len = piece->end;
+	piece->captured = piece->end;
+	piece->skipped = 0;
+	piece->flags = 0;
 }
 
 /* How many bytes of the piece to copy, its first 8 being `head`. -1: none, and no record either. */
@@ -131,7 +156,7 @@ static __always_inline int wanted(struct conn *conn, const struct piece *piece, 
 	if (conn->verdict == VERDICT_NEVER)
 		return -1;
 	if (conn->verdict == VERDICT_FRAMED)
-		return least(piece->len, knobs.capture_small);
+		return least(piece->len, knobs.capture_max);
 	if (piece->len <= knobs.capture_small)
 		return piece->len;
 	if (piece->offset >= stream->capture_until)

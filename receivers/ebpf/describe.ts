@@ -9,7 +9,7 @@ export function describeCapture({ capabilities }: KernelInfo): string[] {
   const payload = hooks(isPayload)
   const lines = [`Capturing TCP connections of this host, by ${connections.join(', ')}`]
   if (payload.length > 0) {
-    lines.push(`Capturing plaintext HTTP/1 requests, by ${payload.join(', ')}`)
+    lines.push(`Capturing plaintext requests, by ${payload.join(', ')}`)
     lines.push('To see something, make a request to any server here, as curl http://127.0.0.1/')
   } else {
     lines.push('To see something, connect to anything, as curl http://127.0.0.1/')

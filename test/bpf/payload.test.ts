@@ -6,7 +6,7 @@ import { after, before, suite, test } from 'node:test'
 import { COUNTER, DIRECTION, PAYLOAD_FLAG } from '../../receivers/ebpf/events.gen.ts'
 import { removeDirectory, temporaryDirectory } from '../kit/processes.ts'
 import { Kernel, type Piece, SKIP, sockets } from './kernel.ts'
-import { hex, piecesOf, text } from './pieces.ts'
+import { check, hex, piecesOf, text } from './pieces.ts'
 
 const { DIRECTION_RECEIVED, DIRECTION_SENT } = DIRECTION
 const GET = 'GET / HTTP/1.1\r\n\r\n'
@@ -153,26 +153,3 @@ suite('payload policy', { skip: SKIP }, () => {
     }
   })
 })
-
-/** Pieces of one direction must follow one another through all of `data`, and show its bytes. */
-function check(pieces: readonly Piece[], data: Buffer): { captured: number } {
-  let at = 0
-  let captured = 0
-  for (const piece of pieces) {
-    if (piece.flags === PAYLOAD_FLAG.PAYLOAD_AGAIN) {
-      assert.ok(piece.offset + piece.len <= at)
-      assert.equal(piece.bytes.length, 0)
-      continue
-    }
-    assert.equal(piece.flags, 0)
-    assert.equal(piece.offset, at)
-    assert.ok(piece.bytes.equals(data.subarray(at, at + piece.bytes.length)), `bytes at ${at}`)
-    at += piece.len
-    captured += piece.bytes.length
-    const tail = data.subarray(Math.max(at - Math.min(8, piece.len), 0), at)
-    const none = piece.tail.equals(Buffer.alloc(8))
-    assert.ok(none || piece.tail.subarray(8 - tail.length).equals(tail), `tail at ${at}`)
-  }
-  assert.equal(at, data.length)
-  return { captured }
-}

@@ -1,5 +1,6 @@
 /** Pieces of payload in a form that assertions can read. */
-import { CONN_ROLE, CONN_STATE } from '../../receivers/ebpf/events.gen.ts'
+import assert from 'node:assert/strict'
+import { CONN_ROLE, CONN_STATE, PAYLOAD_FLAG } from '../../receivers/ebpf/events.gen.ts'
 import type { Kernel, Piece, SocketReport } from './kernel.ts'
 
 const { ROLE_CLIENT, ROLE_SERVER } = CONN_ROLE
@@ -22,4 +23,27 @@ export function text(piece: Piece): string {
 /** Messages for sockets.py, a character a byte. */
 export function hex(messages: readonly string[]): string {
   return messages.map((message) => Buffer.from(message, 'latin1').toString('hex')).join(',')
+}
+
+/** Pieces of one direction must follow one another through all of `data`, and show its bytes. */
+export function check(pieces: readonly Piece[], data: Buffer): { captured: number } {
+  let at = 0
+  let captured = 0
+  for (const piece of pieces) {
+    if (piece.flags === PAYLOAD_FLAG.PAYLOAD_AGAIN) {
+      assert.ok(piece.offset + piece.len <= at)
+      assert.equal(piece.bytes.length, 0)
+      continue
+    }
+    assert.equal(piece.flags, 0)
+    assert.equal(piece.offset, at)
+    assert.ok(piece.bytes.equals(data.subarray(at, at + piece.bytes.length)), `bytes at ${at}`)
+    at += piece.len
+    captured += piece.bytes.length
+    const tail = data.subarray(Math.max(at - Math.min(8, piece.len), 0), at)
+    const none = piece.tail.equals(Buffer.alloc(8))
+    assert.ok(none || piece.tail.subarray(8 - tail.length).equals(tail), `tail at ${at}`)
+  }
+  assert.equal(at, data.length)
+  return { captured }
 }

@@ -256,16 +256,20 @@ def receive_somehow(end):
 
 
 def stream():
-    """Small messages by every call; the bytes sent are left in the file file=PATH."""
+    """
+    Small messages by every call, the first one first= in hexadecimal; the bytes sent are left in
+    the file file=PATH.
+    """
     random.seed(int(options['seed']))
     client, server = pair()
-    data = b'POST / HTTP/1.1\r\n\r\n' + random_bytes(int(options['bytes']))
+    first = bytes.fromhex(options.get('first', b'POST / HTTP/1.1\r\n\r\n'.hex()))
+    data = first + random_bytes(int(options['bytes']))
     result = report(client, server, bytes=len(data))
     sent = 0
     received = bytearray()
     while len(received) < len(data):
         if sent < len(data) and sent - len(received) < 30000 and random.random() < 0.6:
-            size = 19 if sent == 0 else random.choice(SEND_SIZES)
+            size = len(first) if sent == 0 else random.choice(SEND_SIZES)
             sent += send_somehow(client, data[sent:sent + size])
         elif sent > len(received):
             received += receive_somehow(server)

@@ -1,56 +1,22 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { CapturedPods } from '../kit/captured_pods.ts'
+import { MARIADB_PORT, startMariadb } from '../kit/databases.ts'
 import type { Row } from '../kit/flowspan.ts'
-import { runInPod, serveInPod } from '../kit/pod_process.ts'
+import { runInPod } from '../kit/pod_process.ts'
 import { missingForShop, skipUnless } from '../kit/requirements.ts'
 
 const options = { skip: skipUnless(missingForShop()), timeout: 180_000 }
-const PORT = 3306
 const TRANSACTIONS = 15
 /** How sysbench asks: by the number of what it has prepared, or in text. */
 const MODES = ['auto', 'disable']
-/** A server that refuses root runs as who owns nothing else. */
-const AS_NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
-const ACCOUNT = `
-CREATE DATABASE shop;
-CREATE USER bench@'%';
-GRANT ALL ON *.* TO bench@'%';
-`
-
-async function startServer(t: TestContext, pods: CapturedPods): Promise<void> {
-  const data = join(pods.directory, 'data')
-  const account = join(pods.directory, 'account.sql')
-  chmodSync(pods.directory, 0o777)
-  mkdirSync(data, { mode: 0o700 })
-  writeFileSync(account, ACCOUNT)
-  execFileSync('chown', ['65534:65534', data])
-  const where = ['--no-defaults', `--datadir=${data}`]
-  const make = ['mariadb-install-db', ...where, '--skip-test-db']
-  execFileSync('setpriv', [...AS_NOBODY.slice(1), ...make], { stdio: 'ignore' })
-  const listens = ['--bind-address=0.0.0.0', `--port=${PORT}`, `--socket=${data}/socket`]
-  const server = await serveInPod(pods.server, {
-    port: PORT,
-    command: [
-      ...AS_NOBODY,
-      'mariadbd',
-      ...where,
-      ...listens,
-      ...['--skip-name-resolve', '--local-infile=1', `--init-file=${account}`],
-      ...['--innodb-flush-log-at-trx-commit=0', '--innodb-buffer-pool-size=16M'],
-    ],
-  })
-  t.after(() => server.stop())
-}
-
 /** What the client of the package sends of these lines, and what it says. */
 async function script(pods: CapturedPods, lines: readonly string[]): Promise<string> {
   const file = join(pods.directory, 'script.sql')
   writeFileSync(file, `${lines.join('\n')}\n`)
-  const to = `-h ${pods.server.ipv4} -P ${PORT} -u bench --skip-ssl`
+  const to = `-h ${pods.server.ipv4} -P ${MARIADB_PORT} -u bench --skip-ssl`
   const command = `mariadb --no-defaults ${to} --local-infile=1 --force shop < ${file} 2>&1`
   const { stdout } = await runInPod(pods.client, ['sh', '-c', `${command} || true`])
   return stdout
@@ -64,8 +30,12 @@ function tally(rows: readonly Row[]): Record<string, number> {
 test('a real MariaDB: every statement of sysbench, prepared and in text', options, async (t) => {
   const pods = new CapturedPods()
   t.after(() => pods.close())
-  await startServer(t, pods)
-  const to = [`--mysql-host=${pods.server.ipv4}`, `--mysql-port=${PORT}`, '--mysql-user=bench']
+  await startMariadb(t, pods)
+  const to = [
+    `--mysql-host=${pods.server.ipv4}`,
+    `--mysql-port=${MARIADB_PORT}`,
+    '--mysql-user=bench',
+  ]
   const run = (...args: string[]) =>
     runInPod(pods.client, ['sysbench', ...to, '--mysql-db=shop', '--table-size=500', ...args])
   await run('oltp_read_write', 'prepare')
@@ -104,7 +74,7 @@ test(
   async (t) => {
     const pods = new CapturedPods()
     t.after(() => pods.close())
-    await startServer(t, pods)
+    await startMariadb(t, pods)
     await pods.capture()
     const file = join(pods.directory, 'items.csv')
     writeFileSync(file, Array.from({ length: 3000 }, (_, i) => `${i},"item ${i}"\n`).join(''))

@@ -3,11 +3,11 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { CapturedPods } from '../kit/captured_pods.ts'
-import { runInPod, serveInPod } from '../kit/pod_process.ts'
+import { REDIS_PORT, startRedis } from '../kit/databases.ts'
+import { runInPod } from '../kit/pod_process.ts'
 import { missingForShop, skipUnless } from '../kit/requirements.ts'
 
 const options = { skip: skipUnless(missingForShop()), timeout: 120_000 }
-const PORT = 6379
 const USERS = 20
 
 test(
@@ -16,15 +16,10 @@ test(
   async (t) => {
     const pods = new CapturedPods()
     t.after(() => pods.close())
-    const command = ['redis-server', '--port', `${PORT}`, '--bind', '0.0.0.0', '--save', '']
-    const server = await serveInPod(pods.server, {
-      port: PORT,
-      command: [...command, '--protected-mode', 'no', '--dir', pods.directory],
-    })
-    t.after(() => server.stop())
+    await startRedis(t, pods)
     await pods.capture()
 
-    const cli = ['redis-cli', '-h', pods.server.ipv4, '-p', `${PORT}`]
+    const cli = ['redis-cli', '-h', pods.server.ipv4, '-p', `${REDIS_PORT}`]
     const lines = Array.from({ length: USERS }, (_, i) => [
       `SET user:${i}:name ${'x'.repeat(i * 400)}y`,
       `GET user:${i}:name`,

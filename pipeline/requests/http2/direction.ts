@@ -17,7 +17,7 @@ import { Hpack } from './hpack.ts'
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
 const PREFACE_REST = PREFACE.length - FRAME_HEADER_BYTES
 /** Of a frame: what peers take by default, and hardly ever raise for header blocks. */
-export const FRAGMENT_BYTES_MAX = 16_384
+const FRAGMENT_BYTES_MAX = 16_384
 const BLOCK_BYTES_MAX = 65_536
 const GOAWAY_BYTES = 8
 const EMPTY = Buffer.alloc(0)

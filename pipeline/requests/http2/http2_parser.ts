@@ -11,7 +11,7 @@ import type { Piece } from '../http1/piece.ts'
 import { pathOf } from '../http1/target.ts'
 import type { Parser } from '../parser.ts'
 import type { Shared } from '../shared.ts'
-import { type Block, Direction, FRAGMENT_BYTES_MAX, type Http2Sink } from './direction.ts'
+import { type Block, Direction, type Http2Sink } from './direction.ts'
 import type { Fields } from './fields.ts'
 import {
   grpcError,
@@ -97,11 +97,6 @@ export class Http2Parser implements Parser, Http2Sink {
 
   wantedFrom(fromClient: boolean): number {
     return (fromClient ? this.#requests : this.#responses).frames.wantedFrom
-  }
-
-  /** Of fields that were not seen whole, those behind them suffer too. */
-  wantedBytes(): number {
-    return FRAGMENT_BYTES_MAX
   }
 
   isOpen(id: number): boolean {
