@@ -4,31 +4,11 @@
  */
 import { SPAN_KIND } from '../../otlp/traces_writer.ts'
 import type { FlowBatch } from '../batch.ts'
+import { GRPC_CODES } from '../grpc_codes.ts'
 import { ROLE } from '../schema.ts'
 import { type Conventions, EXCHANGE_SIZES } from './conventions.ts'
 import { addKnown, type Pairs } from './pairs.ts'
 import { serverPairs } from './server.ts'
-
-/** By number: doc/statuscodes.md of gRPC. */
-const CODES = [
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-] as const
 
 /** For a client every code but OK is an error; for a server those that the client did not cause. */
 const SERVER_ERRORS: ReadonlySet<string> = new Set([
@@ -106,7 +86,7 @@ function isKnown(batch: FlowBatch, row: number): boolean {
 function codeOf(batch: FlowBatch, row: number): string {
   const { base } = batch
   const status = base.status[row] as number
-  if (status !== 0) return CODES[status] ?? String(status)
+  if (status !== 0) return GRPC_CODES[status] ?? String(status)
   const isAnswered = (base.response_bytes[row] as number) > 0
   const isWhole = base.desynchronised[row] === 0 && base.error[row] === 0
   return isAnswered && isWhole ? 'OK' : ''

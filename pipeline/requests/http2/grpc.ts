@@ -1,4 +1,5 @@
 /** What gRPC makes of HTTP/2 (its PROTOCOL-HTTP2.md): status codes, and errors that have one. */
+import { GRPC_CODES } from '../../flows/grpc_codes.ts'
 
 const OK = 0
 const CANCELLED = 1
@@ -11,29 +12,9 @@ const INTERNAL = 13
 const UNAVAILABLE = 14
 const UNAUTHENTICATED = 16
 
-const NAMES = [
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-]
-
 /** '' for OK. */
 export function grpcError(status: number): string {
-  return status === OK ? '' : (NAMES[status] ?? `${status}`)
+  return status === OK ? '' : (GRPC_CODES[status] ?? `${status}`)
 }
 
 /** Of a response that ended without a status of its own. */
