@@ -58,7 +58,8 @@ export function readJsonResponse(
   const partial = (response as { partialSuccess?: Record<string, unknown> } | null)?.partialSuccess
   if (typeof partial !== 'object' || partial === null) return undefined
   const { errorMessage, [REJECTED[signal]]: count } = partial
-  const number = Number(count ?? 0)
+  // An int64 is text or a number; anything else is none, and may not even be made one.
+  const number = typeof count === 'string' || typeof count === 'number' ? Number(count) : 0
   const rejected = Number.isSafeInteger(number) ? Math.max(number, 0) : 0
   const message = typeof errorMessage === 'string' ? errorMessage : ''
   return rejected === 0 && message === '' ? undefined : { kind: 'partial', rejected, message }

@@ -52,6 +52,12 @@ test('any body of a success is a success, a partial one with a count, or malform
   )
 })
 
+test('a count that is an object, and cannot be made a number, is none', () => {
+  const body = '{"partialSuccess":{"rejectedSpans":{"toString":null},"errorMessage":"no"}}'
+  const answer = readJsonResponse(new TextEncoder().encode(body), 'traces')
+  assert.deepEqual(answer, { kind: 'partial', rejected: 0, message: 'no' })
+})
+
 test('any Retry-After is a delay that is not negative, or none', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.date({ noInvalidDate: true }).map(String)), (value) => {
