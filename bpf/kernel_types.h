@@ -148,6 +148,11 @@ enum iter_type { ITER_UBUF = 0, ITER_IOVEC = 1 };
 #pragma clang attribute pop
 #pragma clang diagnostic pop
 
+/* include/uapi/linux/bpf.h: newer than the headers of Debian 12; this side does not look inside. */
+struct bpf_iter_num {
+	__u64 opaque;
+};
+
 /* Kernel macros, which BTF does not have. */
 #define AF_INET 2
 #define AF_INET6 10

@@ -24,8 +24,14 @@ struct stream {
 	__u64 reported;
 	/* bytes before this may belong to a message's head */
 	__u64 capture_until;
-	/* the stream's first 8 bytes, as far as seen, while the verdict is open */
+	/*
+	 * the stream's first 8 bytes, as far as seen, while the verdict is open; of HTTP/2
+	 * afterwards, the beginning of a frame that goes on in the next piece
+	 */
 	__u64 first;
+	/* of HTTP/2: where the next frame begins; bytes before `bulk` are of a long DATA frame */
+	__u64 frame;
+	__u64 bulk;
 };
 
 struct conn {
@@ -54,7 +60,7 @@ struct conn {
 	__u8 verdict;
 	/* an ICMP error came while connecting */
 	__u8 unreachable;
-	/* frames of several messages go in one write: capture_max bytes of a longer piece come */
+	/* HTTP/2: frames of several messages stand among each other */
 	__u8 interleaved;
 	__u8 pad[6];
 	__u8 local_addr[16];

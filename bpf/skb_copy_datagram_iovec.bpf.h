@@ -14,22 +14,41 @@
 #ifndef FLOWSPAN_SKB_COPY_DATAGRAM_IOVEC_BPF_H
 #define FLOWSPAN_SKB_COPY_DATAGRAM_IOVEC_BPF_H
 
-#include "payload.bpf.h"
-
-/* Copies the buffer's bytes from `at` to the scratch. */
-static __always_inline bool read_buffer(struct scratch *scratch, const struct bpf_dynptr *buffer,
-					__u32 at, __u32 len)
-{
-	if (len == 0 || len > CAPTURE_MAX)
-		return false;
-	return bpf_dynptr_read(scratch->bytes, len, buffer, at, 0) == 0;
-}
+#include "http2_frames.bpf.h"
 
 /* Reads the piece's last 8 bytes to the record. */
 static __always_inline void read_tail(struct scratch *scratch, const struct bpf_dynptr *buffer,
 				      __u32 at, const struct piece *piece)
 {
 	bpf_dynptr_read(scratch->record.tail, EDGE_BYTES, buffer, at + piece->len - EDGE_BYTES, 0);
+}
+
+/* Finds out what is wanted and copies it. false: nothing is to be reported. */
+static __always_inline bool copy_received(struct conn *conn, struct scratch *scratch,
+					  const struct bpf_dynptr *buffer, struct piece *piece,
+					  __u32 at)
+{
+	__u64 head;
+	int want;
+
+	if (!look(conn, piece))
+		return false;
+	if (piece->captured && !read_buffer(scratch, buffer, at + piece->skipped, piece->captured)) {
+		piece->captured = 0;
+		piece->flags |= PAYLOAD_FAULT;
+	}
+	head = head_of(scratch, piece->captured);
+	want = wanted(conn, piece, head);
+	if (want < 0)
+		return false;
+	if ((__u32)want > piece->captured && !read_buffer(scratch, buffer, at, want))
+		want = 0;
+	piece->captured = want;
+	if (piece->len < EDGE_BYTES)
+		*(__u64 *)scratch->record.tail = short_tail(head, piece->len);
+	else
+		read_tail(scratch, buffer, at, piece);
+	return true;
 }
 
 /* `at`: where the piece begins in the buffer. */
@@ -39,8 +58,7 @@ static __always_inline void take_received(struct conn *conn, const struct tcp_so
 	__u32 key = DIRECTION_RECEIVED;
 	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &key);
 	struct bpf_dynptr buffer;
-	__u64 head;
-	int want;
+	struct source source = { .buffer = &buffer, .at = at };
 
 	if (!scratch || bpf_dynptr_from_skb((struct __sk_buff *)skb, 0, &buffer))
 		return;
@@ -48,24 +66,12 @@ static __always_inline void take_received(struct conn *conn, const struct tcp_so
 		report_payload(conn, tp, scratch, piece);
 		return;
 	}
-	if (!look(conn, piece))
+	if (is_interleaved(conn)) {
+		report_frames(conn, tp, scratch, &source, piece);
 		return;
-	if (piece->captured &&
-	    !read_buffer(scratch, &buffer, at + piece->skipped, piece->captured)) {
-		piece->captured = 0;
-		piece->flags |= PAYLOAD_FAULT;
 	}
-	head = head_of(scratch, piece->captured);
-	want = wanted(conn, piece, head);
-	if (want < 0)
+	if (!copy_received(conn, scratch, &buffer, piece, at))
 		return;
-	if ((__u32)want > piece->captured && !read_buffer(scratch, &buffer, at, want))
-		want = 0;
-	piece->captured = want;
-	if (piece->len < EDGE_BYTES)
-		*(__u64 *)scratch->record.tail = short_tail(head, piece->len);
-	else
-		read_tail(scratch, &buffer, at, piece);
 	report_payload(conn, tp, scratch, piece);
 	if (!piece->end)
 		return;

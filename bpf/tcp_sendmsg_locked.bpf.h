@@ -13,21 +13,19 @@
 #ifndef FLOWSPAN_TCP_SENDMSG_LOCKED_BPF_H
 #define FLOWSPAN_TCP_SENDMSG_LOCKED_BPF_H
 
-#include "user_memory.bpf.h"
+#include "http2_frames.bpf.h"
 
-/* `skip`: where the piece begins in what is left of the message. */
-static __always_inline void take_sent(struct conn *conn, const struct tcp_sock *tp,
-				      const struct iov_iter *from, struct piece *piece, __u64 skip)
+/* Finds out what is wanted and copies it. false: nothing is to be reported. */
+static __always_inline bool copy_sent(struct conn *conn, struct scratch *scratch,
+				      const struct iov_iter *from, struct piece *piece, __u64 at)
 {
-	__u32 key = DIRECTION_SENT;
-	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &key);
 	struct span span = {};
 	__u64 head;
 	int want;
 
-	if (!scratch || !look(conn, piece))
-		return;
-	span.from = from->iov_offset + skip + piece->skipped;
+	if (!look(conn, piece))
+		return false;
+	span.from = at + piece->skipped;
 	span.len = piece->captured;
 	piece->captured = read_user(scratch, from, &span);
 	if (piece->captured < span.len && is_user(from))
@@ -35,7 +33,7 @@ static __always_inline void take_sent(struct conn *conn, const struct tcp_sock *
 	head = head_of(scratch, piece->captured);
 	want = wanted(conn, piece, head);
 	if (want < 0)
-		return;
+		return false;
 	if ((__u32)want > span.len) {
 		span.len = want;
 		piece->captured = read_user(scratch, from, &span);
@@ -48,10 +46,31 @@ static __always_inline void take_sent(struct conn *conn, const struct tcp_sock *
 		__builtin_memset(scratch->record.tail, 0, EDGE_BYTES);
 	else
 		read_user_tail(scratch, from);
+	return true;
+}
+
+/* `skip`: where the piece begins in what is left of the message. */
+static __always_inline void take_sent(struct conn *conn, const struct tcp_sock *tp,
+				      const struct iov_iter *from, struct piece *piece, __u64 skip)
+{
+	__u32 key = DIRECTION_SENT;
+	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &key);
+	struct source source = { .at = from->iov_offset + skip };
+	struct span span = {};
+
+	if (!scratch)
+		return;
+	if (is_interleaved(conn)) {
+		source.memory = user_memory(from, &source.segments);
+		report_frames(conn, tp, scratch, &source, piece);
+		return;
+	}
+	if (!copy_sent(conn, scratch, from, piece, source.at))
+		return;
 	report_payload(conn, tp, scratch, piece);
 	if (!piece->end)
 		return;
-	span.from = from->iov_offset + skip + piece->len;
+	span.from = source.at + piece->len;
 	to_end(piece);
 	span.len = piece->captured;
 	piece->captured = read_user(scratch, from, &span);

@@ -76,21 +76,56 @@ static long gather(__u32 i, struct gathering *gathering)
 	return gathering->done >= gathering->len;
 }
 
-/* By bpf_loop(): 64 turns of a loop are more than the verifier of Linux 6.18 goes through. */
-static __always_inline __u32 read_iovecs(struct scratch *scratch, const struct iov_iter *iter,
-					 const struct span *span)
+/*
+ * Where a message's memory is: one stretch (no segments), or so many iovecs. 0: in no user memory.
+ * Read as a number, for a pointer that is loaded cannot be given to read_memory().
+ */
+static __always_inline __u64 user_memory(const struct iov_iter *iter, __u32 *segments)
+{
+	__u64 memory = 0;
+
+	*segments = 0;
+	if (is_ubuf(iter)) {
+		bpf_probe_read_kernel(&memory, sizeof(memory), &iter->ubuf);
+	} else if (is_iovec(iter)) {
+		*segments = iter->nr_segs < IOVECS_MAX ? iter->nr_segs : IOVECS_MAX;
+		bpf_probe_read_kernel(&memory, sizeof(memory), &iter->__iov);
+	}
+	return memory;
+}
+
+/*
+ * Reads `len` bytes behind `skip` of it to the scratch's begin; returns how many could be read. By
+ * bpf_loop(), for 64 turns of an ordinary loop are more than the verifier of Linux 6.18 goes
+ * through (E2BIG), and not static, so that it is verified once and not at each place.
+ */
+__noinline int read_memory(struct scratch *scratch, __u64 memory, __u32 segments, __u64 skip,
+			   __u32 len)
 {
 	struct gathering gathering = {
 		.scratch = scratch,
-		.iovecs = iter->__iov,
-		.skip = span->from,
-		.len = span->len,
+		.iovecs = (const struct iovec *)memory,
+		.skip = skip,
+		.len = len,
 	};
-	__u64 segments = iter->nr_segs;
 
-	if (span->len)
-		bpf_loop(segments < IOVECS_MAX ? segments : IOVECS_MAX, gather, &gathering, 0);
+	if (!scratch || !len)
+		return 0;
+	if (!segments)
+		return read_at(scratch, 0, (const void *)(memory + skip), len) ? len : 0;
+	bpf_loop(segments, gather, &gathering, 0);
 	return gathering.done;
+}
+
+static __always_inline __u32 read_iovecs(struct scratch *scratch, const struct iov_iter *iter,
+					 const struct span *span)
+{
+	__u32 segments;
+	__u64 memory = user_memory(iter, &segments);
+	__u32 done = segments ? read_memory(scratch, memory, segments, span->from, span->len) : 0;
+
+	/* it is never more, but the verifier does not know */
+	return done < span->len ? done : span->len;
 }
 
 /* Reads the span to the scratch's begin; returns how many bytes could be read. */

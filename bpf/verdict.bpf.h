@@ -16,6 +16,7 @@
 #define UNDECIDED_PIECES_MAX 8
 /* What is_http_start() looks at, and the length of a record's tail. */
 #define EDGE_BYTES 8
+#define HTTP2_PREFACE_BYTES 24
 
 struct piece {
 	__u64 offset;
@@ -49,6 +50,7 @@ static __always_inline void decide(struct conn *conn, const struct piece *piece,
 		 is_framed_start(head, whole, is_from_client(conn, piece))) {
 		conn->verdict = VERDICT_FRAMED;
 		conn->interleaved = is_http2_start(head);
+		conn->streams[piece->direction & 1].frame = HTTP2_PREFACE_BYTES;
 	} else if (++conn->pieces > UNDECIDED_PIECES_MAX)
 		conn->verdict = VERDICT_NEVER;
 }
@@ -99,8 +101,8 @@ static __always_inline __u32 least(__u32 one, __u32 other)
 static __always_inline bool choose(struct conn *conn, struct piece *piece)
 {
 	const volatile struct want *want = want_of(conn);
-	__u32 most = conn->interleaved ? knobs.capture_max : knobs.capture_small;
-	__u32 end = knobs.capture_small / 2;
+	__u32 most = knobs.capture_small;
+	__u32 end = most / 2;
 	__u64 before = 0;
 	__u32 left;
 	__u64 from;
@@ -163,6 +165,12 @@ static __always_inline int wanted(struct conn *conn, const struct piece *piece, 
 		return 0;
 	room = stream->capture_until - piece->offset;
 	return room < piece->len ? room : piece->len;
+}
+
+/* Does it go on frame by frame? Not where nothing is wanted any more, which look() finds. */
+static __always_inline bool is_interleaved(const struct conn *conn)
+{
+	return conn->interleaved && conn->verdict == VERDICT_FRAMED && !is_over(want_of(conn));
 }
 
 /*

@@ -1,0 +1,92 @@
+/** Of HTTP/2, every byte comes but the bodies of long DATA frames, however frames are written. */
+import assert from 'node:assert/strict'
+import { after, before, suite, test } from 'node:test'
+import { DIRECTION } from '../../receivers/ebpf/events.gen.ts'
+import { Kernel, type Piece, SKIP, sockets } from './kernel.ts'
+import { hex, piecesOf } from './pieces.ts'
+
+const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
+const [DATA, HEADERS] = [0, 1]
+const MAX = 300
+const LONG = 1024
+
+function frame(type: number, bytes: number, letter: string): string {
+  const header = String.fromCharCode(
+    bytes >> 16,
+    (bytes >> 8) & 255,
+    bytes & 255,
+    type,
+    0,
+    0,
+    0,
+    0,
+    1,
+  )
+  return header + letter.repeat(bytes)
+}
+
+/** For each byte, whether it must come: all but those of long bodies. */
+function needed(frames: readonly string[]): boolean[] {
+  return frames.flatMap((text) => {
+    const isLong = text.charCodeAt(3) === DATA && text.length - 9 >= LONG
+    return Array.from(text, (_, i) => !isLong || i < 9)
+  })
+}
+
+const FRAMES = [
+  frame(HEADERS, 40, 'a'),
+  frame(DATA, 2000, 'b'),
+  frame(HEADERS, 60, 'c'),
+  frame(DATA, 100, 'd'),
+  frame(DATA, LONG, 'e'),
+  frame(DATA, 9000, 'f'),
+  frame(HEADERS, 250, 'g'),
+  frame(HEADERS, 200, 'h'),
+  frame(DATA, 0, 'i'),
+]
+
+suite('frames of HTTP/2', { skip: SKIP }, () => {
+  let kernel: Kernel
+  before(async () => {
+    kernel = await Kernel.open({ captureSmallBytes: 64, captureMaxBytes: MAX })
+  })
+  after(() => kernel.close())
+
+  const text = FRAMES.join('')
+  const firstLong = FRAMES[0]?.length as number
+  // At once; cut in the midst of headers, of a body, and a byte before a header.
+  for (const cut of [text.length, 1, firstLong + 2, firstLong + 5, firstLong + 500, 2057]) {
+    test(`come in one write of many, cut behind ${cut} bytes`, async () => {
+      const up = [PREFACE, text.slice(0, cut), text.slice(cut), text]
+      const made = await sockets('messages', {
+        options: { up: hex(up), down: hex(['', '', '', '']) },
+      })
+      const { client, server } = await piecesOf(kernel, made)
+      for (const [pieces, direction] of [
+        [client, DIRECTION.DIRECTION_SENT],
+        [server, DIRECTION.DIRECTION_RECEIVED],
+      ] as const) {
+        assertFrames(pieces.filter((piece) => piece.direction === direction))
+      }
+    })
+  }
+
+  function assertFrames(pieces: readonly Piece[]): void {
+    const stream = Buffer.from(PREFACE + text + text, 'latin1')
+    const must = [...Array(PREFACE.length).fill(true), ...needed([...FRAMES, ...FRAMES])]
+    const known = new Array<boolean>(stream.length).fill(false)
+    let at = 0
+    for (const { offset, len, skipped, bytes, flags } of pieces) {
+      assert.deepEqual([offset, flags], [at, 0])
+      const from = offset + skipped
+      assert.ok(bytes.equals(stream.subarray(from, from + bytes.length)), `bytes at ${from}`)
+      known.fill(true, from, from + bytes.length)
+      at += len
+    }
+    assert.equal(at, stream.length)
+    const missing = must.findIndex((is, i) => is && !known[i])
+    assert.equal(missing, -1)
+    const copied = known.filter(Boolean).length
+    assert.ok(copied < must.filter(Boolean).length + 8 * MAX, `${copied} bytes were copied`)
+  }
+})
