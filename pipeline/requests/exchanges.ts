@@ -137,7 +137,10 @@ export class Exchanges {
     for (const exchange of this.#waiting.slice(0, -1)) this.abandon(exchange)
   }
 
-  /** The connection has ended, at `endNs`; exchanges without an end get this one. */
+  /**
+   * No end of what is open will be seen any more, be it that the connection has ended or that bytes
+   * are missing: exchanges without an end get this one, and are marked.
+   */
   finish(endNs: number): void {
     for (let exchange = this.oldest; exchange !== undefined; exchange = this.oldest) {
       exchange.desynchronised = true

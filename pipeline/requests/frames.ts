@@ -10,7 +10,7 @@
  */
 import type { Piece } from './http1/piece.ts'
 import type { Shared } from './shared.ts'
-import { StreamReader } from './stream_reader.ts'
+import { PieceReader } from './stream_reader.ts'
 
 const EMPTY = Buffer.alloc(0)
 /** Bytes of the longest header of a protocol. */
@@ -34,7 +34,7 @@ export interface FrameSink {
   lost(frames: Frames): void
 }
 
-export class Frames extends StreamReader {
+export class Frames extends PieceReader {
   readonly isClient: boolean
   readonly header = Buffer.alloc(HEADER_BYTES_MAX)
   /** The beginning of the body, as much as was wanted and known. */
@@ -96,22 +96,11 @@ export class Frames extends StreamReader {
     this.#sink.lost(this)
   }
 
-  feed(piece: Piece): void {
-    const end = piece.offset + piece.length
-    if (end <= this.position) return
-    if (this.#state === STOPPED) {
-      this.position = end
-      return
-    }
-    if (piece.offset > this.position) this.#unknown(piece.offset - this.position)
-    const from = piece.at + this.position - piece.offset
-    const to = piece.at + Math.min(piece.captured, piece.length)
-    this.lastNs = piece.timeNs
-    if (from < to) this.#known(piece, from, to)
-    if (end > this.position) this.#unknown(end - this.position)
+  protected get isStopped(): boolean {
+    return this.#state === STOPPED
   }
 
-  #known(piece: Piece, from: number, to: number): void {
+  protected known(piece: Piece, from: number, to: number): void {
     let at = from
     while (at < to) {
       if (this.#state >= LOST) {
@@ -182,7 +171,7 @@ export class Frames extends StreamReader {
     return true
   }
 
-  #unknown(count: number): void {
+  protected unknown(count: number): void {
     if (this.#state !== BODY || count > this.#left) {
       this.position += count
       this.lose()

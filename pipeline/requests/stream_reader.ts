@@ -1,4 +1,4 @@
-/** What all readers of one direction keep: how far they are, and where the last message began. */
+/** What the readers of one direction share: how far they are, where the last message began. */
 import type { Start } from './exchange.ts'
 import type { Piece } from './http1/piece.ts'
 
@@ -30,5 +30,32 @@ export abstract class StreamReader implements Start {
   /** Parser.wantedFrom where the next so many bytes are only counted. */
   protected behind(count: number): number {
     return count < SKIP_BYTES_MIN ? 0 : this.position + count
+  }
+}
+
+/** Reads what is known of each piece, and is told how many bytes are not, in stream order. */
+export abstract class PieceReader extends StreamReader {
+  /** Nothing is read any more. */
+  protected abstract readonly isStopped: boolean
+
+  /** Takes `bytes[from … to)`, all of them, and moves the position as far. */
+  protected abstract known(piece: Piece, from: number, to: number): void
+
+  /** So many bytes were not seen; moves the position behind them. */
+  protected abstract unknown(count: number): void
+
+  feed(piece: Piece): void {
+    const end = piece.offset + piece.length
+    if (end <= this.position) return
+    if (this.isStopped) {
+      this.position = end
+      return
+    }
+    if (piece.offset > this.position) this.unknown(piece.offset - this.position)
+    const from = piece.at + this.position - piece.offset
+    const to = piece.at + Math.min(piece.captured, piece.length)
+    this.lastNs = piece.timeNs
+    if (from < to) this.known(piece, from, to)
+    if (end > this.position) this.unknown(end - this.position)
   }
 }

@@ -3,7 +3,7 @@ import { type EbpfConfig, fixed, schema, validate } from './config.ts'
 import { type KernelConfig, openKernel } from './keeper.ts'
 import { EbpfReceiver } from './receiver.ts'
 
-/** Reads TCP connections and HTTP/1 requests from the kernel. */
+/** Reads TCP connections, and the requests on them, from the kernel. */
 export const ebpf = receiver<EbpfConfig>({
   type: 'ebpf',
   stability: 'development',

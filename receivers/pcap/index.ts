@@ -2,7 +2,7 @@ import { receiver } from '../../pipeline/component.ts'
 import { type PcapConfig, schema, validate } from './config.ts'
 import { PcapReceiver } from './pcap_receiver.ts'
 
-/** Reads TCP connections and HTTP/1 requests from a capture file. */
+/** Reads TCP connections, and the requests on them, from a capture file. */
 export const pcap = receiver<PcapConfig>({
   type: 'pcap',
   stability: 'development',

@@ -6,7 +6,7 @@
  * Bytes of a block need not be known; a line must be.
  */
 import type { Piece } from '../http1/piece.ts'
-import { StreamReader } from '../stream_reader.ts'
+import { PieceReader } from '../stream_reader.ts'
 
 const LF = 10
 /** Bytes of a line that are kept: a key has up to 250. */
@@ -28,7 +28,7 @@ export interface LineSink {
   lost(reader: LineReader): void
 }
 
-export class LineReader extends StreamReader {
+export class LineReader extends PieceReader {
   readonly isClient: boolean
   text = ''
   /** The line is longer than `text`. */
@@ -67,18 +67,16 @@ export class LineReader extends StreamReader {
     this.#sink.lost(this)
   }
 
-  feed(piece: Piece): void {
-    const end = piece.offset + piece.length
-    if (end <= this.position) return
-    if (piece.offset > this.position) this.#unknown(piece.offset - this.position)
-    this.lastNs = piece.timeNs
-    let at = piece.at + this.position - piece.offset
-    const to = piece.at + Math.min(piece.captured, piece.length)
+  protected get isStopped(): boolean {
+    return this.#state === STOPPED
+  }
+
+  protected known(piece: Piece, from: number, to: number): void {
+    let at = from
     while (at < to && this.#state < LOST) {
       at = this.#state === LINE ? this.#takeLine(piece, at, to) : this.#takeBlock(at, to)
     }
-    if (this.#state >= LOST) this.position = end
-    else if (end > this.position) this.#unknown(end - this.position)
+    this.position += to - at
   }
 
   #takeLine(piece: Piece, from: number, to: number): number {
@@ -122,7 +120,7 @@ export class LineReader extends StreamReader {
     this.#sink.end(this)
   }
 
-  #unknown(count: number): void {
+  protected unknown(count: number): void {
     if (this.#state === BLOCK && count <= this.#left) {
       this.#skip(count)
       return

@@ -192,9 +192,7 @@ export class MemcachedParser implements Parser, LineSink {
   #giveUp(): void {
     this.#seeking = false
     this.#asked.splice(0)
-    for (let oldest = this.#exchanges.oldest; oldest; oldest = this.#exchanges.oldest) {
-      this.#missed(oldest)
-    }
+    this.#exchanges.finish(this.lastNs)
   }
 
   #missed(exchange: Exchange): void {

@@ -320,11 +320,7 @@ export class MysqlParser implements Parser, FrameSink {
     this.#answers.splice(0)
     this.#answering = undefined
     this.#session.torn()
-    for (let oldest = this.#exchanges.oldest; oldest; oldest = this.#exchanges.oldest) {
-      oldest.desynchronised = true
-      oldest.endNs ||= this.lastNs
-      this.#exchanges.close(oldest)
-    }
+    this.#exchanges.finish(this.lastNs)
   }
 
   /** Whether a client that was lost begins anew here, and nothing is open that it may belong to. */

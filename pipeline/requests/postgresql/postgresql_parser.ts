@@ -159,11 +159,7 @@ export class PostgresqlParser implements Parser, FrameSink {
   /** Exchanges whose end was missed. */
   #giveUp(): void {
     this.#unpaired = 0
-    for (let oldest = this.#exchanges.oldest; oldest; oldest = this.#exchanges.oldest) {
-      oldest.desynchronised = true
-      oldest.endNs ||= this.lastNs
-      this.#exchanges.close(oldest)
-    }
+    this.#exchanges.finish(this.lastNs)
   }
 
   #startup({ header, body }: Frames): void {

@@ -86,12 +86,7 @@ export class RedisParser implements Parser, RespSink {
   lost(reader: RespReader): void {
     this.#torn = true
     this.#shared.count('redis_desynchronised')
-    if (reader.isClient) return
-    for (let oldest = this.#exchanges.oldest; oldest; oldest = this.#exchanges.oldest) {
-      oldest.desynchronised = true
-      oldest.endNs ||= this.lastNs
-      this.#exchanges.close(oldest)
-    }
+    if (!reader.isClient) this.#exchanges.finish(this.lastNs)
   }
 
   #command(reader: RespReader): void {

@@ -12,7 +12,7 @@
  * the top level is told by its first byte, its first texts, and its end.
  */
 import type { Piece } from '../http1/piece.ts'
-import { StreamReader } from '../stream_reader.ts'
+import { PieceReader } from '../stream_reader.ts'
 
 const CR = 13
 const LF = 10
@@ -47,7 +47,7 @@ export interface RespSink {
   lost(reader: RespReader): void
 }
 
-export class RespReader extends StreamReader {
+export class RespReader extends PieceReader {
   readonly isClient: boolean
   /** Of the value: its type's byte, and the first texts in it, in parts when they are long. */
   type = 0
@@ -97,22 +97,11 @@ export class RespReader extends StreamReader {
     this.#sink.lost(this)
   }
 
-  feed(piece: Piece): void {
-    const end = piece.offset + piece.length
-    if (end <= this.position) return
-    if (this.#state === STOPPED) {
-      this.position = end
-      return
-    }
-    if (piece.offset > this.position) this.#unknown(piece.offset - this.position)
-    const from = piece.at + this.position - piece.offset
-    const to = piece.at + Math.min(piece.captured, piece.length)
-    this.lastNs = piece.timeNs
-    if (from < to) this.#known(piece, from, to)
-    if (end > this.position) this.#unknown(end - this.position)
+  protected get isStopped(): boolean {
+    return this.#state === STOPPED
   }
 
-  #known(piece: Piece, from: number, to: number): void {
+  protected known(piece: Piece, from: number, to: number): void {
     const { bytes } = piece
     let at = from
     while (at < to) {
@@ -130,7 +119,7 @@ export class RespReader extends StreamReader {
   }
 
   /** Bytes that nobody has seen: harmless within a body. */
-  #unknown(count: number): void {
+  protected unknown(count: number): void {
     if (this.#state === BODY && count <= this.#bodyLeft) {
       this.#bodyLeft -= count
       if (this.#textLeft > 0) this.cutText ||= this.texts.length
