@@ -6,7 +6,13 @@
  */
 import type { Columns, FlowBatch } from '../../pipeline/flows/batch.ts'
 import { RowIndex } from '../../pipeline/flows/row_index.ts'
-import { CLOSE_REASONS, type CloseReason, ROLES, STATE } from '../../pipeline/flows/schema.ts'
+import {
+  CLOSE_REASONS,
+  type CloseReason,
+  ROLES,
+  STATE,
+  TRANSPORT,
+} from '../../pipeline/flows/schema.ts'
 import {
   TCP_CONNECT_DURATION,
   TCP_CONNECTIONS,
@@ -79,7 +85,7 @@ export class Connections {
   measure(row: number, ends: Ends, now: number): void {
     const base = this.#base as Columns<'base'>
     const state = base.state[row]
-    if (state === STATE.interim) return
+    if (state === STATE.interim || base.transport[row] !== TRANSPORT.tcp) return
     const edge = this.#edge(base, row, ends)
     const member = (which: Member) => seriesOf(edge, which, now)
     const reason = base.close_reason[row] as number

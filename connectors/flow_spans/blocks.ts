@@ -9,7 +9,7 @@ import type { Conventions, SpanShape } from '../../pipeline/flows/conventions/co
 import { keyOf, type Pairs } from '../../pipeline/flows/conventions/pairs.ts'
 import { encodeFields } from '../../pipeline/flows/resource.ts'
 import { addressWords, RowIndex } from '../../pipeline/flows/row_index.ts'
-import { ROLE } from '../../pipeline/flows/schema.ts'
+import { ROLE, TRANSPORTS } from '../../pipeline/flows/schema.ts'
 import { encodeSpanFields, STATUS_CODE } from '../../pipeline/otlp/traces_writer.ts'
 import { LEN, tag } from '../../pipeline/otlp/wire.ts'
 import { hex64 } from '../../pipeline/u64.ts'
@@ -25,13 +25,12 @@ const ENTRIES_MAX = 4096
 export class ConnectionBlocks {
   readonly #index = new RowIndex<Uint8Array>(15, ENTRIES_MAX)
 
-  /** @param isUdp it is none, but datagrams between the two ends */
-  at(batch: FlowBatch, row: number, { isUdp }: { isUdp: boolean }): Uint8Array {
+  at(batch: FlowBatch, row: number): Uint8Array {
     const { base } = batch
     const { numbers } = this.#index
     numbers[0] = base.flow_id[row * 2] as number
     numbers[1] = base.flow_id[row * 2 + 1] as number
-    numbers[2] = (base.role[row] as number) + (isUdp ? 2 : 0)
+    numbers[2] = (base.role[row] as number) + (base.transport[row] as number) * 2
     numbers[3] = base.pid[row] as number
     numbers[4] = connectOf(base, row)
     numbers[5] = base.src_port[row] as number
@@ -40,14 +39,12 @@ export class ConnectionBlocks {
     addressWords(numbers, 11, [base.dst_address, row])
     return (
       this.#index.get() ??
-      this.#index.set(
-        encodeFields(SPAN_ATTRIBUTES, connectionPairs(batch, row, isUdp ? 'udp' : 'tcp')),
-      )
+      this.#index.set(encodeFields(SPAN_ATTRIBUTES, connectionPairs(batch, row)))
     )
   }
 }
 
-function connectionPairs({ base }: FlowBatch, row: number, transport: string): Pairs {
+function connectionPairs({ base }: FlowBatch, row: number): Pairs {
   const src = addressText(base.src_address, row)
   const dst = addressText(base.dst_address, row)
   const srcPort = base.src_port[row] as number
@@ -57,7 +54,7 @@ function connectionPairs({ base }: FlowBatch, row: number, transport: string): P
   const connect = connectOf(base, row)
   const [flowLo, flowHi] = [base.flow_id[row * 2] as number, base.flow_id[row * 2 + 1] as number]
   const pairs: Pairs = [
-    ['network.transport', transport],
+    ['network.transport', TRANSPORTS[base.transport[row] as number] ?? ''],
     ['network.local.address', isClient ? src : dst],
     ['network.local.port', isClient ? srcPort : dstPort],
     ['network.peer.address', isClient ? dst : src],

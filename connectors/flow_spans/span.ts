@@ -4,7 +4,7 @@ import type { Conventions } from '../../pipeline/flows/conventions/conventions.t
 import { EndCache } from '../../pipeline/flows/ends.ts'
 import { type RequestKey, spanId, traceId } from '../../pipeline/flows/ids.ts'
 import { encodeFields, peerAttributes } from '../../pipeline/flows/resource.ts'
-import { LINK_METHOD, LINK_METHODS } from '../../pipeline/flows/schema.ts'
+import { LINK_METHOD, LINK_METHODS, TRANSPORT } from '../../pipeline/flows/schema.ts'
 import { encodeAttribute } from '../../pipeline/otlp/attributes.ts'
 import type { TracesWriter } from '../../pipeline/otlp/traces_writer.ts'
 import { ConnectionBlocks, RequestBlocks, SPAN_ATTRIBUTES } from './blocks.ts'
@@ -63,11 +63,10 @@ export class SpanWriter {
     writer.flags(SAMPLED)
     writer.raw(fields)
     family.own(writer, batch, row)
-    const isUdp = family.mayBeUdp && base.flow_id_local[row] === 1
-    writer.raw(this.#connections.at(batch, row, { isUdp }))
+    writer.raw(this.#connections.at(batch, row))
     writer.raw(this.#peers.at(row))
     writeSizes(writer, { base, family }, row)
-    if (!isUdp) writeConnection(writer, base, row)
+    if (base.transport[row] === TRANSPORT.tcp) writeConnection(writer, base, row)
     writeMarks(writer, base, row)
     if (stitch !== undefined) writeLink(writer, { base, stitch }, row)
   }

@@ -9,6 +9,8 @@
 export const ROW_KINDS = ['connection', 'exchange'] as const
 export const ROW_STATES = ['open', 'interim', 'closed'] as const
 export const ROLES = ['client', 'server'] as const
+/** What carries a flow: `network.transport`. */
+export const TRANSPORTS = ['tcp', 'udp'] as const
 /** Why a connection ended. `aborted`: the application gave the connect up. */
 export const CLOSE_REASONS = [
   'none',
@@ -31,6 +33,7 @@ export type LinkMethod = (typeof LINK_METHODS)[number]
 export const KIND = codes(ROW_KINDS)
 export const STATE = codes(ROW_STATES)
 export const ROLE = codes(ROLES)
+export const TRANSPORT = codes(TRANSPORTS)
 export const CLOSE_REASON = codes(CLOSE_REASONS)
 export const LINK_METHOD = codes(LINK_METHODS)
 
@@ -88,6 +91,10 @@ export const BASE_COLUMNS = {
     values: ROLES,
     absent: 'never',
   }),
+  transport: column('enum', 'all', 'tcp; udp: the datagrams between two ends', {
+    values: TRANSPORTS,
+    absent: 'never',
+  }),
   flow_id: column('id64', 'all', 'mix64 of the pair of initial sequence numbers'),
   flow_id_local: column('flag', 'all', 'the id was made from addresses, ports and start'),
   src_address: column('address', 'all', "the client's address as this host sees it"),
@@ -106,11 +113,16 @@ export const BASE_COLUMNS = {
   connect_us: column('f64', 'all', 'SYN to ESTABLISHED; NaN when not known'),
   bytes_sent: column('f64', 'connection', 'application bytes, each once', { absent: 'never' }),
   bytes_received: column('f64', 'connection', 'application bytes', { absent: 'never' }),
-  segments_sent: column('u32', 'connection', 'tcp_sock.segs_out', { absent: 'never' }),
-  segments_received: column('u32', 'connection', 'tcp_sock.segs_in', { absent: 'never' }),
+  segments_sent: column('u32', 'connection', 'segments (tcp_sock.segs_out) or datagrams', {
+    absent: 'never',
+  }),
+  segments_received: column('u32', 'connection', 'segments (tcp_sock.segs_in) or datagrams', {
+    absent: 'never',
+  }),
   retransmits: column('u32', 'all', 'segments sent again, SYNs apart', { absent: 'never' }),
   syn_retries: column('u32', 'connection', 'SYNs or SYN-ACKs sent again', { absent: 'never' }),
   lost: column('u32', 'connection', 'tcp_sock.lost: segments marked lost', { absent: 'never' }),
+  socket_drops: column('u32', 'connection', 'datagrams that this end had no room for'),
   srtt_us: column('u32', 'all', 'smoothed round-trip time'),
   rttvar_us: column('u32', 'connection', 'mean deviation of the round-trip time'),
   min_rtt_us: column('u32', 'all', 'least round-trip time in the kernel’s window'),

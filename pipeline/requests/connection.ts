@@ -2,6 +2,8 @@
 import type { Conversation } from './conversation.ts'
 
 export interface Connection {
+  /** A code of TRANSPORT. */
+  readonly transport: number
   /** A code of ROLE: which end is seen. */
   readonly role: number
   readonly flowLo: number

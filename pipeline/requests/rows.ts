@@ -123,6 +123,7 @@ export class RowWriter {
     const { base, strings } = this.#batch
     const { connection } = exchange
     base.role[row] = connection.role
+    base.transport[row] = connection.transport
     base.flow_id[2 * row] = connection.flowLo
     base.flow_id[2 * row + 1] = connection.flowHi
     base.flow_id_local[row] = connection.idLocal ? 1 : 0

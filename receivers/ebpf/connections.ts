@@ -6,7 +6,7 @@
  * tells, makes room: `touched` costs a store for each piece where moving it in a list would cost a
  * deletion and an insertion.
  */
-import { ROLE } from '../../pipeline/flows/schema.ts'
+import { ROLE, TRANSPORT } from '../../pipeline/flows/schema.ts'
 import type { Connection } from '../../pipeline/requests/connection.ts'
 import type { Conversation } from '../../pipeline/requests/conversation.ts'
 import { toNumber } from '../../pipeline/u64.ts'
@@ -17,6 +17,7 @@ const CHANCES_MAX = 64
 
 export class KernelConnection implements Connection {
   readonly id: number
+  readonly transport = TRANSPORT.tcp
   readonly role: number
   readonly flowLo: number
   readonly flowHi: number

@@ -1,11 +1,12 @@
 /** One end of a captured connection, as the search for requests sees it. */
-import { ROLE } from '../../pipeline/flows/schema.ts'
+import { ROLE, TRANSPORT } from '../../pipeline/flows/schema.ts'
 import type { Connection } from '../../pipeline/requests/connection.ts'
 import type { Conversation } from '../../pipeline/requests/conversation.ts'
 import type { TcpConnection } from './tcp/connection.ts'
 import type { Direction } from './tcp/direction.ts'
 
 export class End implements Connection {
+  readonly transport = TRANSPORT.tcp
   readonly role: number
   /** Stands for the process: everything that a host sends may be caused by what it received. */
   readonly host: number

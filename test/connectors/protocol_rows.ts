@@ -43,6 +43,7 @@ const DNS = {
   target: 'api.shop',
   port: 53,
   status: 0,
+  transport: 'udp',
   marks: ['flow_id_local'],
 } as const
 const MEMCACHED = { protocol: 'memcached', version: '', port: 11_211, status: 0 }
@@ -85,7 +86,7 @@ export const ROWS: { readonly [name: string]: FlowRow } = {
   'dns server NXDOMAIN': { ...SERVER, ...DNS, status: 3, error: 'NXDOMAIN' },
   'dns server SERVFAIL': { ...SERVER, ...DNS, status: 2 },
   'dns client without a response': { ...CLIENT, ...DNS, ...NO_ANSWER, error: 'timeout' },
-  'dns client over TCP': { ...CLIENT, ...DNS, marks: [] },
+  'dns client over TCP': { ...CLIENT, ...DNS, transport: 'tcp', marks: [] },
   'unknown client': { ...CLIENT, protocol: 'amqp', version: '0.9.1', method: 'basic.publish' },
   'unknown server': { ...SERVER, ...NO_ANSWER, protocol: 'amqp', version: '', error: 'timeout' },
   'nameless client': { ...CLIENT, protocol: '', version: '', method: '', target: '', status: 0 },

@@ -2,7 +2,14 @@
 import pino from 'pino'
 import type { Consumer, Settings, Signal } from '../../pipeline/component.ts'
 import { FlowBatch } from '../../pipeline/flows/batch.ts'
-import { CLOSE_REASON, type CloseReason, KIND, ROLE, STATE } from '../../pipeline/flows/schema.ts'
+import {
+  CLOSE_REASON,
+  type CloseReason,
+  KIND,
+  ROLE,
+  STATE,
+  TRANSPORT,
+} from '../../pipeline/flows/schema.ts'
 import { Ledger } from '../../pipeline/ledger.ts'
 import type { OtlpBatch } from '../../pipeline/otlp/batch.ts'
 import { OK, type Outcome } from '../../pipeline/outcome.ts'
@@ -25,6 +32,7 @@ export interface FlowRow {
   readonly kind?: 'exchange' | 'connection'
   readonly state?: 'open' | 'interim' | 'closed'
   readonly role: 'client' | 'server'
+  readonly transport?: 'tcp' | 'udp'
   readonly flow?: number
   readonly offset?: number
   readonly src?: readonly number[]
@@ -85,6 +93,7 @@ export function addFlowRow(batch: FlowBatch, row: FlowRow): number {
   base.kind[at] = KIND[row.kind ?? 'exchange']
   base.state[at] = STATE[row.state ?? 'closed']
   base.role[at] = ROLE[row.role]
+  base.transport[at] = TRANSPORT[row.transport ?? 'tcp']
   base.flow_id.set([row.flow ?? 7, 9], at * 2)
   base.src_address.set(row.src ?? IPV4(10, 0, 0, 1), at * 16)
   base.dst_address.set(row.dst ?? IPV4(10, 0, 0, 2), at * 16)

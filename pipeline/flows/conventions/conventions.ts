@@ -59,8 +59,6 @@ export interface Conventions {
   readonly metricDetail: Detail
   /** Attributes of the bytes of a request and a response, with their heads. */
   readonly sizes: readonly [request: string, response: string]
-  /** Whether a row without a handshake was carried by UDP. */
-  readonly mayBeUdp: boolean
   /** The span, without what connections and ends have in common. */
   span(batch: FlowBatch, row: number, of: Of): SpanShape
   /** Writes the attributes that few rows share: URLs, query texts. */

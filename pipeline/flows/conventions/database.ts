@@ -25,7 +25,6 @@ function database(collection: string | undefined): Conventions {
     spanDetail: 'target',
     metricDetail: collection === undefined ? 'none' : 'target',
     sizes: EXCHANGE_SIZES,
-    mayBeUdp: false,
 
     span(batch, row) {
       const { base } = batch

@@ -32,7 +32,6 @@ export const dns: Conventions = {
   spanDetail: 'none',
   metricDetail: 'target',
   sizes: EXCHANGE_SIZES,
-  mayBeUdp: true,
 
   /** `dns {type}`: names are of any cardinality. */
   span(batch, row) {

@@ -29,7 +29,6 @@ export const http: Conventions = {
   spanDetail: 'route',
   metricDetail: 'route',
   sizes: HTTP_SIZES,
-  mayBeUdp: false,
 
   /** `{method} {route}` at the server; a path is not of low cardinality, so no client names it. */
   span(batch, row, of) {

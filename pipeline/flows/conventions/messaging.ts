@@ -35,7 +35,6 @@ export const messaging: Conventions = {
   spanDetail: 'target',
   metricDetail: 'target',
   sizes: EXCHANGE_SIZES,
-  mayBeUdp: false,
 
   /** `{operation} {topic}`. */
   span(batch, row) {

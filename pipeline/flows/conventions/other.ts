@@ -12,7 +12,6 @@ export const other: Conventions = {
   spanDetail: 'none',
   metricDetail: 'none',
   sizes: EXCHANGE_SIZES,
-  mayBeUdp: false,
 
   /** `{protocol} {operation}`: what its target is, and of what cardinality, nobody knows. */
   span(batch, row) {

@@ -27,7 +27,6 @@ export const rpc: Conventions = {
   spanDetail: 'target',
   metricDetail: 'target',
   sizes: EXCHANGE_SIZES,
-  mayBeUdp: false,
 
   /** `{package.Service/Method}`. */
   span(batch, row) {

@@ -23,6 +23,7 @@ const ROW: fc.Arbitrary<FlowRow> = fc.record({
   src: ADDRESS,
   dst: ADDRESS,
   comm: fc.constantFrom('a', 'b'),
+  transport: fc.constantFrom('tcp', 'udp'),
   method: fc.constantFrom('GET', 'PUT', 'a', 'b'),
   host: fc.constantFrom('', 'a', 'b', '[::1]:1'),
   target: fc.constantFrom('/', '/a?b', '*', '/a/1', '/a/2', '/a/2?c'),

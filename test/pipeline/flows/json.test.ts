@@ -49,7 +49,8 @@ function closedConnection(): FlowBatch {
 test('`flowLog` writes a connection with its ends, times, totals and nothing that is not known', () => {
   assert.equal(
     flowLog(closedConnection())(0),
-    '{"kind":"connection","state":"closed","role":"client","flow_id":"0123456789abcdef",' +
+    '{"kind":"connection","state":"closed","role":"client","transport":"tcp",' +
+      '"flow_id":"0123456789abcdef",' +
       '"src":"10.1.1.1:8080","dst":"10.1.2.3:80","pid":7,"comm":"cu\\"rl",' +
       '"cgroup_id":9223372036854775809,' +
       '"start":"2026-11-24T02:50:57.137045505Z","end":"2026-11-24T02:50:57.137045506Z",' +

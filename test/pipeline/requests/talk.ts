@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { FlowBatch } from '../../../pipeline/flows/batch.ts'
 import { flowLog } from '../../../pipeline/flows/json.ts'
-import { ROLE } from '../../../pipeline/flows/schema.ts'
+import { ROLE, TRANSPORT } from '../../../pipeline/flows/schema.ts'
 import type { Connection } from '../../../pipeline/requests/connection.ts'
 import { Piece } from '../../../pipeline/requests/http1/piece.ts'
 import type { QueryPolicy } from '../../../pipeline/requests/http1/target.ts'
@@ -171,6 +171,7 @@ export function connectionOf({ role = 'client', port = 80 }: TalkOptions): Conne
   const address = (last: number) =>
     Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, last)
   return {
+    transport: TRANSPORT.tcp,
     role: ROLE[role],
     flowLo: 1,
     flowHi: 2,
