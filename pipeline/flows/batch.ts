@@ -138,6 +138,10 @@ export class FlowBatch {
     return this.#groups.get('stitch') as Columns<'stitch'> | undefined
   }
 
+  get origin(): Columns<'origin'> | undefined {
+    return this.#groups.get('origin') as Columns<'origin'> | undefined
+  }
+
   has(group: GroupName): boolean {
     return this.#groups.has(group)
   }

@@ -1,9 +1,9 @@
 /**
  * The columns of a flow batch: one table that the batch, the flow log, and the docs are made from.
  *
- * A column's name is its key in the flow log, units last. Columns come in groups: `base` is the
- * receiver's; processors add `k8s` and `stitch`. `rows` says for which kind of row a column has a
- * meaning, `absent` how "not known" is told apart from a value.
+ * A column's name is its key in the flow log, units last. Columns come in groups: `base` and
+ * `origin` are the receiver's; processors add `k8s` and `stitch`. `rows` says for which kind of row
+ * a column has a meaning, `absent` how "not known" is told apart from a value.
  */
 
 export const ROW_KINDS = ['connection', 'exchange'] as const
@@ -195,10 +195,25 @@ export const STITCH_COLUMNS = {
   candidate_span_id: column('id64', 'exchange', 'a parent not certain enough: its span'),
 } as const
 
+/**
+ * Who saw a row, for where rows of many hosts meet. `boot_id` tells kernels apart: pids, network
+ * namespaces and cgroup ids have a meaning within one boot only. `agent_id` and `sequence` are a
+ * row's identity: two rows that have both in common are one row that was delivered twice.
+ */
+export const ORIGIN_COLUMNS = {
+  boot_id: column('string', 'all', "kernel's boot: /proc/sys/kernel/random/boot_id"),
+  host_id: column('string', 'all', 'host.id: /etc/machine-id'),
+  host_name: column('string', 'all', 'host.name'),
+  host_node: column('string', 'all', 'k8s.node.name of the host'),
+  agent_id: column('string', 'all', 'service.instance.id: one run of the receiver'),
+  sequence: column('f64', 'all', "the row's number in that run, from 1"),
+} as const
+
 export const COLUMN_GROUPS = {
   base: BASE_COLUMNS,
   k8s: K8S_COLUMNS,
   stitch: STITCH_COLUMNS,
+  origin: ORIGIN_COLUMNS,
 } as const
 
 export type GroupName = keyof typeof COLUMN_GROUPS

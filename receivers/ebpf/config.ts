@@ -54,6 +54,13 @@ export const schema = z.strictObject({
     .min(1)
     .default(16_384)
     .describe('rows kept while the pipeline takes none; then the rings fill'),
+  host: z
+    .strictObject({
+      id: z.string().default('').describe('host.id of the rows; else /etc/machine-id'),
+      name: z.string().default('').describe("host.name of the rows; else the kernel's node name"),
+      node: z.string().default('').describe('k8s.node.name of the rows'),
+    })
+    .prefault({}),
   conn_ring_bytes: ringBytes.default(4 << 20).describe('ring of connection records'),
   payload_ring_bytes: ringBytes.default(16 << 20).describe('ring of payload pieces'),
 })

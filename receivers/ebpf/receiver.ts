@@ -10,6 +10,8 @@
  *   4. drain the payload ring up to 1; 5. forget connections whose record of 3 is older than 4.
  */
 import type { Component, Consumer, Host, Settings } from '../../pipeline/component.ts'
+import type { FlowBatch } from '../../pipeline/flows/batch.ts'
+import { Origin } from '../../pipeline/flows/origin.ts'
 import { Outbox } from '../../pipeline/outbox.ts'
 import { RowWriter } from '../../pipeline/requests/rows.ts'
 import type { KernelInfo } from './capabilities.ts'
@@ -44,6 +46,7 @@ export class EbpfReceiver implements Component {
   readonly #settings: Settings
   #config: EbpfConfig
   readonly #clock = new WallClock()
+  readonly #origin: Origin
   readonly #outbox: Outbox<'flows'>
   readonly #rows: RowWriter
   readonly #followed: Followed
@@ -57,12 +60,13 @@ export class EbpfReceiver implements Component {
     this.#settings = settings
     this.#config = config
     const { ledger } = settings
+    this.#origin = new Origin(config.host)
     this.#outbox = new Outbox(next, ledger)
     this.#rows = new RowWriter({
       rowsMax: config.batch.rows,
       clock: this.#clock,
       lossEpoch: () => this.#losses?.epoch ?? 0,
-      full: (batch) => this.#outbox.send(batch),
+      full: (batch) => this.#send(batch),
     })
     this.#followed = new Followed(config, {
       ledger,
@@ -112,6 +116,7 @@ export class EbpfReceiver implements Component {
       this.#followed.reconfigure(wanted)
       this.#rows.rowsMax = wanted.batch.rows
       this.#flushRows()
+      this.#origin.names = wanted.host
       if (this.#kernel === undefined) return
       clearTimeout(this.#timer)
       this.#waitMs = wanted.interval
@@ -185,7 +190,12 @@ export class EbpfReceiver implements Component {
 
   #flushRows(): void {
     const batch = this.#rows.take()
-    if (batch !== undefined) this.#outbox.send(batch)
+    if (batch !== undefined) this.#send(batch)
+  }
+
+  #send(batch: FlowBatch): void {
+    this.#origin.stamp(batch)
+    this.#outbox.send(batch)
   }
 
   /** At once after a full look, else the later the emptier the rings were found. */
