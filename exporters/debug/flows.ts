@@ -11,8 +11,12 @@ const TARGET_MAX = 48
 export function flowsBasic(batch: FlowBatch): string {
   const { kind } = batch.base
   let exchanges = 0
-  for (let row = 0; row < batch.rows; row++) if (kind[row] === KIND.exchange) exchanges++
-  const connections = counted(batch.rows - exchanges, 'connection')
+  let listeners = 0
+  for (let row = 0; row < batch.rows; row++) {
+    if (kind[row] === KIND.exchange) exchanges++
+    else if (kind[row] === KIND.listener) listeners++
+  }
+  const connections = counted(batch.rows - exchanges - listeners, 'connection')
   return `flows: ${counted(batch.rows, 'row')}: ${connections}, ${counted(exchanges, 'exchange')}`
 }
 
@@ -22,7 +26,8 @@ export function flowsNormal(batch: FlowBatch): string {
   const lines: string[] = []
   for (let row = 0; row < batch.rows; row++) {
     if (state[row] !== STATE.closed) continue
-    lines.push(kind[row] === KIND.exchange ? exchangeText(batch, row) : connectionText(batch, row))
+    if (kind[row] === KIND.exchange) lines.push(exchangeText(batch, row))
+    else if (kind[row] === KIND.connection) lines.push(connectionText(batch, row))
   }
   return lines.join('\n')
 }

@@ -69,10 +69,11 @@ function endpoint(base: Columns<'base'>, end: 'src' | 'dst'): Read {
 
 function derived(base: Columns<'base'>): Key[] {
   const exchange = (row: number) => base.kind[row] === KIND.exchange
-  const bytes: Read = (row) =>
-    exchange(row)
-      ? sum(base.request_bytes[row], base.response_bytes[row])
-      : sum(base.bytes_sent[row], base.bytes_received[row])
+  const bytes: Read = (row) => {
+    if (exchange(row)) return sum(base.request_bytes[row], base.response_bytes[row])
+    if (base.kind[row] === KIND.listener) return ''
+    return sum(base.bytes_sent[row], base.bytes_received[row])
+  }
   const latency: Read = (row) => {
     const us = (exchange(row) ? base.duration_us[row] : base.srtt_us[row]) as number
     return us > 0 ? String(us / 1000) : ''

@@ -6,7 +6,8 @@
  * a column has a meaning, `absent` how "not known" is told apart from a value.
  */
 
-export const ROW_KINDS = ['connection', 'exchange'] as const
+/** `listener`: a listening socket, where it had no room for those that wished to connect. */
+export const ROW_KINDS = ['connection', 'exchange', 'listener'] as const
 export const ROW_STATES = ['open', 'interim', 'closed'] as const
 export const ROLES = ['client', 'server'] as const
 /** What carries a flow: `network.transport`. */
@@ -85,7 +86,10 @@ function column<const T extends ColumnType>(
 }
 
 export const BASE_COLUMNS = {
-  kind: column('enum', 'all', 'connection or exchange', { values: ROW_KINDS, absent: 'never' }),
+  kind: column('enum', 'all', 'connection, exchange or listener', {
+    values: ROW_KINDS,
+    absent: 'never',
+  }),
   state: column('enum', 'all', 'open, interim or closed', { values: ROW_STATES, absent: 'never' }),
   role: column('enum', 'all', "this host's end: client or server", {
     values: ROLES,
@@ -120,7 +124,8 @@ export const BASE_COLUMNS = {
     absent: 'never',
   }),
   retransmits: column('u32', 'all', 'segments sent again, SYNs apart', { absent: 'never' }),
-  syn_retries: column('u32', 'connection', 'SYNs or SYN-ACKs sent again', { absent: 'never' }),
+  syn_retries: column('u32', 'connection', "a client's SYNs sent again", { absent: 'never' }),
+  synack_retries: column('u32', 'all', "a server's SYN-ACKs sent again"),
   lost: column('u32', 'connection', 'tcp_sock.lost: segments marked lost', { absent: 'never' }),
   socket_drops: column('u32', 'connection', 'datagrams that this end had no room for'),
   srtt_us: column('u32', 'all', 'smoothed round-trip time'),
@@ -128,6 +133,37 @@ export const BASE_COLUMNS = {
   min_rtt_us: column('u32', 'all', 'least round-trip time in the kernel’s window'),
   isn_client: column('u32', 'connection', "client's initial sequence number"),
   isn_server: column('u32', 'connection', "server's initial sequence number"),
+  older: column('flag', 'connection', 'opened before capture began: its start is not known'),
+  drops: column('u32', 'connection', 'its packets that the kernel dropped, at this end'),
+  drop_reason: column('string', 'connection', "skb_drop_reason of most of them, the kernel's name"),
+  busy_us: column('f64', 'connection', 'time with data sent or waiting to be, limited or not'),
+  rwnd_limited_us: column('f64', 'connection', "of that, held up by the peer's receive window"),
+  sndbuf_limited_us: column('f64', 'connection', 'of that, held up by the send buffer'),
+  idle_us: column('f64', 'connection', 'established, and the application had nothing to send'),
+  reord_seen: column('u32', 'connection', 'times that segments were seen out of order'),
+  dsack_dups: column('u32', 'connection', 'segments that the peer says it got twice'),
+  delivered_ce: column('u32', 'connection', 'segments delivered with a congestion mark (ECN)'),
+  delivery_rate: column('f64', 'connection', 'bytes a second, last measured while sending'),
+  last_data_sent_ms: column('u32', 'connection', 'how long ago data was sent last'),
+  last_data_received_ms: column('u32', 'connection', 'how long ago data came last'),
+  // What has come about since the row before of this connection: rows can be added up.
+  bytes_sent_delta: column('f64', 'connection', 'bytes_sent since its row before'),
+  bytes_received_delta: column('f64', 'connection', 'bytes_received since its row before'),
+  retransmits_delta: column('u32', 'connection', 'retransmits since its row before'),
+  drops_delta: column('u32', 'connection', 'drops since its row before'),
+  busy_delta_us: column('f64', 'connection', 'busy_us since its row before'),
+  rwnd_limited_delta_us: column('f64', 'connection', 'rwnd_limited_us since its row before'),
+  sndbuf_limited_delta_us: column('f64', 'connection', 'sndbuf_limited_us since its row before'),
+
+  listen_drops: column('u32', 'listener', 'SYNs and last ACKs dropped since it was first seen'),
+  listen_drops_delta: column('u32', 'listener', 'listen_drops since its row before'),
+  synack_retries_delta: column('u32', 'listener', 'synack_retries since its row before'),
+  accept_queue: column('u32', 'listener', 'connections that wait for accept()', {
+    absent: 'never',
+  }),
+  accept_queue_max: column('u32', 'listener', "what listen() allowed, and the kernel's limit", {
+    absent: 'never',
+  }),
 
   protocol: column('string', 'exchange', 'http, http2, grpc, dns, postgresql, redis, kafka, …'),
   protocol_version: column('string', 'exchange', '1.0, 1.1, 2'),

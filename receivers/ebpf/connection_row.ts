@@ -49,7 +49,8 @@ export function connectionRow(rows: RowWriter, { view, at, known }: ConnectionRe
   base.segments_sent[row] = u32(ConnRecord.segs_out)
   base.segments_received[row] = u32(ConnRecord.segs_in)
   base.retransmits[row] = u32(ConnRecord.retrans)
-  base.syn_retries[row] = u32(ConnRecord.syn_retries)
+  const retries = role === ROLE.client ? base.syn_retries : base.synack_retries
+  retries[row] = u32(ConnRecord.syn_retries)
   base.lost[row] = u32(ConnRecord.lost)
   base.srtt_us[row] = u32(ConnRecord.srtt_us)
   base.rttvar_us[row] = u32(ConnRecord.rttvar_us)

@@ -1,5 +1,5 @@
 /** Makes a flow row of one end of a captured connection. */
-import { CLOSE_REASON, KIND, ROLE } from '../../pipeline/flows/schema.ts'
+import { CLOSE_REASON, KIND, ROLE, STATE } from '../../pipeline/flows/schema.ts'
 import type { RowWriter } from '../../pipeline/requests/rows.ts'
 import { bothWays, connectUs } from './end.ts'
 import type { TcpConnection } from './tcp/connection.ts'
@@ -33,10 +33,17 @@ export function connectionRow(
   base.segments_sent[row] = own.segments
   base.segments_received[row] = other.segments
   base.retransmits[row] = own.retransmits
-  base.syn_retries[row] = own.synRetries
+  const retries = role === ROLE.client ? base.syn_retries : base.synack_retries
+  retries[row] = own.synRetries
   base.srtt_us[row] = bothWays(connection, (direction) => direction.rtt.smoothedUs)
   base.rttvar_us[row] = bothWays(connection, (direction) => direction.rtt.variationUs)
   base.min_rtt_us[row] = bothWays(connection, (direction) => direction.rtt.leastUs)
+  // A connection has one row of figures, its last.
+  if (state !== STATE.open) {
+    base.bytes_sent_delta[row] = own.highest
+    base.bytes_received_delta[row] = other.highest
+    base.retransmits_delta[row] = own.retransmits
+  }
   base.isn_client[row] = (connection.directions[ROLE.client] as Direction).isn ?? 0
   base.isn_server[row] = (connection.directions[ROLE.server] as Direction).isn ?? 0
   base.ttfb_us[row] = Number.NaN
