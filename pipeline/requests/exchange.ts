@@ -25,6 +25,13 @@ export interface Request {
   readonly query?: string
   /** The database, or what else stands above the target. */
   readonly namespace?: string
+  /** Of messaging: the partition of the target, how many messages are sent to it. */
+  readonly partition?: string
+  readonly messages?: number
+  /** What the client calls itself. */
+  readonly clientId?: string
+  /** How long it lets the server wait, on purpose, before it answers. */
+  readonly waitMaxMs?: number
   /** traceparent as Head.trace has it. */
   readonly trace?: Uint32Array | undefined
   /** Its beginning was not seen whole. */
@@ -42,6 +49,10 @@ export class Exchange {
   host: string
   query: string
   namespace: string
+  partition: string
+  messages: number
+  readonly clientId: string
+  readonly waitMaxMs: number
   readonly trace: Uint32Array | undefined
   readonly multiplexed: boolean
   readonly requestOffset: number
@@ -99,6 +110,10 @@ export class Exchange {
     this.host = request.host ?? ''
     this.query = request.query ?? ''
     this.namespace = request.namespace ?? ''
+    this.partition = request.partition ?? ''
+    this.messages = request.messages ?? 0
+    this.clientId = request.clientId ?? ''
+    this.waitMaxMs = request.waitMaxMs ?? 0
     this.trace = request.trace
     this.truncated = request.truncated ?? false
     this.multiplexed = request.multiplexed ?? false

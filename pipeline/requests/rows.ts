@@ -94,6 +94,10 @@ export class RowWriter {
     base.query[row] = strings.intern(exchange.query)
     base.namespace[row] = strings.intern(exchange.namespace)
     base.host[row] = strings.intern(exchange.host)
+    base.partition[row] = strings.intern(exchange.partition)
+    base.messages[row] = exchange.messages
+    base.client_id[row] = strings.intern(exchange.clientId)
+    base.wait_max_ms[row] = exchange.waitMaxMs
     base.status[row] = exchange.status
     base.error[row] = strings.intern(exchange.error)
     base.request_bytes[row] = exchange.requestBytes
