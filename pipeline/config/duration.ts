@@ -19,6 +19,8 @@ const UNIT_MS: { readonly [unit: string]: number } = {
 /** As it is written in a schema: no sign, as no option may be negative. */
 const PATTERN = '^\\+?(0|((\\d+\\.?\\d*|\\.\\d+)(h|ms|m|s|us|µs|μs|ns))+)$'
 
+const WRITTEN_AS = { anyOf: [{ type: 'string', pattern: PATTERN }, { const: 0 }] }
+
 const BARE = /^[+-]?\d+(\.\d*)?$/
 const WHOLE = /^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:h|ms|m|s|us|µs|μs|ns))+$/
 const PART = /(\d+\.?\d*|\.\d+)(h|ms|m|s|us|µs|μs|ns)/g
@@ -40,18 +42,23 @@ export function parseDuration(text: string): number | undefined {
 export function duration(defaultText: string): z.ZodDefault<z.ZodType<number>> {
   const defaultMs = parseDuration(defaultText)
   if (defaultMs === undefined) throw new Error(`Not a duration: "${defaultText}"`)
-  const schema = z
-    .unknown()
-    .transform((value, context) => {
-      if (value === 0) return 0
-      const ms = typeof value === 'string' ? parseDuration(value) : undefined
-      if (ms !== undefined && ms >= 0) return ms
-      context.addIssue(problemOf(value, ms))
-      return z.NEVER
-    })
-    .default(defaultMs)
-  const json = { anyOf: [{ type: 'string', pattern: PATTERN }, { const: 0 }], default: defaultText }
-  return schema.register(WRITTEN, { json })
+  const json = { ...WRITTEN_AS, default: defaultText }
+  return milliseconds().default(defaultMs).register(WRITTEN, { json })
+}
+
+/** The same for an option whose default depends on others: undefined when it is left out. */
+export function durationOr(): z.ZodOptional<z.ZodType<number>> {
+  return milliseconds().optional().register(WRITTEN, { json: WRITTEN_AS })
+}
+
+function milliseconds(): z.ZodType<number> {
+  return z.unknown().transform((value, context) => {
+    if (value === 0) return 0
+    const ms = typeof value === 'string' ? parseDuration(value) : undefined
+    if (ms !== undefined && ms >= 0) return ms
+    context.addIssue(problemOf(value, ms))
+    return z.NEVER
+  })
 }
 
 function problemOf(value: unknown, ms: number | undefined): string {

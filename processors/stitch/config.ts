@@ -1,24 +1,73 @@
 import { z } from 'zod'
 import type { ConfigProblem } from '../../pipeline/component.ts'
-import { duration } from '../../pipeline/config/duration.ts'
+import { durationOr } from '../../pipeline/config/duration.ts'
 
-export const schema = z.strictObject({
-  window: duration('3s').describe("how long a row waits for its parent's row"),
-  window_total: duration('9s').describe("how long it waits when the parent's row waits in turn"),
-  retention: duration('30s').describe('how long an exchange is remembered after its closed row'),
-  confidence_min: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0.7)
-    .describe('below it a cause becomes a span link instead of the parent'),
-  wait: z
-    .enum(['known', 'always'])
-    .default('known')
-    .describe("whether a server's row waits for a client end that nothing was seen of"),
-  entries_max: z.int().min(16).default(300_000).describe('exchanges and flows remembered'),
-  rows_max: z.int().min(1).default(100_000).describe('rows that wait, or that `next` refused'),
-})
+/**
+ * What is left out depends on whose rows meet: an agent's come from one host within a moment, and
+ * its memory is its host's; a gateway's have been queued and resent on their way.
+ */
+const DEFAULTS = {
+  known: {
+    window: 3000,
+    window_total: 9000,
+    retention: 30_000,
+    entries_max: 300_000,
+    rows_max: 100_000,
+    identities_bytes_max: 0,
+  },
+  always: {
+    window: 5000,
+    window_total: 15_000,
+    retention: 300_000,
+    entries_max: 1_000_000,
+    rows_max: 300_000,
+    identities_bytes_max: 16 * 1024 * 1024,
+  },
+} as const
+
+export const schema = z
+  .strictObject({
+    wait: z
+      .enum(['known', 'always'])
+      .default('known')
+      .describe("whether a server's row waits for a client end that nothing was seen of"),
+    window: durationOr().describe("how long a row waits for its parent's row"),
+    window_total: durationOr().describe("how long it waits when the parent's row waits in turn"),
+    retention: durationOr().describe('how long an exchange is remembered after its closed row'),
+    confidence_min: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.7)
+      .describe('below it a cause becomes a span link instead of the parent'),
+    entries_max: z.int().min(16).optional().describe('exchanges and flows remembered'),
+    rows_max: z.int().min(1).optional().describe('rows that wait, or that `next` refused'),
+    identities_bytes_max: z
+      .int()
+      .min(0)
+      .optional()
+      .describe('memory for the identities of rows, by which doubled ones are dropped'),
+    acknowledge: z
+      .enum(['taken', 'handed_on'])
+      .default('taken')
+      .describe('whether the sender is answered at once, or when all rows have been handed on'),
+  })
+  .transform((options) => {
+    const byDefault = DEFAULTS[options.wait]
+    const window = options.window ?? byDefault.window
+    return {
+      ...options,
+      window,
+      // Three windows, as the defaults are: whoever sets but one means both.
+      window_total:
+        options.window_total ??
+        (options.window === undefined ? byDefault.window_total : 3 * window),
+      retention: options.retention ?? byDefault.retention,
+      entries_max: options.entries_max ?? byDefault.entries_max,
+      rows_max: options.rows_max ?? byDefault.rows_max,
+      identities_bytes_max: options.identities_bytes_max ?? byDefault.identities_bytes_max,
+    }
+  })
 
 export type StitchConfig = z.infer<typeof schema>
 

@@ -8,6 +8,7 @@
  * time more on average.
  */
 import { type Columns, FlowBatch } from '../../pipeline/flows/batch.ts'
+import type { SettledBatch } from './handing_on.ts'
 import { NONE } from './span_table.ts'
 
 const KEPT_PER_HELD_MAX = 4
@@ -27,6 +28,10 @@ export class Pin {
   held = 0
   /** Rows whose ids are written, to be sent on. */
   ready: number[] = []
+  /** Rows that had come before, and go no further. */
+  doubles = 0
+  /** Takes the rows when all are ready, where they go together. */
+  settled: SettledBatch | undefined
   /** The node of each row that waits, else NONE; made with the first. */
   nodes: Int32Array | undefined
 
@@ -34,6 +39,11 @@ export class Pin {
     this.batch = batch
     this.stitch = batch.add('stitch')
     this.owner = owner
+  }
+
+  /** All rows that go further are ready. */
+  get isComplete(): boolean {
+    return this.ready.length + this.doubles === this.batch.rows
   }
 
   makeReady(row: number): void {

@@ -8,12 +8,15 @@ import { KIND, ROLE, STATE } from '../../pipeline/flows/schema.ts'
 import type { StitchConfig } from './config.ts'
 import { EDGE, hasTraceparent, newEvidence, readEvidence } from './evidence.ts'
 import { HeldRows, type Pin, type PinOwner } from './held_rows.ts'
+import { Identities } from './identities.ts'
 import { KnownFlows } from './known_flows.ts'
+import { MissedSpans } from './missed_spans.ts'
 import * as table from './span_table.ts'
 import { ARRIVING, EXPECTED, INNER, NONE, SETTLED, SlotList, SpanTable, TOP } from './span_table.ts'
 import { WaitingSpans } from './waiting.ts'
 
-export type Note = (name: 'evicted' | 'released_early' | 'chain_broken', count: number) => void
+type Noted = 'evicted' | 'released_early' | 'chain_broken' | 'late' | 'identities_evicted'
+export type Note = (name: Noted, count: number) => void
 
 export class Memory {
   #config: StitchConfig
@@ -22,6 +25,8 @@ export class Memory {
   readonly #waiting: WaitingSpans
   readonly #rows = new HeldRows()
   readonly #flows: KnownFlows
+  readonly #missed: MissedSpans
+  readonly #identities: Identities
   /** Settled spans in order of their last row: of which only an open row was seen, and all else. */
   readonly #open = new SlotList(this.#spans)
   readonly #closed = new SlotList(this.#spans)
@@ -34,6 +39,10 @@ export class Memory {
     this.#config = config
     this.#note = note
     this.#flows = new KnownFlows(config.entries_max)
+    this.#missed = new MissedSpans(config.entries_max)
+    this.#identities = new Identities(config.identities_bytes_max, () =>
+      note('identities_evicted', 1),
+    )
     const current = () => this.#config
     this.#waiting = new WaitingSpans(this.#spans, {
       get windowMs() {
@@ -44,6 +53,7 @@ export class Memory {
       },
       settled: (slot) => this.#settled(slot),
       broken: () => note('chain_broken', 1),
+      missed: (slot) => this.#miss(slot),
     })
   }
 
@@ -51,6 +61,8 @@ export class Memory {
   reconfigure(config: StitchConfig): void {
     this.#config = config
     this.#flows.max = config.entries_max
+    this.#missed.max = config.entries_max
+    this.#identities.bytesMax = config.identities_bytes_max
   }
 
   /** Spans remembered, and such as are only waited for. */
@@ -68,9 +80,18 @@ export class Memory {
     this.#rows.compact(pin)
   }
 
-  /** Takes a row, which is ready at once or waits. Times are milliseconds of one clock. */
-  take(pin: Pin, row: number, now: number): void {
+  /**
+   * Takes a row, which is ready at once or waits; false for one that was taken before, which the
+   * pin does not get back. Times are milliseconds of one clock.
+   */
+  take(pin: Pin, row: number, now: number): boolean {
+    if (this.#identities.isDouble(pin.batch, row)) return false
     this.#now = now
+    this.#takeNew(pin, row)
+    return true
+  }
+
+  #takeNew(pin: Pin, row: number): void {
     const { base } = pin.batch
     if (base.kind[row] !== KIND.exchange) {
       if (base.role[row] === ROLE.client) this.#clientConnection(base, row)
@@ -103,6 +124,7 @@ export class Memory {
       this.#forget(slot)
     }
     this.#flows.expire(now)
+    this.#missed.expire(now)
   }
 
   /** Ends all waits. */
@@ -163,6 +185,10 @@ export class Memory {
       spans.ids.set(span.subarray(row * 2, row * 2 + 2), spans.word(slot, table.WIRE_SPAN_ID))
     }
     if (base.role[row] === ROLE.client) this.#flows.seen(flowLo, flowHi)
+    const at = spans.word(slot, table.SPAN_ID)
+    if (this.#missed.take(spans.ids[at] as number, spans.ids[at + 1] as number)) {
+      this.#note('late', 1)
+    }
     const { wait, confidence_min: confidenceMin } = this.#config
     const evidence = this.#evidence
     const clientKnown = wait === 'always' || this.#flows.has(flowLo, flowHi)
@@ -192,6 +218,12 @@ export class Memory {
       this.#write(slot, held.pin(node), held.row(node))
       node = held.release(node)
     }
+  }
+
+  #miss(slot: number): void {
+    const at = this.#spans.word(slot, table.SPAN_ID)
+    const { ids } = this.#spans
+    this.#missed.add(ids[at] as number, ids[at + 1] as number, this.#now + this.#config.retention)
   }
 
   #remember(slot: number): void {

@@ -3,6 +3,7 @@ import { FlowBatch } from '../../pipeline/flows/batch.ts'
 import { Outbox } from '../../pipeline/outbox.ts'
 import { OK, type Outcome, retryable } from '../../pipeline/outcome.ts'
 import type { StitchConfig } from './config.ts'
+import { HandingOn } from './handing_on.ts'
 import { Pin, type PinOwner } from './held_rows.ts'
 import { type MemoryUse, useMemory } from './shared.ts'
 
@@ -24,6 +25,7 @@ export class Stitch implements Processor<'flows'>, PinOwner {
   readonly #settings: Settings
   #config: StitchConfig
   readonly #outbox: Outbox<'flows'>
+  readonly #handingOn: HandingOn
   readonly #clock: Clock
   /** Batches with rows to send. */
   #awake: Pin[] = []
@@ -41,6 +43,7 @@ export class Stitch implements Processor<'flows'>, PinOwner {
     this.#config = config
     this.#clock = clock
     this.#outbox = new Outbox(next, settings.ledger)
+    this.#handingOn = new HandingOn(next, settings.ledger)
   }
 
   start(): void {
@@ -48,18 +51,31 @@ export class Stitch implements Processor<'flows'>, PinOwner {
     this.#use = useMemory(id, this.#config, (name, count) => ledger.note(name, count))
   }
 
-  consume(batch: FlowBatch): Outcome {
+  consume(batch: FlowBatch): Outcome | Promise<Outcome> {
     const memory = this.#use?.memory
     if (memory === undefined) return retryable('stitch does not run', FULL_RETRY_MS)
-    if (this.#outbox.held >= this.#config.rows_max) {
+    if (this.#outbox.held + this.#handingOn.rows >= this.#config.rows_max) {
       return retryable('stitch is full, for what follows it refuses rows', FULL_RETRY_MS)
     }
     const now = this.#clock()
     const pin = new Pin(batch, this)
-    this.#taken += batch.rows
-    for (let row = 0; row < batch.rows; row++) memory.take(pin, row, now)
+    for (let row = 0; row < batch.rows; row++) if (!memory.take(pin, row, now)) pin.doubles++
+    const answer = this.#answerTo(pin)
     this.tick()
-    return OK
+    return answer
+  }
+
+  #answerTo(pin: Pin): Outcome | Promise<Outcome> {
+    const { batch, doubles } = pin
+    if (this.#config.acknowledge === 'taken') {
+      this.#taken += batch.rows - doubles
+      this.#settings.ledger.used('doubled', doubles)
+      return OK
+    }
+    const { answer, settled } = this.#handingOn.begin(batch.rows, doubles)
+    pin.settled = settled
+    if (doubles === batch.rows) settled(undefined)
+    return answer
   }
 
   /** Looks at the clock, and sends what is ready, also by the rows of other pipelines. */
@@ -67,7 +83,8 @@ export class Stitch implements Processor<'flows'>, PinOwner {
     this.#use?.memory.tick(this.#clock())
     this.#flush()
     // Without a row that waits the clock matters to the next batch alone: no need to wake for it.
-    if (this.#taken > 0) this.#timer ??= setTimeout(() => this.#ring(), TICK_MS)
+    if (this.#taken + this.#handingOn.rows > 0)
+      this.#timer ??= setTimeout(() => this.#ring(), TICK_MS)
   }
 
   /** The memory takes the new windows and limits, and forgets nothing that is within them. */
@@ -94,7 +111,7 @@ export class Stitch implements Processor<'flows'>, PinOwner {
       use.release(this)
       this.#flush()
     }
-    await this.#outbox.close(deadline)
+    await Promise.all([this.#outbox.close(deadline), this.#handingOn.close(deadline)])
   }
 
   #ring(): void {
@@ -108,11 +125,16 @@ export class Stitch implements Processor<'flows'>, PinOwner {
     const pins = this.#awake
     this.#awake = []
     const gathered = new Gathering(
-      pins.reduce((sum, pin) => sum + pin.ready.length, 0),
+      pins.reduce((sum, pin) => sum + (pin.settled === undefined ? pin.ready.length : 0), 0),
       this.#outbox,
     )
     for (const pin of pins) {
       const { ready, batch } = pin
+      if (pin.settled !== undefined) {
+        if (pin.isComplete) pin.settled(wholeOf(pin))
+        else this.#awake.push(pin)
+        continue
+      }
       pin.ready = []
       this.#taken -= ready.length
       if (ready.length === batch.rows) gathered.pass(batch)
@@ -121,6 +143,14 @@ export class Stitch implements Processor<'flows'>, PinOwner {
     }
     gathered.end()
   }
+}
+
+/** The batch as it came, but for the rows that had come before. */
+function wholeOf({ batch, ready, doubles }: Pin): FlowBatch {
+  if (doubles === 0) return batch
+  const rest = new FlowBatch(ready.length)
+  rest.appendRows(batch, ready)
+  return rest
 }
 
 /** Rows of several batches on their way into few. */

@@ -31,6 +31,8 @@ export interface WaitingSettings {
   readonly settled: (slot: number) => void
   /** A span was made a root, for its causes go round in a circle or back too far. */
   readonly broken: () => void
+  /** Nobody waits any more for a span whose row did not come. */
+  readonly missed: (slot: number) => void
 }
 
 export class WaitingSpans {
@@ -182,6 +184,7 @@ export class WaitingSpans {
   #forgetUnwanted(expected: number): void {
     const spans = this.#spans
     if (spans.state[expected] === EXPECTED && spans.waiter[expected] === NONE) {
+      this.#settings.missed(expected)
       spans.remove(expected)
     }
   }

@@ -61,12 +61,12 @@ test('the defaults of every component are valid', () => {
 })
 
 test('options are described, durations with the default as it is written', () => {
-  const { anyOf } = (schema.$defs as Record<string, Schema>)['processors.stitch'] as {
-    anyOf: { properties: { window: Schema } }[]
+  const { anyOf } = (schema.$defs as Record<string, Schema>)['receivers.ebpf'] as {
+    anyOf: { properties: { interval: Schema } }[]
   }
-  const { description, default: byDefault } = anyOf[0]?.properties.window ?? {}
-  assert.equal(byDefault, '3s')
-  assert.match(String(description), /^how long a row waits/)
+  const { description, default: byDefault } = anyOf[0]?.properties.interval ?? {}
+  assert.equal(byDefault, '20ms')
+  assert.match(String(description), /^time between two looks/)
 })
 
 test('levels are taken in either case', () => {

@@ -20,6 +20,10 @@ export interface Row {
   readonly cause?: Cause
   /** Low words of the trace id and span id on the wire. */
   readonly traceparent?: readonly [trace: number, span: number]
+  /** The run of the agent that saw it, and its number there. */
+  readonly identity?: readonly [run: string, sequence: number]
+  /** What the clock of its host said, in seconds. */
+  readonly startS?: number
   /** Says which row this is when it comes out. */
   readonly name?: string
 }
@@ -49,6 +53,15 @@ export function addRow(batch: FlowBatch, row: Row): number {
     base.cause_offset[at] = row.cause.offset
     base.cause_method[at] = LINK_METHOD[row.cause.method ?? 'thread']
     base.cause_confidence[at] = row.cause.confidence ?? 0.95
+  }
+  if (row.identity !== undefined) {
+    const origin = batch.add('origin')
+    origin.agent_id[at] = batch.strings.intern(row.identity[0])
+    origin.sequence[at] = row.identity[1]
+  }
+  if (row.startS !== undefined) {
+    const ns = BigInt(row.startS) * 1_000_000_000n
+    base.start.set([Number(ns & 0xffffffffn), Number(ns >> 32n)], at * 2)
   }
   if (row.traceparent !== undefined) {
     base.wire_trace_id.set([row.traceparent[0], 2, 3, 4], at * 4)

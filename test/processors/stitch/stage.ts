@@ -82,8 +82,9 @@ export class Stage {
   /** Asserts that every row taken is accounted for. */
   balance(): void {
     const entry = this.ledger.entry()
-    const lost = Object.values(entry.lost).reduce((sum, n) => sum + n, 0)
-    assert.equal(entry.in, entry.out + lost + entry.held, JSON.stringify(entry))
+    const ended = [...Object.values(entry.lost), ...Object.values(entry.used)]
+    const gone = ended.reduce((sum, n) => sum + n, 0)
+    assert.equal(entry.in, entry.out + gone + entry.held, JSON.stringify(entry))
   }
 
   #next(batch: FlowBatch): Outcome | Promise<Outcome> {

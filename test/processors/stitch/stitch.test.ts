@@ -424,11 +424,11 @@ test('what `next` refuses for now is held and offered again', async () => {
   )
 })
 
-test('as long as `next` refuses, no more than rows_max are taken', () => {
+test('as long as `next` refuses, no more than rows_max are taken', async () => {
   const s = stage({ rows_max: 2 })
   s.answer = () => retryable('busy', 60_000)
   s.send(client(1), client(2))
-  assert.equal(s.stitch.consume(batchOf([client(3)])).kind, 'retryable')
+  assert.equal((await s.stitch.consume(batchOf([client(3)]))).kind, 'retryable')
   assert.equal(s.stitch.held(), 2)
 })
 
