@@ -41,6 +41,7 @@ export class Cluster {
   readonly #replicaSets = new Map<string, Owner>()
   readonly #nodes = new Map<string, Node>()
   readonly #nodesByAddress = new AddressMap<Node>()
+  readonly #nodesByName = new Map<string, Node>()
   readonly #zones = new Map<string, string>()
   readonly #namespaces = new Map<string, string>()
   readonly #wellKnownLabels: boolean
@@ -75,6 +76,10 @@ export class Cluster {
 
   node(bytes: Uint8Array, at: number): Node | undefined {
     return this.#nodesByAddress.get(bytes, at)
+  }
+
+  nodeNamed(name: string): Node | undefined {
+    return this.#nodesByName.get(name)
   }
 
   /** The Service that was addressed: by its own address, or by a node's and a node port. */
@@ -138,6 +143,7 @@ export class Cluster {
     const end = new End({ k8s_node: object.name, zone: object.zone })
     const node: Node = { object, end }
     this.#nodes.set(object.uid, node)
+    this.#nodesByName.set(object.name, node)
     this.#zones.set(object.name, object.zone)
     for (const text of object.addresses) {
       const bytes = parseAddress(text)
@@ -150,6 +156,9 @@ export class Cluster {
     const node = this.#nodes.get(uid)
     if (node === undefined) return
     this.#nodes.delete(uid)
+    if (this.#nodesByName.get(node.object.name) === node) {
+      this.#nodesByName.delete(node.object.name)
+    }
     this.#zones.delete(node.object.name)
     for (const text of node.object.addresses) {
       const bytes = parseAddress(text)

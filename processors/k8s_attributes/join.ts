@@ -40,8 +40,12 @@ export class Join {
   readonly partners: Partners
   readonly namespaces = new Namespaces()
   readonly #cluster: Cluster | undefined
-  /** By row of the batch `#learned`: when it began, its slot in `partners`, its own end. */
+  /**
+   * By row of the batch `#learned`: when it began, its network namespace's key, its slot in
+   * `partners`, its own end.
+   */
   readonly #timesMs: number[] = []
+  readonly #netns: number[] = []
   readonly #slots: number[] = []
   readonly #locals: (End | undefined)[] = []
   #learned: FlowBatch | undefined
@@ -59,8 +63,12 @@ export class Join {
   learn(batch: FlowBatch): void {
     this.#learned = batch
     for (let row = 0; row < batch.rows; row++) {
+      const netns = this.#netnsOf(batch, row)
+      const slot = this.partners.learn(batch, row)
+      if (slot >= 0) this.partners.setNetns(slot, batch.base.role[row] as number, netns)
       this.#timesMs[row] = startMs(batch, row)
-      this.#slots[row] = this.partners.learn(batch, row)
+      this.#slots[row] = slot
+      this.#netns[row] = netns
       this.#locals[row] = this.#findLocal(batch, row)
     }
     // A later row may have told whose network namespace an earlier one is in.
@@ -117,7 +125,9 @@ export class Join {
   #writeLocal(batch: FlowBatch, row: number, target: EndColumns): void {
     const end = this.localEnd(row)
     if (end === undefined) {
-      target.clear(row)
+      const host = this.#hostOf(batch, row)
+      if (host === undefined) target.clear(row)
+      else host.write(target, row)
       this.#misses.local_unknown++
     } else {
       end.write(target, row)
@@ -216,9 +226,21 @@ export class Join {
     const { base } = batch
     const own = base.role[row] === ROLE.client ? base.src_address : base.dst_address
     return this.#endOf(own, row * ADDRESS_BYTES, {
-      netns: base.netns[row] as number,
+      netns: this.#netns[row] as number,
       timeMs: this.#timesMs[row] as number,
     })
+  }
+
+  #netnsOf(batch: FlowBatch, row: number): number {
+    const { origin, base } = batch
+    const boot = origin === undefined ? '' : batch.text(origin.boot_id, row)
+    return this.namespaces.key(boot, base.netns[row] as number)
+  }
+
+  /** Nothing is known of the row's own end but where it is: on the host of its agent. */
+  #hostOf(batch: FlowBatch, row: number): End | undefined {
+    const { origin } = batch
+    return origin && this.#cluster?.nodeNamed(batch.text(origin.host_node, row))?.end
   }
 
   /**

@@ -3,6 +3,9 @@
  *
  * A connection over loopback, or from an address that the API does not know, still says in which
  * network namespace it is; another row from there, with the pod's IP, says whose that is.
+ *
+ * An inode has a meaning within one boot of one kernel only, so where rows of many hosts meet, the
+ * boot is part of the key.
  */
 import type { Node } from './cluster.ts'
 import type { Pod } from './pods.ts'
@@ -13,17 +16,35 @@ export function isPod(owner: NetnsOwner): owner is Pod {
   return 'untilMs' in owner
 }
 
-const NAMESPACES_MAX = 16_384
+const NAMESPACES_MAX = 65_536
+const BOOTS_MAX = 2 ** 20
 
 export class Namespaces {
   /** Undefined as a value: contradictory, hence nobody's. The least recently learned come first. */
   readonly #owners = new Map<number, NetnsOwner | undefined>()
+  /** Boots by name, numbered as they were first seen; one host's own is 0. */
+  readonly #boots = new Map<string, number>([['', 0]])
 
   get size(): number {
     return this.#owners.size
   }
 
-  /** The owner of a network namespace (its inode) at a time in Unix ms. */
+  /**
+   * The key of a network namespace: its inode (32 bits), and which boot it is of (20 bits). 0 is
+   * nobody's: an inode that is not known, or one of more boots than can be told apart.
+   */
+  key(bootId: string, netns: number): number {
+    if (netns === 0) return 0
+    let boot = this.#boots.get(bootId)
+    if (boot === undefined) {
+      if (this.#boots.size >= BOOTS_MAX) return 0
+      boot = this.#boots.size
+      this.#boots.set(bootId, boot)
+    }
+    return boot * 2 ** 32 + netns
+  }
+
+  /** The owner of a network namespace (its key) at a time in Unix ms. */
   owner(netns: number, timeMs: number): NetnsOwner | undefined {
     const owner = this.#owners.get(netns)
     if (owner === undefined) return undefined

@@ -24,7 +24,7 @@ export class Partners {
   readonly #ids: Uint32Array
   readonly #flags: Uint8Array
   readonly #dialledPorts: Uint16Array
-  readonly #netns: Uint32Array
+  readonly #netns: Float64Array
   readonly #comms: string[] = []
   #size = 0
   #hand = 0
@@ -46,7 +46,7 @@ export class Partners {
     this.#ids = new Uint32Array(2 * max)
     this.#flags = new Uint8Array(max)
     this.#dialledPorts = new Uint16Array(max)
-    this.#netns = new Uint32Array(2 * max)
+    this.#netns = new Float64Array(2 * max)
     this.addresses = new Uint8Array(2 * max * ADDRESS_BYTES)
     this.dialled = new Uint8Array(max * ADDRESS_BYTES)
   }
@@ -76,6 +76,7 @@ export class Partners {
     this.#ids[2 * slot] = lo
     this.#ids[2 * slot + 1] = hi
     this.#flags[slot] = 0
+    this.#netns.fill(0, 2 * slot, 2 * slot + 2)
     this.#comms[2 * slot] = ''
     this.#comms[2 * slot + 1] = ''
     const bucket = lo & this.#mask
@@ -101,8 +102,13 @@ export class Partners {
     return ((this.#flags[slot] as number) & (SEEN[role] as number)) !== 0
   }
 
+  /** The key of the network namespace that an end is in (see namespaces.ts). */
   netns(slot: number, role: number): number {
     return this.#netns[2 * slot + role] as number
+  }
+
+  setNetns(slot: number, role: number, key: number): void {
+    this.#netns[2 * slot + role] = key
   }
 
   comm(slot: number, role: number): string {
@@ -133,7 +139,6 @@ export class Partners {
       copy(base.dst_address, row, this.dialled, slot)
       this.#dialledPorts[slot] = base.dst_port[row] as number
     }
-    this.#netns[2 * slot + role] = base.netns[row] as number
     // An accepted socket's process becomes known later than its address.
     const comm = batch.text(base.comm, row)
     if (comm !== '') this.#comms[2 * slot + role] = comm

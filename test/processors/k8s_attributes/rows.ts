@@ -24,6 +24,9 @@ export interface Row {
   readonly comm?: string
   readonly startMs?: number
   readonly kind?: 'connection' | 'exchange'
+  /** Of the host that saw it: its boot, and its name in Kubernetes. */
+  readonly boot?: string
+  readonly hostNode?: string
 }
 
 export function batchOf(...rows: readonly Row[]): FlowBatch {
@@ -46,6 +49,11 @@ export function append(batch: FlowBatch, r: Row): number {
   base.dst_port[row] = r.dstPort ?? 80
   base.netns[row] = r.netns ?? 0
   base.comm[row] = batch.strings.intern(r.comm ?? '')
+  if (r.boot !== undefined || r.hostNode !== undefined) {
+    const origin = batch.add('origin')
+    origin.boot_id[row] = batch.strings.intern(r.boot ?? '')
+    origin.host_node[row] = batch.strings.intern(r.hostNode ?? '')
+  }
   // Whole microseconds: a Unix time in nanoseconds is no safe integer, but this rounds the same.
   fromNumber(base.start, 2 * row, (r.startMs ?? T0 + 60_000) * 1e6)
   return row
