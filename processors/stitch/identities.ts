@@ -8,7 +8,7 @@
  *     run b ── page 7 ▓░▓░▓▓░░                        a page: 32,768 rows, 4 KB
  *
  * Pages are bounded in number; the one that was looked at longest ago goes first. A row whose page
- * has gone cannot be told from a new one, so a bound too small lets doubles pass, and drops nothing.
+ * has gone cannot be told from a new one: a bound too small lets doubles pass, and loses nothing.
  */
 import type { FlowBatch } from '../../pipeline/flows/batch.ts'
 
