@@ -67,7 +67,7 @@ export class Traced {
     const kernel = kernelConfig(of.config as EbpfConfig)
     const loaded = loadKernel(kernel)
     const inner = keepKernel(loaded, kernel)
-    const attached = loaded.capabilities.filter((c) => c.ok)
+    const attached = loaded.capabilities.filter((c) => c.state === 'active')
     const programs = attached.map((c) => PROGRAM[c.signal] as string)
     const traced = new Traced(loaded, {
       programs,

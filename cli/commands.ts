@@ -7,6 +7,7 @@ import { featureGatesText, featureGateText } from './feature_gates.ts'
 import { type Flag, isOn, type Words } from './flags.ts'
 import { loadConfig } from './load.ts'
 import { printConfig } from './print_config.ts'
+import { probe } from './probe.ts'
 import { replay } from './replay.ts'
 import { type Program, run, validate } from './run.ts'
 
@@ -85,6 +86,19 @@ Exit code 0 if the capture was read to its end, 1 otherwise.`,
     },
   },
   {
+    name: 'probe',
+    summary: 'Print what can be seen on this host, and by which hooks of its kernel',
+    help: `Tries every signal on this host, the hook that costs least first, and prints a table:
+what works, by which hook, and why not by another. Starts no pipeline and captures nothing.
+Needs what capturing needs: root, or CAP_BPF and CAP_PERFMON.
+
+Exit code 0 if every signal can be seen, 1 otherwise.`,
+    flags: () => PROBE_FLAGS,
+    run: async ({ values }, program) => {
+      return await probe(program, values.get('format')?.at(-1) ?? 'text')
+    },
+  },
+  {
     name: 'schema',
     summary: 'Print the JSON Schema of a configuration, for editors',
     help: `Prints one JSON Schema (draft 2020-12) of a whole configuration, with every component.
@@ -126,6 +140,10 @@ const PRINT_FLAGS: readonly Flag[] = [
     kind: 'switch',
     help: 'Check rules between options and sections too (default true; --validate=false)',
   },
+]
+
+const PROBE_FLAGS: readonly Flag[] = [
+  { name: 'format', kind: 'text', takes: 'FORMAT', help: 'text (default) or json' },
 ]
 
 const REPLAY_FLAGS: readonly Flag[] = [

@@ -15,6 +15,7 @@
 import type { Meter, Tracer } from '@opentelemetry/api'
 import type { Logger } from 'pino'
 import type { ZodType } from 'zod'
+import type { Capability } from './capability.ts'
 import type { FlowBatch } from './flows/batch.ts'
 import type { Ledger } from './ledger.ts'
 import type { Listening, OnConnection } from './listening.ts'
@@ -191,6 +192,11 @@ interface FactoryOf<K extends Kind, Config> {
    * components that cannot do without; errors say what is missing and what to do.
    */
   open?(config: Config, settings: PrivilegedSettings): Promise<Privileged>
+  /**
+   * What the component could see on this host with its default config, each signal tried and taken
+   * away again; nothing is captured meanwhile. A host where nothing can be seen is no error.
+   */
+  probe?(): Promise<readonly Capability[]>
   /**
    * With `open`: what differs between two configs in the part that `open` uses. A reload cannot
    * open again, so each entry is an error of the reload, and the running config stays.

@@ -3,7 +3,9 @@ import type { KernelInfo } from './capabilities.ts'
 
 export function describeCapture({ capabilities }: KernelInfo): string[] {
   const hooks = (wanted: (signal: string) => boolean) =>
-    capabilities.filter(({ signal, ok }) => ok && wanted(signal)).map(({ hook }) => hook)
+    capabilities
+      .filter(({ signal, state }) => state === 'active' && wanted(signal))
+      .map(({ hook }) => hook)
   const isPayload = (signal: string) => signal.startsWith('payload')
   const connections = hooks((signal) => !isPayload(signal))
   const payload = hooks(isPayload)
@@ -14,8 +16,9 @@ export function describeCapture({ capabilities }: KernelInfo): string[] {
   } else {
     lines.push('To see something, connect to anything, as curl http://127.0.0.1/')
   }
-  for (const { signal, ok, why, hook } of capabilities) {
-    if (!ok) lines.push(`Not capturing ${signal} (${hook}): ${why ?? 'for no known reason'}`)
+  for (const { signal, state, why, hook } of capabilities) {
+    if (state !== 'active')
+      lines.push(`Not capturing ${signal} (${hook}): ${why ?? 'for no known reason'}`)
   }
   return lines
 }

@@ -1,6 +1,6 @@
 import { receiver } from '../../pipeline/component.ts'
 import { type EbpfConfig, fixed, schema, validate } from './config.ts'
-import { type KernelConfig, openKernel } from './keeper.ts'
+import { type KernelConfig, openKernel, probeKernel } from './keeper.ts'
 import { EbpfReceiver } from './receiver.ts'
 
 /** Reads TCP connections, and the requests on them, from the kernel. */
@@ -11,6 +11,7 @@ export const ebpf = receiver<EbpfConfig>({
   validate,
   fixed,
   open: (config, settings) => openKernel(kernelConfig(config), settings),
+  probe: async () => probeKernel(kernelConfig(schema.parse({}))),
   create: {
     flows: (settings, config, next) => new EbpfReceiver(settings, config, next),
   },

@@ -4,31 +4,19 @@
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Capability } from '../../pipeline/capability.ts'
 import type { Privileged, PrivilegedSettings } from '../../pipeline/component.ts'
-import type { Capability, KernelInfo } from './capabilities.ts'
+import type { KernelInfo } from './capabilities.ts'
 import { COUNTER, Knobs } from './events.gen.ts'
-import { BpfError, BpfObject } from './libbpf.ts'
+import { BpfObject } from './libbpf.ts'
+import { select } from './select.ts'
+import { KERNEL_SIGNALS, type KernelSignal, type SignalGroup, type Way } from './signals.ts'
 
 const OBJECT = join(import.meta.dirname, '../../bpf/build/flowspan.bpf.o')
 const KERNEL_BTF = '/sys/kernel/btf/vmlinux'
 /** linux/capability.h */
 const CAP = { SYS_ADMIN: 21n, PERFMON: 38n, BPF: 39n } as const
 const MISSES_INTERVAL_MS = 1000
-
-const CONNECTIONS: readonly Hook[] = [
-  { program: 'set_state', signal: 'connections', hook: 'tp_btf/inet_sock_set_state' },
-  { program: 'error_report', signal: 'connect_errors', hook: 'tp_btf/inet_sk_error_report' },
-]
-const PAYLOAD: readonly Hook[] = [
-  { program: 'received', signal: 'payload_received', hook: 'tp_btf/skb_copy_datagram_iovec' },
-  { program: 'sent', signal: 'payload_sent', hook: 'tp_btf/tcp_sendmsg_locked' },
-]
-
-interface Hook {
-  readonly program: string
-  readonly signal: string
-  readonly hook: string
-}
 
 export interface KernelConfig {
   /** Whether payload is captured. */
@@ -59,63 +47,71 @@ export async function openKernel(
 
 /** Says what is missing before libbpf fails in a less helpful way. */
 function checkHost(): void {
+  const missing = missingOf()
+  if (missing !== undefined) throw new Error(missing)
+}
+
+function missingOf(): string | undefined {
   if (!existsSync(OBJECT)) {
-    throw new Error(`Cannot find the compiled kernel programs ${OBJECT}: run npm run setup`)
+    return `Cannot find the compiled kernel programs ${OBJECT}: run npm run setup`
   }
   if (!existsSync(KERNEL_BTF)) {
-    throw new Error(
-      `Cannot find ${KERNEL_BTF}: the kernel must be built with CONFIG_DEBUG_INFO_BTF=y`,
-    )
+    return `Cannot find ${KERNEL_BTF}: the kernel must be built with CONFIG_DEBUG_INFO_BTF=y`
   }
   const line = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'utf8'))
   const effective = BigInt(`0x${line?.[1] ?? '0'}`)
   const has = (capability: bigint) => ((effective >> capability) & 1n) === 1n
-  if (has(CAP.SYS_ADMIN) || (has(CAP.BPF) && has(CAP.PERFMON))) return
-  throw new Error('Cannot load kernel programs: run as root, or with CAP_BPF and CAP_PERFMON')
+  if (has(CAP.SYS_ADMIN) || (has(CAP.BPF) && has(CAP.PERFMON))) return undefined
+  return 'Cannot load kernel programs: run as root, or with CAP_BPF and CAP_PERFMON'
 }
 
 export interface Loaded {
   readonly object: BpfObject
+  readonly ways: readonly Way[]
   readonly capabilities: readonly Capability[]
 }
 
 /** With payload where wanted and possible, else with connections alone. */
 export function loadKernel(config: KernelConfig): Loaded {
-  if (!config.requests) return loadConnections(config, 'turned off by the configuration')
-  try {
-    const object = load(config, [])
-    return { object, capabilities: [...CONNECTIONS, ...PAYLOAD].map((hook) => capability(hook)) }
-  } catch (error) {
-    if (!(error instanceof BpfError)) throw error
-    return loadConnections(config, reason(error))
-  }
+  const { object, ways, capabilities } = selectKernel(config)
+  if (object !== undefined) return { object, ways, capabilities }
+  const lacking = capabilities.find(({ state }) => state === 'unavailable')
+  throw new Error(`Cannot follow connections on this kernel: ${lacking?.why}`)
 }
 
-function loadConnections(config: KernelConfig, why: string): Loaded {
-  try {
-    const object = load(config, PAYLOAD)
-    const following = CONNECTIONS.map((hook) => capability(hook))
-    const without = PAYLOAD.map((hook) => capability(hook, why))
-    return { object, capabilities: [...following, ...without] }
-  } catch (error) {
-    if (!(error instanceof BpfError)) throw error
-    throw new Error(`Cannot follow connections on this kernel: ${reason(error)}`, { cause: error })
+/** What can be seen here, each signal tried; a host where nothing can says why in every row. */
+export function probeKernel(config: KernelConfig): readonly Capability[] {
+  const missing = missingOf()
+  if (missing !== undefined) {
+    return KERNEL_SIGNALS.map(({ signal, ways: [first] }) => {
+      return { signal, state: 'unavailable', hook: (first as Way).hook, why: missing }
+    })
   }
+  const { object, capabilities } = selectKernel(config)
+  object?.close()
+  return capabilities
 }
 
-/** Loads and attaches all programs but `skipped`; on failure nothing stays. */
-function load(config: KernelConfig, skipped: readonly Hook[]): BpfObject {
+function selectKernel(config: KernelConfig) {
+  const isWanted = ({ group }: KernelSignal) => config.requests || group !== 'payload'
+  return select((ways) => load(config, ways), isWanted)
+}
+
+/** Loads and attaches the programs of these ways alone; on failure nothing stays. */
+function load(config: KernelConfig, ways: readonly Way[]): BpfObject {
+  const attached = new Set(ways.flatMap(({ programs }) => programs))
+  const iterators = new Set(ways.flatMap((way) => way.iterators ?? []))
   const object = new BpfObject(OBJECT)
   try {
     object.setMaxEntries('connections', config.connRingBytes)
     object.setMaxEntries('payload', config.payloadRingBytes)
     object.setInitialValue('.rodata', knobs(config))
-    for (const hook of skipped) object.skip(hook.program)
+    for (const program of object.programs()) {
+      if (!attached.has(program) && !iterators.has(program)) object.skip(program)
+    }
     object.load()
     markOwn(object, process.pid)
-    for (const hook of [...CONNECTIONS, ...PAYLOAD]) {
-      if (!skipped.includes(hook)) object.attach(hook.program)
-    }
+    for (const program of attached) object.attach(program)
     return object
   } catch (error) {
     object.close()
@@ -132,14 +128,18 @@ function knobs(config: KernelConfig): Uint8Array {
 }
 
 /** Takes over what was loaded, as long as children come and go. */
-export function keepKernel({ object, capabilities }: Loaded, config: KernelConfig): Privileged {
+export function keepKernel(
+  { object, ways, capabilities }: Loaded,
+  config: KernelConfig,
+): Privileged {
   const info: KernelInfo = {
     connRingBytes: config.connRingBytes,
     payloadRingBytes: config.payloadRingBytes,
     capabilities,
   }
-  const timer = setInterval(() => publishMisses(object, capabilities), MISSES_INTERVAL_MS)
+  const timer = setInterval(() => publishMisses(object, ways), MISSES_INTERVAL_MS)
   timer.unref()
+  const tellsOpen = ways.some(({ iterators }) => iterators?.includes('tell_open'))
   let child: number | undefined
   let open = true
   return {
@@ -149,7 +149,7 @@ export function keepKernel({ object, capabilities }: Loaded, config: KernelConfi
       if (child !== undefined) {
         object.deleteElem('own', u32(child))
         // The one before knew of connections that its successor has to be told of.
-        object.iterate('tell_open', 'conns')
+        if (tellsOpen) object.iterate('tell_open', 'conns')
       }
       child = pid
       markOwn(object, pid)
@@ -167,12 +167,15 @@ export function keepKernel({ object, capabilities }: Loaded, config: KernelConfi
  * Two runs of one program do not nest: the kernel skips the inner one and counts it where only a
  * program's holder can read. Copied to the counters, so that no loss goes unseen.
  */
-function publishMisses(object: BpfObject, capabilities: readonly Capability[]): void {
-  const running = (hook: Hook) => capabilities.some((row) => row.hook === hook.hook && row.ok)
-  const misses = (hooks: readonly Hook[]) =>
-    hooks.filter(running).reduce((sum, hook) => sum + object.stats(hook.program).recursionMisses, 0)
-  setCounter(object, COUNTER.COUNTER_CONN_MISSED, misses(CONNECTIONS))
-  setCounter(object, COUNTER.COUNTER_PAYLOAD_MISSED, misses(PAYLOAD))
+function publishMisses(object: BpfObject, ways: readonly Way[]): void {
+  const misses = (group: SignalGroup) => {
+    const signals = KERNEL_SIGNALS.filter((signal) => signal.group === group)
+    const ours = ways.filter((way) => signals.some((signal) => signal.ways.includes(way)))
+    const programs = new Set(ours.flatMap((way) => way.programs))
+    return [...programs].reduce((sum, name) => sum + object.stats(name).recursionMisses, 0)
+  }
+  setCounter(object, COUNTER.COUNTER_CONN_MISSED, misses('connections'))
+  setCounter(object, COUNTER.COUNTER_PAYLOAD_MISSED, misses('payload'))
 }
 
 function setCounter(object: BpfObject, counter: number, value: number): void {
@@ -189,18 +192,4 @@ function markOwn(object: BpfObject, pid: number): void {
 
 function u32(value: number): Uint8Array {
   return new Uint8Array(new Uint32Array([value]).buffer)
-}
-
-function capability(hook: Hook, why?: string): Capability {
-  const { signal, hook: name } = hook
-  return why === undefined
-    ? { signal, hook: name, ok: true }
-    : { signal, hook: name, ok: false, why }
-}
-
-/** The error with the last lines libbpf printed: the first are about the file, the last say why. */
-function reason(error: BpfError): string {
-  const lines = error.printed.split('\n').filter((line) => line.startsWith('libbpf:'))
-  const last = lines.slice(-3).map((line) => line.replace('libbpf: ', ''))
-  return [error.message, ...last].join('; ')
 }

@@ -53,6 +53,8 @@ function bind() {
     close: lib.func('void bpf_object__close(void *object)'),
     findMap: lib.func('void *bpf_object__find_map_by_name(void *object, const char *name)'),
     findProgram: lib.func('void *bpf_object__find_program_by_name(void *object, const char *name)'),
+    nextProgram: lib.func('void *bpf_object__next_program(void *object, void *before)'),
+    programName: lib.func('const char *bpf_program__name(void *program)'),
     setAutoload: lib.func('int bpf_program__set_autoload(void *program, bool autoload)'),
     attach: lib.func('void *bpf_program__attach(void *program)'),
     attachIter: lib.func('void *bpf_program__attach_iter(void *program, void *opts)'),
@@ -96,6 +98,16 @@ export class BpfObject {
   setInitialValue(map: string, bytes: Uint8Array): void {
     const error = this.#lib.setInitialValue(this.#map(map), bytes, bytes.byteLength)
     if (error !== 0) throw new Error(`Cannot set ${map}: ${errnoName(-error)}`)
+  }
+
+  /** The names of all programs, in the order of the file. */
+  programs(): string[] {
+    const names: string[] = []
+    for (let at = this.#lib.nextProgram(this.#object, null); at !== null; ) {
+      names.push(this.#lib.programName(at) as string)
+      at = this.#lib.nextProgram(this.#object, at)
+    }
+    return names
   }
 
   /** Leaves a program out; before `load`. */

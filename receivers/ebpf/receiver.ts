@@ -21,6 +21,7 @@ import { type Counters, openCounters } from './counters.ts'
 import { describeCapture } from './describe.ts'
 import { Followed } from './followed.ts'
 import { KernelLosses } from './loss.ts'
+import { measure } from './measure.ts'
 import { openRing, type Ring } from './ring.ts'
 import { openWants, type Wants } from './wants.ts'
 
@@ -52,6 +53,7 @@ export class EbpfReceiver implements Component {
   readonly #followed: Followed
   #kernel: Kernel | undefined
   #losses: KernelLosses | undefined
+  #stopMeasuring = () => {}
   #timer: NodeJS.Timeout | undefined
   #waitMs = 0
   #sweptMs = 0
@@ -88,6 +90,7 @@ export class EbpfReceiver implements Component {
     this.#losses = new KernelLosses(kernel.counters, ledger, { first })
     this.#kernel = kernel
     this.#waitMs = this.#config.interval
+    this.#stopMeasuring = measure(this.#settings, info)
     for (const line of describeCapture(info)) logger.info(line)
     this.#schedule()
   }
@@ -99,6 +102,7 @@ export class EbpfReceiver implements Component {
     if (kernel === undefined) return
     this.#drainAll(kernel)
     this.#kernel = undefined
+    this.#stopMeasuring()
     kernel.close()
     this.#followed.stop()
     this.#flushRows()

@@ -39,6 +39,7 @@ test('`--help` helps with all and with each command', () => {
     'validate',
     'print-config',
     'schema',
+    'probe',
     'components',
     'featuregate',
   ]) {

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { BpfError, BpfObject } from '../../../receivers/ebpf/libbpf.ts'
+import { KERNEL_SIGNALS } from '../../../receivers/ebpf/signals.ts'
 import { Kernel, SKIP } from '../../bpf/kernel.ts'
 import { waitFor } from '../../kit/processes.ts'
 
@@ -13,23 +14,22 @@ suite('openKernel', { skip: SKIP }, () => {
   test('tells each signal with its hook', async () => {
     const kernel = await Kernel.open()
     kernel.close()
-    assert.deepEqual(kernel.info.capabilities, [
-      { signal: 'connections', hook: 'tp_btf/inet_sock_set_state', ok: true },
-      { signal: 'connect_errors', hook: 'tp_btf/inet_sk_error_report', ok: true },
-      { signal: 'payload_received', hook: 'tp_btf/skb_copy_datagram_iovec', ok: true },
-      { signal: 'payload_sent', hook: 'tp_btf/tcp_sendmsg_locked', ok: true },
-    ])
+    const active = kernel.info.capabilities.map(({ signal, state }) => [signal, state])
+    assert.deepEqual(
+      active,
+      KERNEL_SIGNALS.map(({ signal }) => [signal, 'active']),
+    )
   })
 
   test('leaves the payload out when it is not wanted, and says so', async () => {
     const kernel = await Kernel.open({ requests: false })
     kernel.close()
-    const without = kernel.info.capabilities.filter((row) => !row.ok)
+    const without = kernel.info.capabilities.filter(({ state }) => state !== 'active')
     assert.deepEqual(
-      without.map((row) => [row.signal, row.why]),
+      without.map((row) => [row.signal, row.state, row.why]),
       [
-        ['payload_received', 'turned off by the configuration'],
-        ['payload_sent', 'turned off by the configuration'],
+        ['payload_received', 'off', 'Turned off by the configuration'],
+        ['payload_sent', 'off', 'Turned off by the configuration'],
       ],
     )
   })

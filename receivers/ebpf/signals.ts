@@ -1,0 +1,100 @@
+/**
+ * Every signal that the kernel programs give, and the ways to it, the one that costs least first.
+ * At start each way is tried as it will be used, loaded and attached (select.ts); the first that
+ * works is taken. A program that no way names is never loaded.
+ */
+
+/** One way to a signal: programs of bpf/ that are loaded and attached together. */
+export interface Way {
+  /** As the kernel calls it, with the program's type as libbpf spells it. */
+  readonly hook: string
+  readonly programs: readonly string[]
+  /** Programs that are run when needed, and attached to nothing. */
+  readonly iterators?: readonly string[]
+  /** What the kernel must have, with the Linux that brought it: "the tracepoint x (Linux 5.15)". */
+  readonly needs: string
+}
+
+/** `payload` is wanted where requests are read. Its signals come together or not at all. */
+export type SignalGroup = 'connections' | 'payload'
+
+export interface KernelSignal {
+  readonly signal: string
+  readonly group: SignalGroup
+  /** Without it flowspan does not start. */
+  readonly required?: boolean
+  readonly ways: readonly Way[]
+}
+
+export const KERNEL_SIGNALS: readonly KernelSignal[] = [
+  {
+    signal: 'connections',
+    group: 'connections',
+    required: true,
+    ways: [
+      {
+        hook: 'tp_btf/inet_sock_set_state',
+        programs: ['set_state'],
+        needs: 'storage of sockets in tracing programs (Linux 5.11)',
+      },
+    ],
+  },
+  {
+    signal: 'connect_errors',
+    group: 'connections',
+    ways: [
+      {
+        hook: 'tp_btf/inet_sk_error_report',
+        programs: ['error_report'],
+        needs: 'the tracepoint inet_sk_error_report (Linux 5.14)',
+      },
+    ],
+  },
+  {
+    // What a child that was started again has to be told of.
+    signal: 'open_connections',
+    group: 'connections',
+    ways: [
+      {
+        hook: 'iter/bpf_sk_storage_map',
+        programs: [],
+        iterators: ['tell_open'],
+        needs: 'iterators over storage of sockets (Linux 5.9)',
+      },
+    ],
+  },
+  {
+    // Whose processes connect is known where a connection begins.
+    signal: 'own_exclusion',
+    group: 'connections',
+    ways: [
+      {
+        hook: 'tp_btf/inet_sock_set_state',
+        programs: ['set_state'],
+        needs: 'storage of sockets in tracing programs (Linux 5.11)',
+      },
+    ],
+  },
+  {
+    signal: 'payload_received',
+    group: 'payload',
+    ways: [
+      {
+        hook: 'tp_btf/skb_copy_datagram_iovec',
+        programs: ['received'],
+        needs: 'bpf_dynptr_from_skb() in tracing programs (Linux 6.12)',
+      },
+    ],
+  },
+  {
+    signal: 'payload_sent',
+    group: 'payload',
+    ways: [
+      {
+        hook: 'tp_btf/tcp_sendmsg_locked',
+        programs: ['sent'],
+        needs: 'the tracepoint tcp_sendmsg_locked (Linux 6.16)',
+      },
+    ],
+  },
+]
