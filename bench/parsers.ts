@@ -47,7 +47,13 @@ function round({ name, port, exchanges, said }: Conversation): number {
     },
   })
   const tracker = new RequestTracker(
-    { query: 'redact', pipelinedMax: 128, exchangesMax: 65_536, openAfterNs: 1e12 },
+    {
+      query: 'redact',
+      dnsTimeoutNs: 1e12,
+      pipelinedMax: 128,
+      exchangesMax: 65_536,
+      openAfterNs: 1e12,
+    },
     {
       ledger: settingsOf().ledger,
       rows: writer,

@@ -123,7 +123,9 @@ export const BASE_COLUMNS = {
   segments_received: column('u32', 'connection', 'segments (tcp_sock.segs_in) or datagrams', {
     absent: 'never',
   }),
-  retransmits: column('u32', 'all', 'segments sent again, SYNs apart', { absent: 'never' }),
+  retransmits: column('u32', 'all', 'segments sent again, SYNs apart; queries of DNS', {
+    absent: 'never',
+  }),
   syn_retries: column('u32', 'connection', "a client's SYNs sent again", { absent: 'never' }),
   synack_retries: column('u32', 'all', "a server's SYN-ACKs sent again"),
   lost: column('u32', 'connection', 'tcp_sock.lost: segments marked lost', { absent: 'never' }),
@@ -178,6 +180,8 @@ export const BASE_COLUMNS = {
   wait_max_ms: column('u32', 'exchange', 'how long the request lets the server wait on purpose'),
   status: column('u16', 'exchange', 'status code of the response'),
   error: column('string', 'exchange', 'error.type, where status does not tell'),
+  answers: column('string', 'exchange', 'addresses that a DNS look-up gave, with commas between'),
+  answer_truncated: column('flag', 'exchange', 'DNS: the answer did not fit into a datagram'),
   request_bytes: column('f64', 'exchange', 'request with its head', { absent: 'never' }),
   response_bytes: column('f64', 'exchange', 'response with its head', { absent: 'never' }),
   ttfb_us: column('f64', 'exchange', 'last byte of the request to first of the response'),

@@ -63,6 +63,19 @@ export function byHeader(call: Exchange, open: readonly Exchange[]): Exchange | 
   return only(call.trace, open, TRACE_AND_PARENT_WORDS) ?? only(call.trace, open, TRACE_ID_WORDS)
 }
 
+/** The one open request that asks the process the same: it forwards it. */
+export function byQuestion(call: Exchange, open: readonly Exchange[]): Exchange | undefined {
+  if (open.length > CANDIDATES_MAX) return undefined
+  let match: Exchange | undefined
+  for (const candidate of open) {
+    if (!candidate.isLookup || candidate.target !== call.target) continue
+    if (candidate.method !== call.method) continue
+    if (match !== undefined) return undefined
+    match = candidate
+  }
+  return match
+}
+
 /**
  * The one open request whose trace context is equal in its first words; undefined: none, or more.
  */

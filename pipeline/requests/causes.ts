@@ -37,9 +37,24 @@
  * thread woke. A call by a thread that has slept since it last read or wrote was not sent at once,
  * whatever its cause. A request that has caused nothing yet waits for the answer to a call of which
  * all but the last two is true: else one orphan would make orphans of all that come after it.
+ *
+ * A call that *looks up a name* has its cause by the same rules, and two of its own: in a process
+ * that was asked the same question once, that is the cause (`identity`: it forwards it); and if its
+ * thread has read no request (a pool's, that calls getaddrinfo()), the one that is open in the
+ * process is, by `timing`. It says nothing of others, though: A and AAAA are asked for at once, an
+ * answer may be awaited by many, and what comes then is not sent at once. So nothing is learnt of
+ * it, its cause does not wait for it, and its answer turns the thread to nobody.
  */
 import { LINK_METHOD, ROLE } from '../flows/schema.ts'
-import { byHeader, CANDIDATES_MAX, latest, possible, stateOf, waits } from './candidates.ts'
+import {
+  byHeader,
+  byQuestion,
+  CANDIDATES_MAX,
+  latest,
+  possible,
+  stateOf,
+  waits,
+} from './candidates.ts'
 import type { Connection } from './connection.ts'
 import type { Exchange } from './exchange.ts'
 import { ANSWERS_IN_THREAD, CAUSE, HANDS_OVER, Habits } from './habits.ts'
@@ -49,6 +64,7 @@ import { type Turn, Turns } from './turns.ts'
 const CONFIDENCE_PROVEN = 1
 const CONFIDENCE_UNPROVEN = 0.9
 const CONFIDENCE_ALONE = 0.8
+const CONFIDENCE_FORWARDED = 0.95
 /** From here on a cause counts as known in the search for others. */
 const CONFIDENCE_SURE = 0.7
 
@@ -165,14 +181,21 @@ export class Causes {
       this.#set(call, same, { moment, method: LINK_METHOD.header, confidence: 1 })
       return
     }
+    const forwarded = call.isLookup ? byQuestion(call, open) : undefined
+    if (forwarded !== undefined) {
+      const confidence = CONFIDENCE_FORWARDED
+      this.#set(call, forwarded, { moment, method: LINK_METHOD.identity, confidence })
+      return
+    }
     const { threads } = this.#habits.get(call.pid)
-    if (!this.#threadsKnown || (threads & HANDS_OVER) !== 0) {
+    const mine = this.#threads.get(call.tid)?.open
+    const isHandedOver = !this.#threadsKnown || (threads & HANDS_OVER) !== 0
+    if (isHandedOver || (mine === undefined && call.isLookup)) {
       const { best, count } = latest(call, open, Number.POSITIVE_INFINITY)
       const confidence = count === 1 ? CONFIDENCE_ALONE : 1 / count
       this.#set(call, best, { moment, method: LINK_METHOD.timing, confidence })
       return
     }
-    const mine = this.#threads.get(call.tid)?.open
     if (mine === undefined) return
     const { best, count } = latest(call, mine, moment.timeNs)
     if (best === undefined) return
@@ -214,21 +237,22 @@ export class Causes {
         waits(other, moment.timeNs) ||
         !possible(call, other),
     )
-    if (state === CAUSE.new && (alone || moment.turn?.woke)) habit.note(state, true)
+    if (!call.isLookup && state === CAUSE.new && (alone || moment.turn?.woke))
+      habit.note(state, true)
     return alone ? confidence : 0
   }
 
   /** The cause is certain: was the call sent at once? */
   #learn(call: Exchange, cause: Exchange, moment: Moment): void {
     const { turn } = moment
-    if (turn === undefined || saysNothing(call, turn) || this.#losing()) return
+    if (call.isLookup || turn === undefined || saysNothing(call, turn) || this.#losing()) return
     this.#habits.get(call.pid).note(stateOf(cause), atOnce(moment) === cause)
   }
 
   /** Whatever the cause was, the call was not sent at once if the thread has slept since. */
   #learnDeferred(call: Exchange, mine: readonly Exchange[], moment: Moment): void {
     const { turn, sleeps, timeNs } = moment
-    if (turn === undefined || turn.sleeps === sleeps || this.#losing()) return
+    if (call.isLookup || turn === undefined || turn.sleeps === sleeps || this.#losing()) return
     const isNew = (other: Exchange) => other.calls === 0 && !waits(other, timeNs)
     this.#habits.get(call.pid).note(mine.some(isNew) ? CAUSE.new : CAUSE.resumed, false)
   }
@@ -271,6 +295,7 @@ export class Causes {
 
   /** Its cause waits for the answer to a call. */
   #await(call: Exchange, cause: Exchange, moment: Moment): void {
+    if (call.isLookup) return
     call.isAwaited = true
     if (cause.awaited++ === 0) cause.awaitsSinceNs = moment.timeNs
     cause.calls++

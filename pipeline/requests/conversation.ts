@@ -15,19 +15,29 @@ export class Conversation {
   readonly #exchanges: Exchanges
   #parser: Parser
 
-  constructor(connection: Connection, of: { context: ExchangeContext; shared: Shared }) {
+  /** @param of.open the parser, where what is spoken is known; else the first bytes tell */
+  constructor(
+    connection: Connection,
+    of: {
+      context: ExchangeContext
+      shared: Shared
+      open?: (exchanges: Exchanges, shared: Shared) => Parser
+    },
+  ) {
     this.#connection = connection
     this.#causes = of.context.causes
     this.#exchanges = new Exchanges(connection, {
       context: of.context,
       parser: () => this.#parser,
     })
-    this.#parser = new Undecided(this.#exchanges, {
-      shared: of.shared,
-      decided: (parser) => {
-        this.#parser = parser
-      },
-    })
+    this.#parser =
+      of.open?.(this.#exchanges, of.shared) ??
+      new Undecided(this.#exchanges, {
+        shared: of.shared,
+        decided: (parser) => {
+          this.#parser = parser
+        },
+      })
   }
 
   /** Exchanges without an end. */
@@ -92,6 +102,11 @@ export class Conversation {
   /** Ends messages whose end only silence since `silentNs` tells. */
   sweep(silentNs: number): void {
     this.#parser.sweep(silentNs)
+  }
+
+  /** See Parser. */
+  expire(exchange: Exchange, nowNs: number): void {
+    this.#parser.expire?.(exchange, nowNs)
   }
 
   /** Gives an exchange up: whatever comes of it later is not paired with it. */

@@ -38,6 +38,10 @@ export interface Request {
   readonly truncated?: boolean
   /** Its bytes stand among those of others, so the parser counts them: `Exchange.requestBytes`. */
   readonly multiplexed?: boolean
+  /** It looks up a name: causes.ts. */
+  readonly isLookup?: boolean
+  /** A name for the flow that both ends give it, where there is no connection that has one. */
+  readonly flow?: { readonly lo: number; readonly hi: number } | undefined
 }
 
 export class Exchange {
@@ -55,6 +59,8 @@ export class Exchange {
   readonly waitMaxMs: number
   readonly trace: Uint32Array | undefined
   readonly multiplexed: boolean
+  readonly isLookup: boolean
+  readonly flow: { readonly lo: number; readonly hi: number } | undefined
   readonly requestOffset: number
   readonly startNs: number
   /** Who wrote the request, or has read of it last. */
@@ -67,11 +73,16 @@ export class Exchange {
   /** When it began, in terms of losses of pieces. */
   readonly lossEpoch: number
   readonly retransmitsBefore: number
+  /** How often the request was sent again, over UDP. */
+  repeats = 0
 
   /** A code of three digits or fewer, where the protocol has such; 0: none. */
   status = 0
   /** What failed, as `error.type` names it; '' where nothing did, or `status` tells. */
   error = ''
+  /** Of a look-up: addresses, separated by commas; and whether the answer did not fit. */
+  answers = ''
+  answerTruncated = false
   requestBytes = 0
   responseBytes = 0
   responseOffset = 0
@@ -100,6 +111,18 @@ export class Exchange {
   announced = false
   open = true
 
+  get flowLo(): number {
+    return this.flow === undefined ? this.connection.flowLo : this.flow.lo
+  }
+
+  get flowHi(): number {
+    return this.flow === undefined ? this.connection.flowHi : this.flow.hi
+  }
+
+  get idLocal(): boolean {
+    return this.flow === undefined && this.connection.idLocal
+  }
+
   constructor(connection: Connection, of: { start: Start; request: Request; lossEpoch: number }) {
     const { start, request } = of
     this.connection = connection
@@ -117,6 +140,8 @@ export class Exchange {
     this.trace = request.trace
     this.truncated = request.truncated ?? false
     this.multiplexed = request.multiplexed ?? false
+    this.isLookup = request.isLookup ?? false
+    this.flow = request.flow
     this.requestOffset = start.startOffset
     this.startNs = start.startNs
     this.pid = start.startPid

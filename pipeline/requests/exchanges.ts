@@ -9,7 +9,7 @@
  *     begin ─▶ requestEnd ─▶ answer ─▶ responseEnd        an answer may begin before the request
  *                                                         has ended; `close` comes after both ends
  */
-import { ROLE } from '../flows/schema.ts'
+import { ROLE, TRANSPORT } from '../flows/schema.ts'
 import type { Causes } from './causes.ts'
 import type { Connection } from './connection.ts'
 import { Exchange, type Request, type Start } from './exchange.ts'
@@ -46,12 +46,14 @@ export class Exchanges {
   readonly #parser: () => Parser
   /** Those without an end, oldest first. */
   readonly #waiting: Exchange[] = []
-  #first = true
+  /** What is sent next is what its connection was made for. */
+  #first: boolean
 
   constructor(connection: Connection, of: { context: ExchangeContext; parser: () => Parser }) {
     this.connection = connection
     this.#context = of.context
     this.#parser = of.parser
+    this.#first = connection.transport === TRANSPORT.tcp
   }
 
   get waiting(): number {

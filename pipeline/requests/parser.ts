@@ -34,6 +34,9 @@ export interface Parser {
   /** Nothing has come since `silentNs`: ends messages whose end only silence tells. */
   sweep(silentNs: number): void
 
+  /** Nothing has ended the exchange for long: ends it if nothing will come of it any more. */
+  expire?(exchange: Exchange, nowNs: number): void
+
   /** The exchange was given up: whatever comes of it later must not be taken for another's. */
   abandoned(exchange: Exchange): void
 

@@ -100,6 +100,8 @@ export class RowWriter {
     base.wait_max_ms[row] = exchange.waitMaxMs
     base.status[row] = exchange.status
     base.error[row] = strings.intern(exchange.error)
+    base.answers[row] = strings.intern(exchange.answers)
+    base.answer_truncated[row] = exchange.answerTruncated ? 1 : 0
     base.request_bytes[row] = exchange.requestBytes
     base.response_bytes[row] = exchange.responseBytes
     base.request_offset[row] = exchange.requestOffset
@@ -128,9 +130,9 @@ export class RowWriter {
     const { connection } = exchange
     base.role[row] = connection.role
     base.transport[row] = connection.transport
-    base.flow_id[2 * row] = connection.flowLo
-    base.flow_id[2 * row + 1] = connection.flowHi
-    base.flow_id_local[row] = connection.idLocal ? 1 : 0
+    base.flow_id[2 * row] = exchange.flowLo
+    base.flow_id[2 * row + 1] = exchange.flowHi
+    base.flow_id_local[row] = exchange.idLocal ? 1 : 0
     base.src_address.set(connection.srcAddress, 16 * row)
     base.dst_address.set(connection.dstAddress, 16 * row)
     base.src_port[row] = connection.srcPort
@@ -143,7 +145,8 @@ export class RowWriter {
     base.connect_us[row] = connection.connectUs
     base.srtt_us[row] = connection.srttUs
     base.min_rtt_us[row] = connection.minRttUs
-    base.retransmits[row] = Math.max(0, connection.retransmits - exchange.retransmitsBefore)
+    const retransmits = Math.max(0, connection.retransmits - exchange.retransmitsBefore)
+    base.retransmits[row] = retransmits + exchange.repeats
   }
 
   #links(row: number, exchange: Exchange): void {
@@ -153,8 +156,8 @@ export class RowWriter {
     base.cause_confidence[row] = exchange.causeConfidence
     base.cause_offset[row] = cause === undefined ? Number.NaN : cause.requestOffset
     if (cause !== undefined) {
-      base.cause_flow_id[2 * row] = cause.connection.flowLo
-      base.cause_flow_id[2 * row + 1] = cause.connection.flowHi
+      base.cause_flow_id[2 * row] = cause.flowLo
+      base.cause_flow_id[2 * row + 1] = cause.flowHi
     }
     if (trace === undefined) return
     for (let word = 0; word < 4; word++) base.wire_trace_id[4 * row + word] = trace[word] as number

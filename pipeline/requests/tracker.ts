@@ -6,8 +6,10 @@ import type { Ledger } from '../ledger.ts'
 import { Causes } from './causes.ts'
 import type { Connection } from './connection.ts'
 import { Conversation } from './conversation.ts'
+import { Datagrams, type Way } from './datagrams.ts'
 import type { Exchange } from './exchange.ts'
 import type { ExchangeContext } from './exchanges.ts'
+import type { Piece } from './http1/piece.ts'
 import type { QueryPolicy } from './http1/target.ts'
 import { OpenExchanges } from './open_exchanges.ts'
 import type { RowWriter } from './rows.ts'
@@ -18,6 +20,8 @@ const UNFRAMED_SILENCE_NS = 1e9
 
 export interface TrackerConfig {
   readonly query: QueryPolicy
+  /** A DNS query without an answer is given up after it. */
+  readonly dnsTimeoutNs: number
   /** Exchanges of one connection without an end. */
   readonly pipelinedMax: number
   /** Exchanges without an end, in all connections. */
@@ -45,6 +49,7 @@ export class RequestTracker {
   readonly #causes: Causes
   readonly #shared: Shared
   readonly #context: ExchangeContext
+  readonly #datagrams: Datagrams
   readonly #noted = new Map<string, number>()
 
   constructor(config: TrackerConfig, settings: TrackerSettings) {
@@ -53,7 +58,7 @@ export class RequestTracker {
     this.#rows = settings.rows
     this.#causes = new Causes(settings)
     const current = () => this.#config
-    this.#shared = new Shared(current)
+    this.#shared = new Shared(current, { clock: settings.rows.clock })
     this.#context = {
       causes: this.#causes,
       open: this.#open,
@@ -64,6 +69,7 @@ export class RequestTracker {
       ended: (exchange) => this.#exchangeRow(exchange),
       orphanResponse: () => this.#ledger.note('responses_without_request', 1),
     }
+    this.#datagrams = new Datagrams(this.#context, this.#shared)
   }
 
   /** From now on; what has begun goes on. */
@@ -80,6 +86,16 @@ export class RequestTracker {
     return connection.conversation
   }
 
+  /**
+   * A datagram, of whoever speaks with whom: `piece` as of a stream, without an offset. False: of
+   * no protocol that is read.
+   */
+  datagram(way: Way, piece: Piece): boolean {
+    const isRead = this.#datagrams.feed(way, piece)
+    if (isRead) this.bound()
+    return isRead
+  }
+
   /** After a piece was fed: keeps the number of open exchanges within its bound. */
   bound(): void {
     while (this.#open.size > this.#config.exchangesMax) {
@@ -93,7 +109,11 @@ export class RequestTracker {
   /** Announces exchanges that last, and ends those whose end nothing else will tell. */
   sweep(nowNs: number): void {
     const silentNs = nowNs - UNFRAMED_SILENCE_NS
-    this.#open.visit(silentNs, ({ connection }) => connection.conversation?.sweep(silentNs))
+    this.#open.visit(silentNs, (exchange) => {
+      const { conversation } = exchange.connection
+      conversation?.sweep(silentNs)
+      conversation?.expire(exchange, nowNs)
+    })
     this.#open.announce(nowNs - this.#config.openAfterNs, (exchange) => this.#exchangeRow(exchange))
     this.#noteCounts()
   }
@@ -107,11 +127,17 @@ export class RequestTracker {
   }
 
   /** What is kept at this moment; every figure is bounded. */
-  memory(): { headBytes: number; openExchanges: number; openRequests: number } {
+  memory(): {
+    headBytes: number
+    openExchanges: number
+    openRequests: number
+    datagramEnds: number
+  } {
     return {
       headBytes: this.#shared.http1.headBytes + this.#shared.keptBytes,
       openExchanges: this.#open.size,
       openRequests: this.#causes.size,
+      datagramEnds: this.#datagrams.size,
     }
   }
 

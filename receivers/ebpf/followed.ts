@@ -192,6 +192,7 @@ export class Followed {
 function trackerConfig({ requests }: EbpfConfig): TrackerConfig {
   return {
     query: requests.query,
+    dnsTimeoutNs: requests.dns_timeout * NS_PER_MS,
     pipelinedMax: requests.pipelined_max,
     exchangesMax: requests.exchanges_max,
     openAfterNs: requests.open_row_after * NS_PER_MS,

@@ -58,6 +58,7 @@ export class Captured implements PacketSink, TableSink {
     this.#requests = new RequestTracker(
       {
         query: requests.query,
+        dnsTimeoutNs: requests.dns_timeout * NS_PER_MS,
         pipelinedMax: requests.pipelined_max,
         exchangesMax: requests.exchanges_max,
         openAfterNs: requests.open_row_after * NS_PER_MS,

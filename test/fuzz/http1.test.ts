@@ -255,6 +255,7 @@ test('hostile bytes, lengths and offsets neither throw nor outgrow the bounds', 
         headBytes: 0,
         openExchanges: 0,
         openRequests: 0,
+        datagramEnds: 0,
       })
     }),
     { numRuns: 300 },

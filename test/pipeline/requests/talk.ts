@@ -68,7 +68,13 @@ export class Talk {
       full: (batch) => this.#take(batch),
     })
     this.#tracker = new RequestTracker(
-      { query: options.query ?? 'redact', pipelinedMax: 128, exchangesMax: 1000, openAfterNs: 1e9 },
+      {
+        query: options.query ?? 'redact',
+        dnsTimeoutNs: 10e9,
+        pipelinedMax: 128,
+        exchangesMax: 1000,
+        openAfterNs: 1e9,
+      },
       {
         ledger: this.settings.ledger,
         rows: this.#writer,

@@ -5,8 +5,9 @@ import { Hpack } from '../../../../pipeline/requests/http2/hpack.ts'
 import { readHuffman } from '../../../../pipeline/requests/http2/huffman.ts'
 import { Shared } from '../../../../pipeline/requests/shared.ts'
 
-function decoder(keptBytesMax?: number) {
-  const shared = new Shared(() => ({ query: 'redact' }), keptBytesMax)
+function decoder(keptBytesMax = 32 << 20) {
+  const options = () => ({ query: 'redact', dnsTimeoutNs: 1e10 }) as const
+  const shared = new Shared(options, { keptBytesMax })
   const hpack = new Hpack(shared)
   const fields = new Fields()
   const read = (hex: string) => {
