@@ -134,7 +134,7 @@ test('`pipeline/` imports no component, and a component only `pipeline/` and its
 test('no module is loaded late, when the process can read no file any more', () => {
   const whileItStillMay = [
     // Reads the kubeconfig, and loads the libraries that this may take, while it is created.
-    'processors/k8s_attributes/kube_config.ts',
+    'pipeline/kubernetes/kube_config.ts',
     // Loads what sends flowspan's own spans, before the service is built and only if there are any.
     'pipeline/telemetry/telemetry.ts',
   ]

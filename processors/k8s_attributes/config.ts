@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { ConfigProblem } from '../../pipeline/component.ts'
 import { duration } from '../../pipeline/config/duration.ts'
+import { AUTH_TYPES } from '../../pipeline/kubernetes/access.ts'
 import {
   associationOptions,
   associationProblems,
@@ -11,7 +12,7 @@ import {
 } from './otlp_config.ts'
 
 export const configSchema = z.strictObject({
-  auth_type: z.enum(['serviceAccount', 'kubeConfig', 'none']).optional(),
+  auth_type: z.enum(AUTH_TYPES).optional(),
   kube_config_path: z.string().min(1).optional(),
   context: z.string().min(1).optional(),
   wait_for_metadata: z.boolean().default(false),

@@ -5,8 +5,8 @@ import {
   processor,
   type Settings,
 } from '../../pipeline/component.ts'
+import { findAccess } from '../../pipeline/kubernetes/access.ts'
 import type { OtlpBatch } from '../../pipeline/otlp/batch.ts'
-import { findAccess } from './access.ts'
 import { configSchema, type K8sAttributesConfig, validate } from './config.ts'
 import { K8sAttributes } from './k8s_attributes.ts'
 import { OtlpK8sAttributes } from './otlp.ts'

@@ -1,20 +1,10 @@
 /** The six resources that are mirrored, and where each goes. */
+import type { Sink } from '../../pipeline/kubernetes/reflector.ts'
+import { resource, WHOLE } from '../../pipeline/kubernetes/resource.ts'
 import type { Catalog } from './catalog.ts'
 import type { Cluster } from './cluster.ts'
 import { endpointSliceOf, namespaceOf, nodeOf, podOf, replicaSetOf, serviceOf } from './objects.ts'
-import type { Sink } from './reflector.ts'
 
-export interface Resource {
-  /** As RBAC names it. */
-  readonly name: string
-  readonly path: string
-  /** Media types of a list and of a watch's objects. */
-  readonly accept: { readonly list: string; readonly watch: string }
-  /** The RBAC rule that allows it, for the message when it is missing. */
-  readonly rule: string
-}
-
-const WHOLE = { list: 'application/json', watch: 'application/json' }
 /**
  * Metadata alone, made by the server: of a ReplicaSet only the owner is wanted. A watch that asks
  * for the list's type ends without a word at its first event (seen with 1.36), hence two.
@@ -38,16 +28,6 @@ export const RESOURCES = {
 } as const
 
 export type ResourceName = keyof typeof RESOURCES
-
-function resource(of: Pick<Resource, 'name' | 'accept'> & { group: string }): Resource {
-  const { group, name, accept } = of
-  return {
-    name,
-    path: group === '' ? `/api/v1/${name}` : `/apis/${group}/v1/${name}`,
-    accept,
-    rule: `apiGroups: ["${group}"], resources: ["${name}"], verbs: ["get", "list", "watch"]`,
-  }
-}
 
 export function sinksOf(
   cluster: Cluster,

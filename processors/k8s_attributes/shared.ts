@@ -3,7 +3,7 @@
  * traces, metrics and logs, and for those of a reload that changed nothing of the section.
  */
 import type { Settings } from '../../pipeline/component.ts'
-import type { Access } from './api_client.ts'
+import type { Access } from '../../pipeline/kubernetes/api_client.ts'
 import { Catalog } from './catalog.ts'
 import { Cluster } from './cluster.ts'
 import { type K8sAttributesConfig, nodeOf } from './config.ts'

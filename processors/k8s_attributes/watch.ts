@@ -1,9 +1,9 @@
 /** Keeps a Cluster up to date: one reflector a resource. */
 import type { Logger } from 'pino'
-import { type Access, ApiClient } from './api_client.ts'
+import { type Access, ApiClient } from '../../pipeline/kubernetes/api_client.ts'
+import { Reflector } from '../../pipeline/kubernetes/reflector.ts'
 import type { Catalog } from './catalog.ts'
 import type { Cluster } from './cluster.ts'
-import { Reflector } from './reflector.ts'
 import { RESOURCES, type ResourceName, sinksOf } from './resources.ts'
 
 export interface WatchSettings {

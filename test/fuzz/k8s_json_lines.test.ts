@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { JsonLines } from '../../pipeline/kubernetes/json_lines.ts'
 import { Cluster } from '../../processors/k8s_attributes/cluster.ts'
-import { JsonLines } from '../../processors/k8s_attributes/json_lines.ts'
 import { RESOURCES, type ResourceName, sinksOf } from '../../processors/k8s_attributes/resources.ts'
 
 /** Pushes `bytes` in chunks that end at `cuts`. */

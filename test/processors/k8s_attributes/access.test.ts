@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { pino } from 'pino'
-import { findAccess } from '../../../processors/k8s_attributes/access.ts'
+import { findAccess } from '../../../pipeline/kubernetes/access.ts'
+import { serviceAccountAccess } from '../../../pipeline/kubernetes/service_account.ts'
 import { configSchema } from '../../../processors/k8s_attributes/config.ts'
-import { serviceAccountAccess } from '../../../processors/k8s_attributes/service_account.ts'
 
 const logger = pino({ level: 'silent' })
 let directory: string

@@ -2,13 +2,21 @@
 import { existsSync } from 'node:fs'
 import type { Logger } from 'pino'
 import type { Access } from './api_client.ts'
-import type { K8sAttributesConfig } from './config.ts'
 import { kubeConfigAccess, kubeConfigPaths } from './kube_config.ts'
 import { isInCluster, serviceAccountAccess } from './service_account.ts'
 
+/** What an option says of it; all undefined: whatever is there. */
+export interface AccessConfig {
+  readonly auth_type?: (typeof AUTH_TYPES)[number] | undefined
+  readonly kube_config_path?: string | undefined
+  readonly context?: string | undefined
+}
+
+export const AUTH_TYPES = ['serviceAccount', 'kubeConfig', 'none'] as const
+
 /** Undefined when there is no cluster. Throws when the one that is asked for cannot be used. */
 export async function findAccess(
-  config: K8sAttributesConfig,
+  config: AccessConfig,
   { env, logger }: { env: NodeJS.ProcessEnv; logger: Logger },
 ): Promise<Access | undefined> {
   const path = config.kube_config_path

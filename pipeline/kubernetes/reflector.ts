@@ -14,7 +14,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { type Page, pageOf, resourceVersionOf, statusError, uidOf } from './answers.ts'
 import { type ApiClient, ApiError, type Request } from './api_client.ts'
-import type { Resource } from './resources.ts'
+import type { Resource } from './resource.ts'
 
 /** Where the mirrored objects go: stripped there, never kept whole. */
 export interface Sink {
