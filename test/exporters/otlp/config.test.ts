@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { schema, validate } from '../../../exporters/otlp/config.ts'
-import { parseEndpoint } from '../../../exporters/otlp/endpoint.ts'
+import { parseEndpoint } from '../../../pipeline/exporter/grpc_endpoint.ts'
 
 test('the defaults are the Collector’s', () => {
   assert.deepEqual(schema.parse({ endpoint: 'a:1', tls: null, sending_queue: null }), {
