@@ -167,6 +167,14 @@ export const BASE_COLUMNS = {
     absent: 'never',
   }),
 
+  tls_server_name: column('string', 'connection', 'host name that the ClientHello asks for'),
+  tls_version: column('string', 'connection', '1.0 to 1.3, as the ServerHello chose'),
+  tls_cipher: column('string', 'connection', "IANA's name of the cipher suite chosen"),
+  tls_alpn: column('string', 'connection', 'protocol agreed on; of TLS 1.3 the only one offered'),
+  tls_handshake_us: column('f64', 'connection', 'ClientHello to the last flight of the handshake'),
+  tls_resumed: column('flag', 'connection', 'a session was taken up again'),
+  tls_ech: column('flag', 'connection', 'the name may be the outer one of an encrypted hello'),
+
   protocol: column('string', 'exchange', 'http, http2, grpc, dns, postgresql, redis, kafka, …'),
   protocol_version: column('string', 'exchange', '1.0, 1.1, 2'),
   method: column('string', 'exchange', 'request method or operation'),
@@ -200,6 +208,11 @@ export const BASE_COLUMNS = {
   wire_trace_flags: column('u8', 'exchange', "traceparent's flags"),
   truncated: column('flag', 'exchange', 'the head was longer than what was captured'),
   desynchronised: column('flag', 'exchange', 'bytes of this exchange were not seen'),
+  ambiguous: column(
+    'flag',
+    'exchange',
+    'its ends may disagree on where a body ends (RFC 9112 §6.3)',
+  ),
 } as const
 
 /** What Kubernetes knows of one end; the group holds it twice, for `src_` and for `dst_`. */

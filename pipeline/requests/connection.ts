@@ -1,5 +1,6 @@
 /** What the search for requests must know of a connection, whoever found it. */
 import type { Conversation } from './conversation.ts'
+import type { Tls } from './tls/tls.ts'
 
 export interface Connection {
   /** A code of TRANSPORT. */
@@ -33,4 +34,6 @@ export interface Connection {
   retransmits: number
   /** Made at the first piece. */
   conversation: Conversation | undefined
+  /** What a handshake on it showed. */
+  tls: Tls | undefined
 }

@@ -150,6 +150,7 @@ class DatagramConnection implements Connection {
   readonly minRttUs = 0
   readonly retransmits = 0
   conversation: Conversation | undefined
+  readonly tls = undefined
 
   constructor(way: Way, role: number) {
     this.role = role

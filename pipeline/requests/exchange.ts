@@ -93,6 +93,8 @@ export class Exchange {
   responseDone = false
   truncated = false
   desynchronised = false
+  /** Its ends may disagree on where a body of it ends. */
+  ambiguous = false
 
   /** causes.ts: place among the thread's and the process's open requests, and when last read. */
   threadSlot = -1

@@ -9,8 +9,9 @@ import { mysql } from './mysql/index.ts'
 import type { Protocol } from './parser.ts'
 import { postgresql } from './postgresql/index.ts'
 import { redis } from './redis/index.ts'
+import { tls } from './tls/index.ts'
 
-export const PROTOCOLS: readonly Protocol[] = [http2, mysql, postgresql, redis, memcached, dns]
+export const PROTOCOLS: readonly Protocol[] = [tls, http2, mysql, postgresql, redis, memcached, dns]
 
 /** Protocols of datagrams, each of which is a message; with what they keep between two calls. */
 export function datagramProtocols(): readonly DatagramProtocol[] {

@@ -6,6 +6,7 @@ import { FlowBatch } from '../flows/batch.ts'
 import { KIND, STATE } from '../flows/schema.ts'
 import { add } from '../u64.ts'
 import type { Exchange } from './exchange.ts'
+import type { Tls } from './tls/tls.ts'
 
 /** A batch that latency sent away early has room for few rows; the next has more if it filled. */
 const ROWS_FIRST = 64
@@ -107,6 +108,7 @@ export class RowWriter {
     base.request_offset[row] = exchange.requestOffset
     base.truncated[row] = exchange.truncated ? 1 : 0
     base.desynchronised[row] = exchange.desynchronised ? 1 : 0
+    base.ambiguous[row] = exchange.ambiguous ? 1 : 0
     base.ttfb_us[row] = Number.NaN
     base.duration_us[row] = Number.NaN
     if (!exchange.open) {
@@ -118,6 +120,18 @@ export class RowWriter {
       base.ttfb_us[row] = Math.max(0, exchange.responseStartNs - exchange.requestEndNs) / 1000
     }
     this.#links(row, exchange)
+  }
+
+  /** What a handshake showed, on a connection's row. */
+  tls(row: number, tls: Tls): void {
+    const { base, strings } = this.#batch
+    base.tls_server_name[row] = strings.intern(tls.serverName)
+    base.tls_version[row] = strings.intern(tls.version)
+    base.tls_cipher[row] = strings.intern(tls.cipher)
+    base.tls_alpn[row] = strings.intern(tls.alpn)
+    base.tls_handshake_us[row] = tls.handshakeUs
+    base.tls_resumed[row] = tls.resumed ? 1 : 0
+    base.tls_ech[row] = tls.ech ? 1 : 0
   }
 
   /** Writes a time column; it stays 0, not known, for 0 ns of the clock. */

@@ -1,5 +1,6 @@
 /** Makes a flow row of a connection record: the columns that connections have a meaning for. */
 import { KIND, ROLE } from '../../pipeline/flows/schema.ts'
+import type { Connection } from '../../pipeline/requests/connection.ts'
 import type { RowWriter } from '../../pipeline/requests/rows.ts'
 import { commOf, connectUs, u64 } from './connections.ts'
 import { CONN_FLAG, ConnRecord } from './events.gen.ts'
@@ -7,8 +8,8 @@ import { CONN_FLAG, ConnRecord } from './events.gen.ts'
 export interface ConnectionRecord {
   readonly view: DataView
   readonly at: number
-  /** Who owns the connection, where the record does not know it. */
-  readonly known?: { readonly pid: number; readonly comm: string } | undefined
+  /** Who owns the connection, where the record does not know it, and what was read of it. */
+  readonly known?: Pick<Connection, 'pid' | 'comm' | 'tls'> | undefined
 }
 
 export function connectionRow(rows: RowWriter, { view, at, known }: ConnectionRecord): void {
@@ -57,6 +58,7 @@ export function connectionRow(rows: RowWriter, { view, at, known }: ConnectionRe
   base.min_rtt_us[row] = u32(ConnRecord.min_rtt_us)
   base.isn_client[row] = u32(ConnRecord.isn_client)
   base.isn_server[row] = u32(ConnRecord.isn_server)
+  if (known?.tls !== undefined) rows.tls(row, known.tls)
   base.ttfb_us[row] = Number.NaN
   base.duration_us[row] = Number.NaN
   base.cause_offset[row] = Number.NaN

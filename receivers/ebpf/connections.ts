@@ -9,6 +9,7 @@
 import { ROLE, TRANSPORT } from '../../pipeline/flows/schema.ts'
 import type { Connection } from '../../pipeline/requests/connection.ts'
 import type { Conversation } from '../../pipeline/requests/conversation.ts'
+import type { Tls } from '../../pipeline/requests/tls/tls.ts'
 import { toNumber } from '../../pipeline/u64.ts'
 import { CONN_FLAG, ConnRecord } from './events.gen.ts'
 
@@ -39,6 +40,7 @@ export class KernelConnection implements Connection {
   minRttUs = 0
   retransmits = 0
   conversation: Conversation | undefined
+  tls: Tls | undefined
   touched = true
 
   constructor(view: DataView, at: number) {

@@ -26,6 +26,8 @@ const CLOSED_LINGER_NS = 500 * NS_PER_MS
 /** A connection that TCP has closed. */
 interface Closed {
   readonly connection: KernelConnection
+  /** Its record, whose row waits for what its pieces have to say of the connection. */
+  readonly record: DataView
   readonly endNs: number
   /** All that was sent and received; what lies beyond the streams' positions was not seen. */
   readonly bytesSent: number
@@ -84,22 +86,30 @@ export class Followed {
 
   #connection(view: DataView, at: number): void {
     const known = this.#table.get(connId(view, at + ConnRecord.conn_id))
-    connectionRow(this.#rows, { view, at, known })
     const state = view.getUint8(at + ConnRecord.state)
+    if (known !== undefined && state === CONN_STATE.CONN_CLOSED) {
+      this.#close(known, view, at)
+      return
+    }
+    connectionRow(this.#rows, { view, at, known })
     // An interim record may be the first to tell of a connection: see Privileged.childStarted.
     const isNew = state === CONN_STATE.CONN_INTERIM && known === undefined
     if (state === CONN_STATE.CONN_OPEN || isNew) {
       const evicted = this.#table.add(new KernelConnection(view, at))
       if (evicted !== undefined) this.#evicted(evicted)
-    } else if (known !== undefined && state === CONN_STATE.CONN_CLOSED) {
-      this.#closed.push({
-        connection: known,
-        endNs: u64(view, at + ConnRecord.end_ns),
-        bytesSent: u64(view, at + ConnRecord.bytes_sent),
-        bytesReceived: u64(view, at + ConnRecord.bytes_received),
-        payloadBehind: this.payloadBehind,
-      })
     }
+  }
+
+  #close(connection: KernelConnection, view: DataView, at: number): void {
+    const from = view.byteOffset + at
+    this.#closed.push({
+      connection,
+      record: new DataView(view.buffer.slice(from, from + ConnRecord.size)),
+      endNs: u64(view, at + ConnRecord.end_ns),
+      bytesSent: u64(view, at + ConnRecord.bytes_sent),
+      bytesReceived: u64(view, at + ConnRecord.bytes_received),
+      payloadBehind: this.payloadBehind,
+    })
   }
 
   #payload(view: DataView, at: number, length: number): void {
@@ -161,9 +171,19 @@ export class Followed {
       const lingers = mayStillRead(closed) && nowNs - closed.endNs < CLOSED_LINGER_NS
       if (waits || lingers) return true
       this.#table.delete(closed.connection)
-      closed.connection.conversation?.finish(closed.endNs)
+      this.#finish(closed)
       return false
     })
+  }
+
+  #finish({ connection, record, endNs }: Closed): void {
+    connection.conversation?.finish(endNs)
+    connectionRow(this.#rows, { view: record, at: 0, known: connection })
+  }
+
+  /** Records of connections whose rows are still to be made. */
+  get held(): number {
+    return this.#closed.length
   }
 
   /** Announces exchanges that last, and ends those whose end nothing else will tell. */
@@ -173,7 +193,7 @@ export class Followed {
 
   /** The end: exchanges that go on without us are told of as open. */
   stop(): void {
-    for (const { connection, endNs } of this.#closed) connection.conversation?.finish(endNs)
+    for (const closed of this.#closed) this.#finish(closed)
     this.#closed = []
     this.#requests.stop()
   }

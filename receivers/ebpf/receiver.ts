@@ -129,7 +129,7 @@ export class EbpfReceiver implements Component {
   }
 
   held(): number {
-    return this.#rows.rows + this.#outbox.held
+    return this.#followed.held + this.#rows.rows + this.#outbox.held
   }
 
   #schedule(): void {

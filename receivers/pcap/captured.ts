@@ -80,7 +80,7 @@ export class Captured implements PacketSink, TableSink {
   }
 
   established(connection: TcpConnection): void {
-    for (const { role } of this.#endsOf(connection)) this.#row(connection, role, STATE.open)
+    for (const end of this.#endsOf(connection)) this.#row(connection, end, STATE.open)
   }
 
   data(connection: TcpConnection, role: number, delivery: Delivery): void {
@@ -106,7 +106,7 @@ export class Captured implements PacketSink, TableSink {
     for (const end of this.#endsOf(connection)) {
       // What goes on behind the end of the capture stays open.
       if (!wasOpen) end.conversation?.finish(connection.lastNs)
-      this.#row(connection, end.role, wasOpen ? STATE.interim : STATE.closed)
+      this.#row(connection, end, wasOpen ? STATE.interim : STATE.closed)
     }
     this.#ends.delete(connection)
     this.#note('segments_seen_twice', connection.duplicates)
@@ -121,11 +121,11 @@ export class Captured implements PacketSink, TableSink {
     this.#note('connections_evicted', this.#connections.evicted)
   }
 
-  #row(connection: TcpConnection, role: number, state: number): void {
+  #row(connection: TcpConnection, { role, tls }: End, state: number): void {
     // A connect() that nobody took up made no socket at the other end.
     if (role === ROLE.server && connection.synNs > 0 && connection.synAckNs === 0) return
     this.#ledger.in++
-    connectionRow(this.#rows, connection, { role, state })
+    connectionRow(this.#rows, connection, { role, state, tls })
   }
 
   /** Settled once, at the first data or the handshake's end. */

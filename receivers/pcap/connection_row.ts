@@ -1,6 +1,7 @@
 /** Makes a flow row of one end of a captured connection. */
 import { CLOSE_REASON, KIND, ROLE, STATE } from '../../pipeline/flows/schema.ts'
 import type { RowWriter } from '../../pipeline/requests/rows.ts'
+import type { Tls } from '../../pipeline/requests/tls/tls.ts'
 import { bothWays, connectUs } from './end.ts'
 import type { TcpConnection } from './tcp/connection.ts'
 import type { Direction } from './tcp/direction.ts'
@@ -8,7 +9,7 @@ import type { Direction } from './tcp/direction.ts'
 export function connectionRow(
   rows: RowWriter,
   connection: TcpConnection,
-  { role, state }: { role: number; state: number },
+  { role, state, tls }: { role: number; state: number; tls: Tls | undefined },
 ): void {
   const row = rows.add()
   const { base } = rows.batch
@@ -46,6 +47,7 @@ export function connectionRow(
   }
   base.isn_client[row] = (connection.directions[ROLE.client] as Direction).isn ?? 0
   base.isn_server[row] = (connection.directions[ROLE.server] as Direction).isn ?? 0
+  if (tls !== undefined) rows.tls(row, tls)
   base.ttfb_us[row] = Number.NaN
   base.duration_us[row] = Number.NaN
   base.cause_offset[row] = Number.NaN

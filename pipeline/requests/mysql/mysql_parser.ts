@@ -12,6 +12,7 @@ import { type FrameSink, Frames } from '../frames.ts'
 import type { Piece } from '../http1/piece.ts'
 import type { Parser } from '../parser.ts'
 import type { Shared } from '../shared.ts'
+import { TlsParser } from '../tls/tls_parser.ts'
 import { Answer, type Asked, endsRows } from './answer.ts'
 import {
   COM_STMT_CLOSE,
@@ -52,6 +53,8 @@ export class MysqlParser implements Parser, FrameSink {
   /** Looks for the end of the only answer in the last bytes of pieces. */
   #seeking = false
   #torn = false
+  /** Reads the hellos once the client has asked for TLS. */
+  #tls: TlsParser | undefined
 
   constructor(exchanges: Exchanges, shared: Shared) {
     this.#exchanges = exchanges
@@ -73,6 +76,12 @@ export class MysqlParser implements Parser, FrameSink {
   }
 
   feed(piece: Piece, fromClient: boolean): void {
+    if (this.#tls === undefined) this.#feed(piece, fromClient)
+    // A client that asks for TLS does not wait for an answer: its hello may be in the same piece.
+    this.#tls?.feed(piece, fromClient)
+  }
+
+  #feed(piece: Piece, fromClient: boolean): void {
     if (fromClient) {
       if (this.#client.isLost && this.#isPlain(piece)) this.#client.resume(piece.offset)
       this.#client.feed(piece)
@@ -103,14 +112,16 @@ export class MysqlParser implements Parser, FrameSink {
     if (this.#seeking) this.#overtaken()
     this.#client.stop()
     this.#server.stop()
+    this.#tls?.finish()
   }
 
   wantedFrom(fromClient: boolean): number {
+    if (this.#tls !== undefined) return this.#tls.wantedFrom()
     return (fromClient ? this.#client : this.#server).wantedFrom
   }
 
   wantedBytes(fromClient: boolean): number {
-    return fromClient ? HEADER_BYTES + 1 + QUERY_BYTES_MAX : 0
+    return fromClient && this.#tls === undefined ? HEADER_BYTES + 1 + QUERY_BYTES_MAX : 0
   }
 
   headerBytes({ isClient, isBetween }: Frames): number {
@@ -265,7 +276,9 @@ export class MysqlParser implements Parser, FrameSink {
     const unread = this.#session.login(body)
     if (unread === undefined) return
     this.#shared.count(`mysql_${unread}`)
+    const at = { request: this.#client.position, response: this.#server.position }
     this.finish()
+    if (unread === 'encrypted') this.#tls = new TlsParser(this.#exchanges, this.#shared, at)
   }
 
   #answered(frames: Frames): void {

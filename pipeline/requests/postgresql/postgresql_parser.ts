@@ -15,6 +15,7 @@ import type { Parser } from '../parser.ts'
 import type { Shared } from '../shared.ts'
 import { STANDARD, statementOf } from '../sql.ts'
 import { type Prepared, Statements, UNKNOWN_STATEMENT } from '../statements.ts'
+import { TlsParser } from '../tls/tls_parser.ts'
 import {
   behindString,
   bodyBytes,
@@ -48,6 +49,8 @@ export class PostgresqlParser implements Parser, FrameSink {
   /** The next of the client is a startup; the server answers a request for encryption by a byte. */
   #starting: boolean
   #encrypting = false
+  /** Reads the hellos once both ends have agreed on TLS. */
+  #tls: TlsParser | undefined
   /** Answers to a startup, which is no exchange. */
   #unpaired = 0
   #torn = false
@@ -75,6 +78,11 @@ export class PostgresqlParser implements Parser, FrameSink {
   }
 
   feed(piece: Piece, fromClient: boolean): void {
+    if (this.#tls === undefined) this.#feed(piece, fromClient)
+    this.#tls?.feed(piece, fromClient)
+  }
+
+  #feed(piece: Piece, fromClient: boolean): void {
     const to = piece.at + piece.captured
     if (fromClient) {
       if (this.#client.isLost && piece.captured === piece.length) {
@@ -102,14 +110,16 @@ export class PostgresqlParser implements Parser, FrameSink {
   finish(): void {
     this.#client.stop()
     this.#server.stop()
+    this.#tls?.finish()
   }
 
   wantedFrom(fromClient: boolean): number {
+    if (this.#tls !== undefined) return this.#tls.wantedFrom()
     return (fromClient ? this.#client : this.#server).wantedFrom
   }
 
   wantedBytes(fromClient: boolean): number {
-    return fromClient ? HEADER_BYTES + QUERY_BYTES_MAX : 0
+    return fromClient && this.#tls === undefined ? HEADER_BYTES + QUERY_BYTES_MAX : 0
   }
 
   headerBytes({ isClient }: Frames): number {
@@ -295,6 +305,8 @@ export class PostgresqlParser implements Parser, FrameSink {
   #encryption({ header }: Frames): void {
     this.#encrypting = false
     if (header[0] === 0x4e) return
+    const at = { request: this.#client.position, response: this.#server.position }
+    if (header[0] === 0x53) this.#tls = new TlsParser(this.#exchanges, this.#shared, at)
     this.#client.stop()
     this.#server.stop()
   }

@@ -131,6 +131,11 @@ export class Talk {
     return Object.fromEntries(this.settings.ledger.notes)
   }
 
+  /** What a handshake on the connection showed. */
+  get tls(): Connection['tls'] {
+    return this.#connection.tls
+  }
+
   memory(): ReturnType<RequestTracker['memory']> {
     return this.#tracker.memory()
   }
@@ -199,6 +204,7 @@ export function connectionOf({ role = 'client', port = 80 }: TalkOptions): Conne
     minRttUs: 1,
     retransmits: 0,
     conversation: undefined,
+    tls: undefined,
   }
 }
 

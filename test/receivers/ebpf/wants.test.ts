@@ -3,7 +3,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { WANT_LIMIT, Want } from '../../../receivers/ebpf/events.gen.ts'
 import { slotOf, Wants } from '../../../receivers/ebpf/wants.ts'
-import { Script } from './script.ts'
+import {
+  alert,
+  changeCipherSpec,
+  clientHello,
+  encrypted,
+  handshake,
+  serverHello,
+} from '../../pipeline/requests/tls/wire.ts'
+import { Script, type ScriptedConnection } from './script.ts'
 
 const NOTHING = { from: 2n ** 64n - 1n, bytes: 0 }
 const ALL = { from: 0n, bytes: 0 }
@@ -12,13 +20,30 @@ const PING = '*1\r\n$4\r\nPING\r\n'
 
 const latin = (text: string) => Buffer.from(text, 'latin1')
 
-test('nothing more is wanted of PostgreSQL once TLS begins', () => {
+/** Plays a handshake; nothing is wanted only behind its end. */
+function handshakeIn(connection: ScriptedConnection): void {
+  const end = { requests: NOTHING, responses: NOTHING }
+  connection.request({ bytes: handshake(clientHello()) })
+  connection.response({ bytes: handshake(serverHello()) })
+  assert.notDeepEqual(connection.wants(), end)
+  connection.request({ bytes: Buffer.concat([changeCipherSpec, encrypted(53)]) })
+  assert.deepEqual(connection.wants(), end)
+}
+
+test('nothing more is wanted of TLS once the handshake is over', () => {
+  handshakeIn(new Script().connection())
+})
+
+test('nothing more is wanted of PostgreSQL once a handshake of TLS is over', () => {
   const connection = new Script().connection()
-  connection.request({ bytes: latin(SSL_REQUEST) })
-  assert.notDeepEqual(connection.wants().responses, NOTHING)
-  connection.response({ bytes: 'S' })
-  const { requests, responses } = connection.wants()
-  assert.deepEqual([requests.from, responses.from], [NOTHING.from, NOTHING.from])
+  connection.request({ bytes: latin(SSL_REQUEST) }).response({ bytes: 'S' })
+  handshakeIn(connection)
+})
+
+test('nothing more is wanted of TLS that the server refuses', () => {
+  const connection = new Script().connection()
+  connection.request({ bytes: handshake(clientHello()) }).response({ bytes: alert })
+  assert.deepEqual(connection.wants(), { requests: NOTHING, responses: NOTHING })
 })
 
 test('PostgreSQL goes on being wanted without TLS, statements with more bytes', () => {
@@ -49,12 +74,6 @@ test('nothing more is wanted of what 8 pieces do not tell', () => {
     assert.deepEqual(connection.wants(), { requests: ALL, responses: ALL })
     connection.request({ bytes: 'HELO there\r\n' }).response({ bytes: '250 hello\r\n' })
   }
-  assert.deepEqual(connection.wants(), { requests: NOTHING, responses: NOTHING })
-})
-
-test('nothing more is wanted of TLS', () => {
-  const connection = new Script().connection()
-  connection.request({ bytes: Buffer.from('16030102000100', 'hex') })
   assert.deepEqual(connection.wants(), { requests: NOTHING, responses: NOTHING })
 })
 

@@ -45,7 +45,7 @@ export class Conversation {
   }
 
   /** Payload, `us` after the packet before. */
-  say(side: Side, payload: string, us = 100): this {
+  say(side: Side, payload: string | Uint8Array, us = 100): this {
     this.#send(side, { flags: 'PA', payload }, us)
     this.#next[side] += payload.length
     return this

@@ -9,6 +9,13 @@ import { flowLog } from '../../../pipeline/flows/json.ts'
 import { OK, type Outcome, retryable } from '../../../pipeline/outcome.ts'
 import { schema } from '../../../receivers/pcap/config.ts'
 import { PcapReceiver } from '../../../receivers/pcap/pcap_receiver.ts'
+import {
+  changeCipherSpec,
+  clientHello,
+  encrypted,
+  handshake,
+  serverHello,
+} from '../../pipeline/requests/tls/wire.ts'
 import { hostOf, settingsOf } from '../../pipeline/surroundings.ts'
 import { answer, Capture, Conversation, get } from './conversation.ts'
 import { pcap, pcapng, type Timed } from './packets.ts'
@@ -66,6 +73,28 @@ async function read(
 }
 
 const CLIENT = { options: { ends: 'client' } }
+
+test('a handshake of TLS in many segments shows the same at both ends', async (t) => {
+  const hello = handshake(clientHello({ serverName: 'shop.example', keyBytes: 1700 }))
+  const talk = new Conversation({ serverPort: 443 })
+    .open()
+    .say('client', hello.subarray(0, 1400), 1000)
+    .say('client', hello.subarray(1400), 10)
+    .say('server', handshake(serverHello()), 1000)
+    .say('client', Buffer.concat([changeCipherSpec, encrypted(53)]), 500)
+    .say('server', encrypted(1200))
+    .close()
+  const { exchanges, connections } = await read(t, pcap(talk.packets))
+  assert.equal(exchanges.length, 0)
+  const closed = connections.filter(({ state }) => state === 'closed')
+  assert.deepEqual(
+    closed.map((row) => [row.tls_server_name, row.tls_version, row.tls_handshake_us]),
+    [
+      ['shop.example', '1.3', 1510],
+      ['shop.example', '1.3', 1510],
+    ],
+  )
+})
 
 test('a request and its response are an exchange at each end, with the times of the wire', async (t) => {
   const talk = new Conversation()

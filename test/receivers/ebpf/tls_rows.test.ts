@@ -1,0 +1,63 @@
+/** Connection rows say what a handshake showed, however short the connection was. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  changeCipherSpec,
+  clientHello,
+  encrypted,
+  handshake,
+  serverHello,
+} from '../../pipeline/requests/tls/wire.ts'
+import { type Row, Script, type ScriptedConnection } from './script.ts'
+
+function shakeHands(connection: ScriptedConnection): void {
+  const hello = clientHello({ serverName: 'shop.example', protocols: ['h2'] })
+  connection.request({ bytes: handshake(hello), timeNs: 2_000_000 })
+  connection.response({ bytes: handshake(serverHello()), timeNs: 3_000_000 })
+  const finished = Buffer.concat([changeCipherSpec, encrypted(53)])
+  connection.request({ bytes: finished, timeNs: 3_250_000 })
+}
+
+function tlsOf(row: Row | undefined): unknown[] {
+  return [row?.tls_server_name, row?.tls_version, row?.tls_alpn, row?.tls_handshake_us]
+}
+
+const SHOWN = ['shop.example', '1.3', 'h2', 1250]
+
+for (const role of ['client', 'server'] as const) {
+  test(`the closed row of a ${role}'s connection has what its handshake showed`, () => {
+    const script = new Script()
+    const connection = script.connection({ role })
+    shakeHands(connection)
+    connection.close()
+    const [, closed] = script.rows()
+    assert.deepEqual([closed?.kind, closed?.state], ['connection', 'closed'])
+    assert.deepEqual(tlsOf(closed), SHOWN)
+    assert.equal(closed?.tls_cipher, 'TLS_AES_128_GCM_SHA256')
+  })
+}
+
+test('a connection that has closed before its payload is read has the same row', () => {
+  const script = new Script()
+  const connection = script.connection()
+  script.followed.payloadBehind = 1000
+  connection.close({ payloadPosition: 0, endNs: 1 })
+  assert.equal(script.followed.held, 1)
+  shakeHands(connection)
+  script.followed.settle(1000)
+  assert.equal(script.followed.held, 0)
+  const [, closed] = script.rows()
+  assert.deepEqual(tlsOf(closed), SHOWN)
+})
+
+test('a connection that is still waited for when all ends has its row', () => {
+  const script = new Script()
+  const connection = script.connection()
+  script.followed.payloadBehind = 1000
+  connection.close({ payloadPosition: 0 })
+  script.followed.stop()
+  assert.deepEqual(
+    script.rows().map(({ state }) => state),
+    ['open', 'closed'],
+  )
+})
