@@ -15,6 +15,8 @@ const STRING_VALUE = tag(1, LEN)
 const BOOL_VALUE = tag(2, VARINT)
 const INT_VALUE = tag(3, VARINT)
 const DOUBLE_VALUE = tag(4, FIXED64)
+const ARRAY_VALUE = tag(5, LEN)
+const ARRAY_ELEMENT = tag(1, LEN)
 
 /** What an attribute made here can hold; `number` becomes int64 when whole, else a double. */
 export type AttributeValue = string | number | boolean
@@ -36,6 +38,20 @@ export function writeString(wire: WireWriter, key: string, value: string): void 
   wire.string(KEY, key)
   const start = wire.open(VALUE, 1)
   wire.string(STRING_VALUE, value)
+  wire.close(start, 1)
+}
+
+/** An ArrayValue of strings. */
+export function writeStrings(wire: WireWriter, key: string, values: readonly string[]): void {
+  wire.string(KEY, key)
+  const start = wire.open(VALUE, 1)
+  const array = wire.open(ARRAY_VALUE, 1)
+  for (const value of values) {
+    const element = wire.open(ARRAY_ELEMENT, 1)
+    wire.string(STRING_VALUE, value)
+    wire.close(element, 1)
+  }
+  wire.close(array, 1)
   wire.close(start, 1)
 }
 

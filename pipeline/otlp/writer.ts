@@ -19,7 +19,7 @@
  *     writer.attrInt('http.response.status_code', 200)    the span's
  *     const batch = writer.finish()                  and the writer can be used again
  */
-import { writeBool, writeDouble, writeInt, writeString } from './attributes.ts'
+import { writeBool, writeDouble, writeInt, writeString, writeStrings } from './attributes.ts'
 import type { OtlpBatch } from './batch.ts'
 import { LEN, tag, WireWriter } from './wire.ts'
 
@@ -88,6 +88,12 @@ export abstract class SignalWriter {
   attrString(key: string, value: string): void {
     const start = this.wire.open(this.#attributes, SHORT_GUESS)
     writeString(this.wire, key, value)
+    this.wire.close(start, SHORT_GUESS)
+  }
+
+  attrStrings(key: string, values: readonly string[]): void {
+    const start = this.wire.open(this.#attributes, SHORT_GUESS)
+    writeStrings(this.wire, key, values)
     this.wire.close(start, SHORT_GUESS)
   }
 

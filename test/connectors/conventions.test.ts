@@ -51,8 +51,13 @@ async function seen(row: FlowRow): Promise<Seen> {
   return { span, metric, point: metric.histogram.dataPoints[0] }
 }
 
+function valueText(value: Decoded): string {
+  const list = value.arrayValue?.values
+  return list === undefined ? String(Object.values(value)[0]) : `[${list.map(valueText).join(' ')}]`
+}
+
 function pairs(list: Decoded[] = []): [key: string, value: string][] {
-  const all = list.map(({ key, value }): [string, string] => [key, String(Object.values(value)[0])])
+  const all = list.map(({ key, value }): [string, string] => [key, valueText(value)])
   assert.equal(new Set(all.map(([key]) => key)).size, all.length, 'each key once')
   return all.sort(([a], [b]) => (a < b ? -1 : 1))
 }

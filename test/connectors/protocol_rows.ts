@@ -44,7 +44,6 @@ const DNS = {
   port: 53,
   status: 0,
   transport: 'udp',
-  marks: ['flow_id_local'],
 } as const
 const MEMCACHED = { protocol: 'memcached', version: '', port: 11_211, status: 0 }
 
@@ -81,12 +80,16 @@ export const ROWS: { readonly [name: string]: FlowRow } = {
   'kafka commit': { ...CLIENT, ...KAFKA, method: 'OffsetCommit', namespace: 'billing' },
   'kafka client, neither': { ...CLIENT, ...KAFKA, method: 'Metadata', target: '' },
   'kafka broker': { ...SERVER, ...KAFKA, method: 'Produce' },
-  'dns client': { ...CLIENT, ...DNS },
+  'dns client': { ...CLIENT, ...DNS, answers: '10.0.0.7,2001:db8::7' },
+  'dns client, sent again': { ...CLIENT, ...DNS, retransmits: 1 },
+  'dns client, too long for a datagram': { ...CLIENT, ...DNS, marks: ['answer_truncated'] },
+  'dns client BADVERS': { ...CLIENT, ...DNS, status: 16 },
+  'dns client, code of no name': { ...CLIENT, ...DNS, status: 12 },
   'dns client NXDOMAIN': { ...CLIENT, ...DNS, status: 3 },
   'dns server NXDOMAIN': { ...SERVER, ...DNS, status: 3, error: 'NXDOMAIN' },
   'dns server SERVFAIL': { ...SERVER, ...DNS, status: 2 },
   'dns client without a response': { ...CLIENT, ...DNS, ...NO_ANSWER, error: 'timeout' },
-  'dns client over TCP': { ...CLIENT, ...DNS, transport: 'tcp', marks: [] },
+  'dns client over TCP': { ...CLIENT, ...DNS, transport: 'tcp' },
   'unknown client': { ...CLIENT, protocol: 'amqp', version: '0.9.1', method: 'basic.publish' },
   'unknown server': { ...SERVER, ...NO_ANSWER, protocol: 'amqp', version: '', error: 'timeout' },
   'nameless client': { ...CLIENT, protocol: '', version: '', method: '', target: '', status: 0 },

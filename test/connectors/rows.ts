@@ -44,6 +44,7 @@ export interface FlowRow {
   readonly query?: string
   readonly namespace?: string
   readonly error?: string
+  readonly answers?: string
   readonly host?: string
   readonly port?: number
   readonly version?: string
@@ -58,7 +59,13 @@ export interface FlowRow {
   readonly sent?: number
   readonly received?: number
   readonly reason?: CloseReason
-  readonly marks?: readonly ('truncated' | 'desynchronised' | 'lossy' | 'flow_id_local')[]
+  readonly marks?: readonly (
+    | 'answer_truncated'
+    | 'truncated'
+    | 'desynchronised'
+    | 'lossy'
+    | 'flow_id_local'
+  )[]
   readonly source?: EndText
   readonly destination?: EndText
 }
@@ -118,6 +125,7 @@ export function addFlowRow(batch: FlowBatch, row: FlowRow): number {
   base.query[at] = text(row.query)
   base.namespace[at] = text(row.namespace)
   base.error[at] = text(row.error)
+  base.answers[at] = text(row.answers)
   base.host[at] = text(row.host ?? 'api')
   base.status[at] = row.status ?? 200
   base.request_bytes[at] = row.bytes ?? 120

@@ -1,17 +1,18 @@
 /**
  * DNS: the conventions have a metric and two attributes for it (docs/dns/dns-metrics.md, in
- * development) and nothing about spans.
+ * development) and nothing about spans. Names are in lower case, against the conventions' word:
+ * DNS compares so, and a resolver that mixes cases at random would make a series of each look-up.
  */
 import { SPAN_KIND } from '../../otlp/traces_writer.ts'
 import type { FlowBatch } from '../batch.ts'
-import { ROLE } from '../schema.ts'
+import { ROLE, TRANSPORT } from '../schema.ts'
 import { type Conventions, EXCHANGE_SIZES } from './conventions.ts'
 import { protocolPairs, unnamed } from './other.ts'
 import { addKnown, type Pairs } from './pairs.ts'
 import { serverPairs } from './server.ts'
 
-/** RFC 1035 §4.1.1, RFC 2136: the codes of responses, by number. */
-const CODES = [
+/** The codes of responses by number (IANA, "DNS RCODEs"). */
+const CODES: readonly (string | undefined)[] = [
   'NOERROR',
   'FORMERR',
   'SERVFAIL',
@@ -23,7 +24,20 @@ const CODES = [
   'NXRRSET',
   'NOTAUTH',
   'NOTZONE',
-] as const
+  'DSOTYPENI',
+  undefined,
+  undefined,
+  undefined,
+  undefined,
+  'BADVERS',
+  'BADKEY',
+  'BADTIME',
+  'BADMODE',
+  'BADNAME',
+  'BADALG',
+  'BADTRUNC',
+  'BADCOOKIE',
+]
 
 /** A name that is not there, or a query that makes no sense, is no failure of the server. */
 const CLIENT_ERRORS: ReadonlySet<string> = new Set(['FORMERR', 'NXDOMAIN'])
@@ -52,7 +66,16 @@ export const dns: Conventions = {
   },
 
   own(writer, batch, row) {
-    writer.attrString('dns.question.name', batch.text(batch.base.target, row))
+    const { base } = batch
+    const name = batch.text(base.target, row)
+    if (name !== '') writer.attrString('dns.question.name', name)
+    const answers = batch.text(base.answers, row)
+    if (answers !== '') writer.attrStrings('dns.answers', answers.split(','))
+    if (base.answer_truncated[row] === 1) writer.attrBool('flowspan.dns.response.truncated', true)
+    const repeats = base.retransmits[row] as number
+    if (repeats > 0 && base.transport[row] === TRANSPORT.udp) {
+      writer.attrInt('flowspan.dns.question.retransmits', repeats)
+    }
   },
 
   measure(batch, row) {

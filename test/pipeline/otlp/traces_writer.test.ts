@@ -90,6 +90,7 @@ test('`TracesWriter` writes a span that protobufjs reads back field by field', (
   writer.attrInt('j', 2 ** 53)
   writer.attrDouble('d', 0.1)
   writer.attrBool('b', true)
+  writer.attrStrings('l', ['x'.repeat(200), ''])
   writer.attrEncoded(encodeAttribute('e', 'constant'))
   writer.beginLink()
   writer.linkTraceId(TRACE, 1)
@@ -125,6 +126,14 @@ test('`TracesWriter` writes a span that protobufjs reads back field by field', (
                   { key: 'j', value: { intValue: '9007199254740992' } },
                   { key: 'd', value: { doubleValue: 0.1 } },
                   { key: 'b', value: { boolValue: true } },
+                  {
+                    key: 'l',
+                    value: {
+                      arrayValue: {
+                        values: [{ stringValue: 'x'.repeat(200) }, { stringValue: '' }],
+                      },
+                    },
+                  },
                   { key: 'e', value: { stringValue: 'constant' } },
                   { key: 'after', value: { boolValue: false } },
                 ],
