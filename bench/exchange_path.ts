@@ -108,6 +108,7 @@ class Pipeline {
       connRingBytes: ebpf.conn_ring_bytes,
       payloadRingBytes: ebpf.payload_ring_bytes,
       capabilities: [],
+      dropReasons: [],
     }
     const childStarted = (pid: number) => {
       pipeline.pid = pid

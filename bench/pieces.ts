@@ -5,6 +5,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
+import { pino } from 'pino'
 import { openCounters } from '../receivers/ebpf/counters.ts'
 import { COUNTER } from '../receivers/ebpf/events.gen.ts'
 import { keepKernel, loadKernel } from '../receivers/ebpf/keeper.ts'
@@ -23,6 +24,8 @@ const BPF_STATS = '/proc/sys/kernel/bpf_stats_enabled'
 const PROGRAMS = ['received', 'sent']
 const CONFIG = {
   requests: true,
+  drops: false,
+  interimMs: 0,
   connRingBytes: 4 << 20,
   payloadRingBytes: 16 << 20,
   captureSmallBytes: 1024,
@@ -38,7 +41,7 @@ interface Reading {
 /** The kernel programs, and a reader that throws away what they tell. */
 class Kernel {
   readonly #loaded = loadKernel(CONFIG)
-  readonly #kept = keepKernel(this.#loaded, CONFIG)
+  readonly #kept = keepKernel(this.#loaded, CONFIG, { logger: pino({ enabled: false }) })
   readonly #rings: readonly Ring[]
   readonly #counters
   readonly #timer: NodeJS.Timeout

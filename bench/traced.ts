@@ -4,6 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pino } from 'pino'
 import { decodePlanned } from '../cli/load.ts'
 import { PIPELINE_NODE_OPTIONS } from '../cli/run.ts'
 import { COMPONENTS } from '../components.ts'
@@ -66,9 +67,8 @@ export class Traced {
     if (of === undefined) throw new Error('The bench needs the eBPF receiver')
     const kernel = kernelConfig(of.config as EbpfConfig)
     const loaded = loadKernel(kernel)
-    const inner = keepKernel(loaded, kernel)
-    const attached = loaded.capabilities.filter((c) => c.state === 'active')
-    const programs = attached.map((c) => PROGRAM[c.signal] as string)
+    const inner = keepKernel(loaded, kernel, { logger: pino({ enabled: false }) })
+    const programs = [...new Set(loaded.ways.flatMap((way) => way.programs))]
     const traced = new Traced(loaded, {
       programs,
       directory,
@@ -152,13 +152,6 @@ export class Traced {
     const status = readFileSync(`/proc/${this.#pid}/status`, 'utf8')
     return /^Uid:\s+65534/m.test(status) || undefined
   }
-}
-
-const PROGRAM: Readonly<Record<string, string>> = {
-  connections: 'set_state',
-  connect_errors: 'error_report',
-  payload_received: 'received',
-  payload_sent: 'sent',
 }
 
 function yaml({ requests, exporters }: TracedOptions): string {

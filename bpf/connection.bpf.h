@@ -6,6 +6,7 @@
 #define FLOWSPAN_CONNECTION_BPF_H
 
 #include "core_fixes.bpf.h"
+#include "figures.bpf.h"
 #include "flow_id.h"
 #include "own.bpf.h"
 
@@ -68,19 +69,34 @@ static __always_inline void take_addresses(struct conn *conn, const struct tcp_s
 	}
 }
 
+/* bytes_acked counts the client's SYN, not the server's SYN-ACK; bytes_received counts neither. */
+static __always_inline void take_isns(struct conn *conn, const struct tcp_sock *tp)
+{
+	__u32 sent = tp->snd_una - (__u32)tp->bytes_acked - conn->role;
+	__u32 received = tp->rcv_nxt - (__u32)tp->bytes_received - 1;
+
+	conn->isn_client = conn->role == ROLE_CLIENT ? sent : received;
+	conn->isn_server = conn->role == ROLE_CLIENT ? received : sent;
+	conn->flow_id = flow_id_of_isns(conn->isn_client, conn->isn_server);
+}
+
+/* Where the stream that this end receives has been read to; of an unlocked socket, about. */
+static __always_inline __u64 read_position(const struct tcp_sock *tp)
+{
+	return tp->bytes_received - (__u32)(tp->rcv_nxt - tp->copied_seq);
+}
+
+/* And the one it sends, written. The client's SYN is in bytes_acked, the server's SYN-ACK not. */
+static __always_inline __u64 write_position(const struct conn *conn, const struct tcp_sock *tp)
+{
+	return tp->bytes_acked - (conn->role == ROLE_CLIENT) +
+	       (__u32)(tp->write_seq - tp->snd_una);
+}
+
 static __always_inline void take_place(struct conn *conn, const struct sock *sk)
 {
 	conn->netns = sk->__sk_common.skc_net.net->ns.inum;
 	conn->cgroup_id = get_cgroup_id(sk);
-}
-
-/* A FIN takes a sequence number, and bytes_received counts it. */
-static __always_inline __u64 bytes_received(const struct tcp_sock *tp)
-{
-	unsigned long flags = tp->inet_conn.icsk_inet.sk.__sk_common.skc_flags;
-	__u64 fin = flags >> bpf_core_enum_value(enum sock_flags, SOCK_DONE) & 1;
-
-	return tp->bytes_received - fin;
 }
 
 /* All ones until there is a sample. */
@@ -89,7 +105,7 @@ static __always_inline __u32 min_rtt_us(const struct tcp_sock *tp)
 	return tp->rtt_min.s[0].v == ~0U ? 0 : tp->rtt_min.s[0].v;
 }
 
-static __always_inline void report_connection(const struct conn *conn, const struct tcp_sock *tp,
+static __always_inline void report_connection(struct conn *conn, const struct tcp_sock *tp,
 					      enum conn_state state, enum close_reason reason)
 {
 	struct conn_record *record;
@@ -109,8 +125,8 @@ static __always_inline void report_connection(const struct conn *conn, const str
 	record->conn_id = conn->conn_id;
 	record->flow_id = conn->flow_id;
 	record->start_ns = conn->start_ns;
-	record->established_ns = conn->established_ns;
-	record->end_ns = state == CONN_CLOSED ? bpf_ktime_get_ns() : 0;
+	record->established_ns = conn->flags & CONN_OLDER ? 0 : conn->established_ns;
+	record->end_ns = state == CONN_OPEN ? 0 : bpf_ktime_get_ns();
 	record->cgroup_id = conn->cgroup_id;
 	/* bytes_sent counts a byte as often as it was sent */
 	record->bytes_sent = tp->bytes_sent - tp->bytes_retrans;
@@ -132,6 +148,7 @@ static __always_inline void report_connection(const struct conn *conn, const str
 	record->min_rtt_us = min_rtt_us(tp);
 	record->local_port = conn->local_port;
 	record->remote_port = conn->remote_port;
+	fill_figures(&record->figures, conn, tp);
 	__builtin_memcpy(record->local_addr, conn->local_addr, 16);
 	__builtin_memcpy(record->remote_addr, conn->remote_addr, 16);
 	__builtin_memcpy(record->comm, conn->comm, COMM_LEN);

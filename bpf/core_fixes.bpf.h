@@ -19,6 +19,14 @@ static __always_inline __u64 get_cgroup_id(const struct sock *sk)
 }
 
 /*
+ * c53795d48ee8 ("net: add rx_sk to trace_kfree_skb"), v6.11: the socket that a received packet was
+ * for. c504e5c2f964 ("net: skb: introduce kfree_skb_reason()"), v5.17: the reason. Where they are
+ * not, the verifier does not look at what reads them.
+ */
+#define HAS_DROP_REASON bpf_core_field_exists(struct trace_event_raw_kfree_skb, reason)
+#define HAS_DROP_SOCKET bpf_core_field_exists(struct trace_event_raw_kfree_skb, rx_sk)
+
+/*
  * Since 6.4 bpf_dynptr_from_skb() is a kfunc, since 6.12 tracing programs may call it. Before,
  * nothing reads the paged part of a buffer here, and the program does not load.
  */

@@ -15,6 +15,7 @@
 enum record_type {
 	RECORD_CONNECTION = 1,
 	RECORD_PAYLOAD = 2,
+	RECORD_LISTENER = 3,
 };
 
 /* As ROW_STATES, ROLES and CLOSE_REASONS in pipeline/flows/schema.ts. */
@@ -36,6 +37,8 @@ enum direction { DIRECTION_RECEIVED = 0, DIRECTION_SENT = 1 };
 enum conn_flag {
 	/* flow_id is made from addresses, ports and start: there is no pair of ISNs */
 	CONN_ID_LOCAL = 1,
+	/* open before the programs were attached: when it began is not known */
+	CONN_OLDER = 2,
 };
 
 enum payload_flag {
@@ -43,6 +46,36 @@ enum payload_flag {
 	PAYLOAD_FAULT = 1,
 	/* bytes that an earlier piece brought (MSG_PEEK), taken now; only the thread is news */
 	PAYLOAD_AGAIN = 2,
+};
+
+/*
+ * What TCP did and what held it up, cumulative; `_since` the connection's record before. Times by
+ * tcp_sock.chrono_stat, as tcp_info has them: to the length of a jiffy.
+ */
+struct conn_figures {
+	__u64 sent_since;
+	__u64 received_since;
+	/* data sent or waiting to be; of that, for the peer's window, and for the send buffer */
+	__u64 busy_us;
+	__u64 rwnd_limited_us;
+	__u64 sndbuf_limited_us;
+	__u64 busy_since_us;
+	__u64 rwnd_limited_since_us;
+	__u64 sndbuf_limited_since_us;
+	/* bytes a second */
+	__u64 delivery_rate;
+	__u32 retrans_since;
+	/* packets that the kernel dropped at this end; why most of them, by enum skb_drop_reason */
+	__u32 drops;
+	__u32 drops_since;
+	__u32 drop_reason;
+	__u32 reord_seen;
+	__u32 dsack_dups;
+	__u32 delivered_ce;
+	/* how long ago: never is since it was established */
+	__u32 last_sent_ms;
+	__u32 last_received_ms;
+	__u32 pad;
 };
 
 /* A connection was established, is open, or has ended. */
@@ -59,6 +92,7 @@ struct conn_record {
 	/* start: SYN sent (client), SYN taken (server). 0: not known, or did not happen */
 	__u64 start_ns;
 	__u64 established_ns;
+	/* closed; of an interim record when it was made */
 	__u64 end_ns;
 	__u64 cgroup_id;
 	__u64 bytes_sent;
@@ -83,8 +117,36 @@ struct conn_record {
 	__u32 pad2;
 	__u16 local_port;
 	__u16 remote_port;
+	struct conn_figures figures;
 	__u8 local_addr[16];
 	__u8 remote_addr[16];
+	char comm[COMM_LEN];
+};
+
+/*
+ * A listening socket that had no room, or whose SYN-ACKs nobody answered: cumulative since it was
+ * first seen, and `_since` its record before.
+ */
+struct listener_record {
+	__u8 type;
+	/* CONN_INTERIM, or CONN_CLOSED: it listens no more */
+	__u8 state;
+	__u16 local_port;
+	__u32 netns;
+	__u64 cgroup_id;
+	__u64 time_ns;
+	/* of listen() */
+	__u32 pid;
+	/* SYNs and last ACKs of handshakes that were dropped: sock.sk_drops */
+	__u32 drops;
+	__u32 drops_since;
+	__u32 synack_retries;
+	__u32 synack_retries_since;
+	/* connections that wait for accept(), and how many may */
+	__u32 accept_queue;
+	__u32 accept_queue_max;
+	__u32 pad;
+	__u8 local_addr[16];
 	char comm[COMM_LEN];
 };
 
@@ -144,7 +206,24 @@ enum counter {
 	 */
 	COUNTER_CONN_MISSED = 7,
 	COUNTER_PAYLOAD_MISSED = 8,
-	COUNTER_MAX = 16,
+	/* interim records that were put off, as the ring was half full */
+	COUNTER_INTERIM_PUT_OFF = 9,
+	/* connections older than the programs: found, and met when they were first read or written */
+	COUNTER_OLDER_FOUND = 10,
+	COUNTER_OLDER_MET = 11,
+	/* of those found, held by several processes: whose they are is not known before they are used */
+	COUNTER_OLDER_SHARED = 12,
+	/* waiting for accept() when the programs came: they are met, or not seen at all */
+	COUNTER_OLDER_QUEUED = 13,
+	/* MPTCP, whose subflows have no file to be found by */
+	COUNTER_OLDER_MPTCP = 14,
+	/* events of listeners that did not fit */
+	COUNTER_LISTENER_LOST_RING = 15,
+	COUNTER_LISTENER_EVENTS = 16,
+	/* packets dropped, by enum skb_drop_reason; the last is all that are beyond */
+	COUNTER_DROPS = 256,
+	COUNTER_DROPS_OTHER = 511,
+	COUNTER_MAX = 512,
 };
 
 /* The most that may be asked for by knobs.capture_max and capture_small. */
@@ -178,6 +257,11 @@ struct knobs {
 	__u32 capture_small;
 	/* this many bytes come from where an HTTP/1 message seems to begin */
 	__u32 capture_max;
+	/* the kernel's tick */
+	__u32 jiffy_us;
+	__u32 pad;
+	/* an open connection has a record so often, at most */
+	__u64 interim_ns;
 };
 
 #endif

@@ -22,7 +22,10 @@ const volatile struct knobs knobs = {
 #include "bpf_sk_storage_map.bpf.h"
 #include "inet_sk_error_report.bpf.h"
 #include "inet_sock_set_state.bpf.h"
+#include "kfree_skb.bpf.h"
 #include "skb_copy_datagram_iovec.bpf.h"
+#include "task_file.bpf.h"
+#include "tcp_retransmit_synack.bpf.h"
 #include "tcp_sendmsg_locked.bpf.h"
 
 /* Tracing helpers are for GPL-compatible programs alone. */

@@ -16,6 +16,7 @@
 
 #include "close_reason.bpf.h"
 #include "connection.bpf.h"
+#include "listener.bpf.h"
 
 static __always_inline void begin_client(struct sock *sk)
 {
@@ -52,17 +53,6 @@ static __always_inline void begin_server(struct conn *conn, struct sock *sk,
 	if (round_trip_ns && !tp->total_retrans)
 		conn->start_ns = bpf_ktime_get_ns() - round_trip_ns;
 	take_place(conn, sk);
-}
-
-/* bytes_acked counts the client's SYN, not the server's SYN-ACK; bytes_received counts neither. */
-static __always_inline void take_isns(struct conn *conn, const struct tcp_sock *tp)
-{
-	__u32 sent = tp->snd_una - (__u32)tp->bytes_acked - conn->role;
-	__u32 received = tp->rcv_nxt - (__u32)tp->bytes_received - 1;
-
-	conn->isn_client = conn->role == ROLE_CLIENT ? sent : received;
-	conn->isn_server = conn->role == ROLE_CLIENT ? received : sent;
-	conn->flow_id = flow_id_of_isns(conn->isn_client, conn->isn_server);
 }
 
 static __always_inline void opened(struct sock *sk, const struct tcp_sock *tp, int oldstate)
@@ -107,8 +97,23 @@ static __always_inline void closed(struct sock *sk, const struct tcp_sock *tp, i
 		if (conn->own)
 			count(COUNTER_CONN_OWN);
 	}
+	conn->closed = 1;
 	if (!conn->own)
 		report_connection(conn, tp, CONN_CLOSED, close_reason(conn, tp, oldstate));
+}
+
+static __always_inline void listening(struct sock *sk)
+{
+	mark_listener(sk);
+	watch_listener(sk, (struct task_struct *)bpf_get_current_task_btf());
+}
+
+static __always_inline void listened(struct sock *sk, const struct tcp_sock *tp)
+{
+	struct listener *listener = bpf_sk_storage_get(&listeners, sk, 0, 0);
+
+	if (listener)
+		report_listener(listener, tp, CONN_CLOSED);
 }
 
 /* The closer stands in for a reader or writer that was never seen. */
@@ -136,7 +141,9 @@ int BPF_PROG(set_state, struct sock *sk, int oldstate, int newstate)
 	} else if (newstate == BPF_TCP_FIN_WAIT1 || newstate == BPF_TCP_LAST_ACK) {
 		closing(sk);
 	} else if (newstate == BPF_TCP_LISTEN) {
-		mark_listener(sk);
+		listening(sk);
+	} else if (newstate == BPF_TCP_CLOSE && oldstate == BPF_TCP_LISTEN) {
+		listened(sk, tp);
 	} else if (newstate == BPF_TCP_CLOSE) {
 		aborting = oldstate == BPF_TCP_ESTABLISHED || oldstate == BPF_TCP_CLOSE_WAIT;
 		if (aborting && !sk->sk_err)

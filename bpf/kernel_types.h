@@ -10,6 +10,10 @@
 #pragma clang diagnostic ignored "-Wpadded"
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+typedef struct {
+	int counter;
+} atomic_t;
+
 struct ns_common {
 	unsigned int inum;
 };
@@ -57,6 +61,10 @@ struct sock {
 	struct socket *sk_socket;
 	struct sock_cgroup_data sk_cgrp_data;
 	int sk_err;
+	atomic_t sk_drops;
+	__u32 sk_ack_backlog;
+	__u32 sk_max_ack_backlog;
+	__u16 sk_protocol;
 };
 
 struct socket {
@@ -70,6 +78,9 @@ struct inet_sock {
 
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
+	struct {
+		__u32 lrcvtime;
+	} icsk_ack;
 };
 
 struct minmax_sample {
@@ -97,6 +108,16 @@ struct tcp_sock {
 	__u32 srtt_us;
 	__u32 mdev_us;
 	struct minmax rtt_min;
+	__u8 chrono_type;
+	__u32 chrono_start;
+	__u32 chrono_stat[3];
+	__u32 reord_seen;
+	__u32 dsack_dups;
+	__u32 delivered_ce;
+	__u32 lsndtime;
+	__u32 mss_cache;
+	__u32 rate_delivered;
+	__u32 rate_interval_us;
 };
 
 /* The beginning of sk_buff.cb while TCP has the buffer. */
@@ -130,20 +151,49 @@ struct msghdr {
 
 struct task_struct {
 	unsigned int flags;
+	int pid;
+	int tgid;
 	unsigned long nvcsw;
 	struct task_struct *group_leader;
 	char comm[16];
 };
 
 /* include/linux/bpf.h: what an iterator over a socket storage map is called with */
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
 struct bpf_iter__bpf_sk_storage_map {
+	struct bpf_iter_meta *meta;
 	struct sock *sk;
 	void *value;
+};
+
+struct file;
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	struct file *file;
+};
+
+/* include/trace/events/skb.h: told apart by its fields */
+struct trace_event_raw_kfree_skb {
+	void *rx_sk;
+	int reason;
 };
 
 /* Values are the running kernel's, by bpf_core_enum_value. */
 enum sock_flags { SOCK_DONE = 1 };
 enum iter_type { ITER_UBUF = 0, ITER_IOVEC = 1 };
+enum skb_drop_reason { SKB_DROP_REASON_NOT_SPECIFIED = 2 };
+enum tcp_chrono {
+	TCP_CHRONO_BUSY = 1,
+	TCP_CHRONO_RWND_LIMITED = 2,
+	TCP_CHRONO_SNDBUF_LIMITED = 3,
+};
 
 #pragma clang attribute pop
 #pragma clang diagnostic pop
@@ -157,5 +207,6 @@ struct bpf_iter_num {
 #define AF_INET 2
 #define AF_INET6 10
 #define PF_KTHREAD 0x00200000
+#define IPPROTO_MPTCP 262
 
 #endif

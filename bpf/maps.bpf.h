@@ -34,6 +34,20 @@ struct stream {
 	__u64 bulk;
 };
 
+/* What the connection's last record said. */
+struct told {
+	/* 0: there was none */
+	__u64 time_ns;
+	__u64 sent;
+	__u64 received;
+	__u32 retrans;
+	__u32 drops;
+	/* segments of both directions, when nothing else is news */
+	__u32 segs;
+	/* by enum tcp_chrono, less 1: jiffies */
+	__u32 chrono[3];
+};
+
 struct conn {
 	__u64 conn_id;
 	__u64 flow_id;
@@ -62,10 +76,16 @@ struct conn {
 	__u8 unreachable;
 	/* HTTP/2: frames of several messages stand among each other */
 	__u8 interleaved;
-	__u8 pad[6];
+	__u8 closed;
+	__u8 pad[1];
+	__u32 drops;
+	/* the reason of most drops, by majority vote */
+	__u32 drop_reason;
+	__u32 drop_votes;
 	__u8 local_addr[16];
 	__u8 remote_addr[16];
 	char comm[COMM_LEN];
+	struct told told;
 	/* by enum direction */
 	struct stream streams[2];
 };
@@ -128,12 +148,17 @@ static __always_inline const volatile struct want *want_of(const struct conn *co
 	return want && want->conn_id == conn->conn_id ? want : NULL;
 }
 
-static __always_inline void count(__u32 counter)
+static __always_inline void count_many(__u32 counter, __u64 more)
 {
 	__u64 *value = bpf_map_lookup_elem(&counters, &counter);
 
 	if (value)
-		__sync_fetch_and_add(value, 1);
+		__sync_fetch_and_add(value, more);
+}
+
+static __always_inline void count(__u32 counter)
+{
+	count_many(counter, 1);
 }
 
 #endif

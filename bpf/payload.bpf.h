@@ -5,7 +5,7 @@
 #ifndef FLOWSPAN_PAYLOAD_BPF_H
 #define FLOWSPAN_PAYLOAD_BPF_H
 
-#include "connection.bpf.h"
+#include "older.bpf.h"
 #include "verdict.bpf.h"
 
 /*
@@ -60,8 +60,14 @@ static __always_inline __u32 trim(struct stream *stream, struct piece *piece)
 	return known;
 }
 
+/* The connection comes before its pieces. */
+static __noinline void tell_first(struct conn *conn, const struct tcp_sock *tp)
+{
+	report_connection(conn, tp, CONN_INTERIM, CLOSE_NONE);
+}
+
 /* May its bytes be of interest? Takes the first process that reads or writes as the owner. */
-static __always_inline bool follows(struct conn *conn)
+static __always_inline bool follows(struct conn *conn, const struct tcp_sock *tp)
 {
 	if (!conn->established_ns || conn->own || conn->verdict == VERDICT_NEVER)
 		return false;
@@ -73,6 +79,8 @@ static __always_inline bool follows(struct conn *conn)
 			return false;
 		}
 	}
+	if (conn->flags & CONN_OLDER && !conn->told.time_ns)
+		tell_first(conn, tp);
 	return true;
 }
 

@@ -15,6 +15,7 @@
 #define FLOWSPAN_SKB_COPY_DATAGRAM_IOVEC_BPF_H
 
 #include "http2_frames.bpf.h"
+#include "socket_of.bpf.h"
 
 /* Reads the piece's last 8 bytes to the record. */
 static __always_inline void read_tail(struct scratch *scratch, const struct bpf_dynptr *buffer,
@@ -85,18 +86,6 @@ static __always_inline void take_received(struct conn *conn, const struct tcp_so
 	report_payload(conn, tp, scratch, piece);
 }
 
-/*
- * Linux 6.18 takes skb->sk for an RCU-protected pointer, which bpf_sk_storage_get() and
- * bpf_skc_to_tcp_sock() refuse ("R1 type=rcu_ptr_ expected=…, ptr_, trusted_ptr_"). By way of its
- * struct socket it is an ordinary one. It is the same socket, and alive: its reader holds its lock.
- */
-static __always_inline struct sock *socket_of(const struct sk_buff *skb)
-{
-	struct sock *sk = skb->sk;
-
-	return sk && sk->sk_socket ? sk->sk_socket->sk : NULL;
-}
-
 SEC("tp_btf/skb_copy_datagram_iovec")
 int BPF_PROG(received, const struct sk_buff *skb, int len)
 {
@@ -115,13 +104,15 @@ int BPF_PROG(received, const struct sk_buff *skb, int len)
 	if (!tp)
 		return 0;
 	conn = bpf_sk_storage_get(&conns, sk, 0, 0);
-	if (!conn || !follows(conn))
+	if (!conn)
+		conn = meet(sk, tp);
+	if (!conn || !follows(conn, tp))
 		return 0;
 	bpf_probe_read_kernel(&cb, sizeof(cb), &skb->cb);
 	copied = tp->copied_seq;
 	if ((__s32)(copied - cb.seq) < 0 || (__s32)(cb.end_seq - copied) <= 0)
 		return 0;
-	piece.offset = tp->bytes_received - (__u32)(tp->rcv_nxt - copied);
+	piece.offset = read_position(tp);
 	piece.len = len;
 	at = copied - cb.seq + trim(&conn->streams[DIRECTION_RECEIVED], &piece);
 	take_received(conn, tp, skb, &piece, at);

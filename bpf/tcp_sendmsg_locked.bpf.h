@@ -88,15 +88,15 @@ int BPF_PROG(sent, struct sock *sk, const struct msghdr *msg)
 	struct conn *conn;
 	__u32 skip;
 
-	conn = bpf_sk_storage_get(&conns, sk, 0, 0);
-	if (!conn || !follows(conn))
-		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return 0;
-	/* the client's SYN is in bytes_acked, the server's SYN-ACK is not */
-	piece.offset = tp->bytes_acked - (conn->role == ROLE_CLIENT) +
-		       (__u32)(tp->write_seq - tp->snd_una);
+	conn = bpf_sk_storage_get(&conns, sk, 0, 0);
+	if (!conn)
+		conn = meet(sk, tp);
+	if (!conn || !follows(conn, tp))
+		return 0;
+	piece.offset = write_position(conn, tp);
 	piece.len = msg->msg_iter.count;
 	skip = trim(&conn->streams[DIRECTION_SENT], &piece);
 	if (!(piece.flags & PAYLOAD_AGAIN))

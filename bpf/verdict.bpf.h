@@ -14,6 +14,8 @@
 
 /* Pieces that may match nothing before a connection is given up. */
 #define UNDECIDED_PIECES_MAX 8
+/* Of a connection older than the programs, which may be in the midst of a long body. */
+#define OLDER_PIECES_MAX 64
 /* What is_http_start() looks at, and the length of a record's tail. */
 #define EDGE_BYTES 8
 #define HTTP2_PREFACE_BYTES 24
@@ -42,16 +44,18 @@ static __always_inline bool is_from_client(const struct conn *conn, const struct
 /* Where no HTTP/1 message begins: by a stream's first 8 bytes, or how many pieces there were. */
 static __always_inline void decide(struct conn *conn, const struct piece *piece, __u64 head)
 {
-	bool whole = piece->offset + piece->len >= EDGE_BYTES;
+	bool older = conn->flags & CONN_OLDER;
+	__u64 offset = older ? 0 : piece->offset;
+	bool whole = offset + piece->len >= EDGE_BYTES;
 
 	if (is_tls_start(head))
 		conn->verdict = VERDICT_NEVER;
-	else if (piece->offset < EDGE_BYTES &&
+	else if (offset < EDGE_BYTES &&
 		 is_framed_start(head, whole, is_from_client(conn, piece))) {
 		conn->verdict = VERDICT_FRAMED;
 		conn->interleaved = is_http2_start(head);
 		conn->streams[piece->direction & 1].frame = HTTP2_PREFACE_BYTES;
-	} else if (++conn->pieces > UNDECIDED_PIECES_MAX)
+	} else if (++conn->pieces > (older ? OLDER_PIECES_MAX : UNDECIDED_PIECES_MAX))
 		conn->verdict = VERDICT_NEVER;
 }
 

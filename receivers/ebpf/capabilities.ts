@@ -6,4 +6,6 @@ export interface KernelInfo {
   readonly connRingBytes: number
   readonly payloadRingBytes: number
   readonly capabilities: readonly Capability[]
+  /** Names of enum skb_drop_reason, by value. */
+  readonly dropReasons: readonly string[]
 }

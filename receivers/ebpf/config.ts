@@ -22,6 +22,14 @@ export const schema = z.strictObject({
       latency: duration('200ms').describe('how long a row waits for its batch to fill, at most'),
     })
     .prefault({ latency: undefined }),
+  connections: z
+    .strictObject({
+      interval: duration('10s').describe(
+        'an open connection that does something has a row so often; 0: when it ends',
+      ),
+      drops: z.boolean().default(true).describe('count packets that the kernel drops, by reason'),
+    })
+    .prefault({ interval: undefined }),
   requests: z
     .strictObject({
       enabled: z.boolean().default(true).describe('read requests, not only connections'),
@@ -92,6 +100,8 @@ export function validate(config: EbpfConfig): readonly ConfigProblem[] {
 
 /** Options that the kernel programs and their rings were made with. */
 const FIXED = [
+  ['connections', 'interval'],
+  ['connections', 'drops'],
   ['conn_ring_bytes'],
   ['payload_ring_bytes'],
   ['requests', 'enabled'],
@@ -108,6 +118,7 @@ export function fixed(running: EbpfConfig, wanted: EbpfConfig): readonly ConfigP
 }
 
 function valueAt(config: EbpfConfig, path: (typeof FIXED)[number]): unknown {
-  const [first, second] = path
-  return second === undefined ? config[first as 'conn_ring_bytes'] : config.requests[second]
+  let value: unknown = config
+  for (const key of path) value = (value as Record<string, unknown>)[key]
+  return value
 }

@@ -4,15 +4,20 @@ import type { Connection } from '../../pipeline/requests/connection.ts'
 import type { RowWriter } from '../../pipeline/requests/rows.ts'
 import { commOf, connectUs, u64 } from './connections.ts'
 import { CONN_FLAG, ConnRecord } from './events.gen.ts'
+import { figuresRow } from './figures_row.ts'
 
 export interface ConnectionRecord {
   readonly view: DataView
   readonly at: number
   /** Who owns the connection, where the record does not know it, and what was read of it. */
   readonly known?: Pick<Connection, 'pid' | 'comm' | 'tls'> | undefined
+  readonly dropReasons: readonly string[]
 }
 
-export function connectionRow(rows: RowWriter, { view, at, known }: ConnectionRecord): void {
+export function connectionRow(
+  rows: RowWriter,
+  { view, at, known, dropReasons }: ConnectionRecord,
+): void {
   const row = rows.add()
   const { base, strings } = rows.batch
   const u32 = (field: number) => view.getUint32(at + field, true)
@@ -43,7 +48,9 @@ export function connectionRow(rows: RowWriter, { view, at, known }: ConnectionRe
   const startNs = ns(ConnRecord.start_ns)
   const establishedNs = ns(ConnRecord.established_ns)
   rows.time(base.start, row, startNs || establishedNs)
-  rows.time(base.end, row, ns(ConnRecord.end_ns))
+  const endNs = ns(ConnRecord.end_ns)
+  rows.time(base.end, row, endNs)
+  base.older[row] = (flags & CONN_FLAG.CONN_OLDER) === 0 ? 0 : 1
   base.connect_us[row] = connectUs(startNs, establishedNs)
   base.bytes_sent[row] = ns(ConnRecord.bytes_sent)
   base.bytes_received[row] = ns(ConnRecord.bytes_received)
@@ -59,12 +66,13 @@ export function connectionRow(rows: RowWriter, { view, at, known }: ConnectionRe
   base.isn_client[row] = u32(ConnRecord.isn_client)
   base.isn_server[row] = u32(ConnRecord.isn_server)
   if (known?.tls !== undefined) rows.tls(row, known.tls)
+  figuresRow(rows, { view, at, row, nowNs: endNs, establishedNs, dropReasons })
   base.ttfb_us[row] = Number.NaN
   base.duration_us[row] = Number.NaN
   base.cause_offset[row] = Number.NaN
   base.cause_confidence[row] = Number.NaN
 }
 
-function copyAddress(column: Uint8Array, row: number, view: DataView, at: number): void {
+export function copyAddress(column: Uint8Array, row: number, view: DataView, at: number): void {
   for (let i = 0; i < 16; i++) column[16 * row + i] = view.getUint8(at + i)
 }

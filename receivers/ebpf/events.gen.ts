@@ -6,6 +6,7 @@
 export const RECORD_TYPE = {
   RECORD_CONNECTION: 1,
   RECORD_PAYLOAD: 2,
+  RECORD_LISTENER: 3,
 } as const
 
 export const CONN_STATE = {
@@ -37,6 +38,7 @@ export const DIRECTION = {
 
 export const CONN_FLAG = {
   CONN_ID_LOCAL: 1,
+  CONN_OLDER: 2,
 } as const
 
 export const PAYLOAD_FLAG = {
@@ -54,7 +56,17 @@ export const COUNTER = {
   COUNTER_PAYLOAD_FAULT: 6,
   COUNTER_CONN_MISSED: 7,
   COUNTER_PAYLOAD_MISSED: 8,
-  COUNTER_MAX: 16,
+  COUNTER_INTERIM_PUT_OFF: 9,
+  COUNTER_OLDER_FOUND: 10,
+  COUNTER_OLDER_MET: 11,
+  COUNTER_OLDER_SHARED: 12,
+  COUNTER_OLDER_QUEUED: 13,
+  COUNTER_OLDER_MPTCP: 14,
+  COUNTER_LISTENER_LOST_RING: 15,
+  COUNTER_LISTENER_EVENTS: 16,
+  COUNTER_DROPS: 256,
+  COUNTER_DROPS_OTHER: 511,
+  COUNTER_MAX: 512,
 } as const
 
 export const CAPTURE_LIMIT = {
@@ -65,8 +77,31 @@ export const WANT_LIMIT = {
   WANTS_MAX: 16384,
 } as const
 
+export const ConnFigures = {
+  size: 112,
+  sent_since: 0, // __u64
+  received_since: 8, // __u64
+  busy_us: 16, // __u64
+  rwnd_limited_us: 24, // __u64
+  sndbuf_limited_us: 32, // __u64
+  busy_since_us: 40, // __u64
+  rwnd_limited_since_us: 48, // __u64
+  sndbuf_limited_since_us: 56, // __u64
+  delivery_rate: 64, // __u64
+  retrans_since: 72, // __u32
+  drops: 76, // __u32
+  drops_since: 80, // __u32
+  drop_reason: 84, // __u32
+  reord_seen: 88, // __u32
+  dsack_dups: 92, // __u32
+  delivered_ce: 96, // __u32
+  last_sent_ms: 100, // __u32
+  last_received_ms: 104, // __u32
+  pad: 108, // __u32
+} as const
+
 export const ConnRecord = {
-  size: 184,
+  size: 296,
   type: 0, // __u8
   state: 1, // __u8
   role: 2, // __u8
@@ -98,9 +133,30 @@ export const ConnRecord = {
   pad2: 128, // __u32
   local_port: 132, // __u16
   remote_port: 134, // __u16
-  local_addr: 136, // __u8[16]
-  remote_addr: 152, // __u8[16]
-  comm: 168, // char[16]
+  figures: 136, // conn_figures
+  local_addr: 248, // __u8[16]
+  remote_addr: 264, // __u8[16]
+  comm: 280, // char[16]
+} as const
+
+export const ListenerRecord = {
+  size: 88,
+  type: 0, // __u8
+  state: 1, // __u8
+  local_port: 2, // __u16
+  netns: 4, // __u32
+  cgroup_id: 8, // __u64
+  time_ns: 16, // __u64
+  pid: 24, // __u32
+  drops: 28, // __u32
+  drops_since: 32, // __u32
+  synack_retries: 36, // __u32
+  synack_retries_since: 40, // __u32
+  accept_queue: 44, // __u32
+  accept_queue_max: 48, // __u32
+  pad: 52, // __u32
+  local_addr: 56, // __u8[16]
+  comm: 72, // char[16]
 } as const
 
 export const PayloadRecord = {
@@ -133,7 +189,10 @@ export const Want = {
 } as const
 
 export const Knobs = {
-  size: 8,
+  size: 24,
   capture_small: 0, // __u32
   capture_max: 4, // __u32
+  jiffy_us: 8, // __u32
+  pad: 12, // __u32
+  interim_ns: 16, // __u64
 } as const

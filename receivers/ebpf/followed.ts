@@ -11,7 +11,15 @@ import { RequestTracker, type TrackerConfig } from '../../pipeline/requests/trac
 import type { EbpfConfig } from './config.ts'
 import { connectionRow } from './connection_row.ts'
 import { ConnectionTable, commOf, connId, KernelConnection, u64 } from './connections.ts'
-import { CONN_STATE, ConnRecord, DIRECTION, PAYLOAD_FLAG, PayloadRecord } from './events.gen.ts'
+import {
+  CONN_STATE,
+  ConnRecord,
+  DIRECTION,
+  PAYLOAD_FLAG,
+  PayloadRecord,
+  RECORD_TYPE,
+} from './events.gen.ts'
+import { listenerRow } from './listener_row.ts'
 import type { OnRecord } from './ring.ts'
 
 const NS_PER_MS = 1e6
@@ -48,6 +56,8 @@ export interface FollowedSettings {
 }
 
 export class Followed {
+  /** Names of the kernel's drop reasons, by value. */
+  dropReasons: readonly string[] = []
   /** Where the payload ring ended when connection records were last drained. */
   payloadBehind = 0
   readonly connectionRecord: OnRecord
@@ -85,13 +95,17 @@ export class Followed {
   }
 
   #connection(view: DataView, at: number): void {
+    if (view.getUint8(at) === RECORD_TYPE.RECORD_LISTENER) {
+      listenerRow(this.#rows, view, at)
+      return
+    }
     const known = this.#table.get(connId(view, at + ConnRecord.conn_id))
     const state = view.getUint8(at + ConnRecord.state)
     if (known !== undefined && state === CONN_STATE.CONN_CLOSED) {
       this.#close(known, view, at)
       return
     }
-    connectionRow(this.#rows, { view, at, known })
+    connectionRow(this.#rows, { view, at, known, dropReasons: this.dropReasons })
     // An interim record may be the first to tell of a connection: see Privileged.childStarted.
     const isNew = state === CONN_STATE.CONN_INTERIM && known === undefined
     if (state === CONN_STATE.CONN_OPEN || isNew) {
@@ -178,7 +192,12 @@ export class Followed {
 
   #finish({ connection, record, endNs }: Closed): void {
     connection.conversation?.finish(endNs)
-    connectionRow(this.#rows, { view: record, at: 0, known: connection })
+    connectionRow(this.#rows, {
+      view: record,
+      at: 0,
+      known: connection,
+      dropReasons: this.dropReasons,
+    })
   }
 
   /** Records of connections whose rows are still to be made. */

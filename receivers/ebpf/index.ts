@@ -21,6 +21,8 @@ export const ebpf = receiver<EbpfConfig>({
 export function kernelConfig(config: EbpfConfig): KernelConfig {
   return {
     requests: config.requests.enabled,
+    drops: config.connections.drops,
+    interimMs: config.connections.interval,
     connRingBytes: config.conn_ring_bytes,
     payloadRingBytes: config.payload_ring_bytes,
     captureSmallBytes: config.requests.capture_small_bytes,

@@ -7,20 +7,31 @@ import { join } from 'node:path'
 import type { Capability } from '../../pipeline/capability.ts'
 import type { Privileged, PrivilegedSettings } from '../../pipeline/component.ts'
 import type { KernelInfo } from './capabilities.ts'
+import { dropReasons } from './drop_reasons.ts'
 import { COUNTER, Knobs } from './events.gen.ts'
 import { BpfObject } from './libbpf.ts'
+import { Passes } from './passes.ts'
 import { select } from './select.ts'
 import { KERNEL_SIGNALS, type KernelSignal, type SignalGroup, type Way } from './signals.ts'
+import { jiffyUs } from './tick.ts'
 
 const OBJECT = join(import.meta.dirname, '../../bpf/build/flowspan.bpf.o')
 const KERNEL_BTF = '/sys/kernel/btf/vmlinux'
 /** linux/capability.h */
 const CAP = { SYS_ADMIN: 21n, PERFMON: 38n, BPF: 39n } as const
 const MISSES_INTERVAL_MS = 1000
+/** Of the interval, what must have gone by since a connection's last record. */
+const INTERIM_SHARE = 3 / 4
+/** Find sockets older than the programs: listeners first, by which others are told. */
+const OLDER = ['find_listeners', 'find_older'] as const
 
 export interface KernelConfig {
   /** Whether payload is captured. */
   readonly requests: boolean
+  /** Whether packets that the kernel drops are counted. */
+  readonly drops: boolean
+  /** An open connection has a record so often, and a listener; 0: none. */
+  readonly interimMs: number
   /** Sizes of the rings: powers of two, at least a page. */
   readonly connRingBytes: number
   readonly payloadRingBytes: number
@@ -42,7 +53,7 @@ export async function openKernel(
   checkHost()
   const loaded = loadKernel(config)
   settings.logger.debug({ capabilities: loaded.capabilities }, 'Kernel programs attached')
-  return keepKernel(loaded, config)
+  return keepKernel(loaded, config, settings)
 }
 
 /** Says what is missing before libbpf fails in a less helpful way. */
@@ -93,7 +104,8 @@ export function probeKernel(config: KernelConfig): readonly Capability[] {
 }
 
 function selectKernel(config: KernelConfig) {
-  const isWanted = ({ group }: KernelSignal) => config.requests || group !== 'payload'
+  const wanted = { connections: true, payload: config.requests, drops: config.drops }
+  const isWanted = ({ group }: KernelSignal) => wanted[group]
   return select((ways) => load(config, ways), isWanted)
 }
 
@@ -124,6 +136,10 @@ function knobs(config: KernelConfig): Uint8Array {
   const view = new DataView(bytes.buffer)
   view.setUint32(Knobs.capture_small, config.captureSmallBytes, true)
   view.setUint32(Knobs.capture_max, config.captureMaxBytes, true)
+  view.setUint32(Knobs.jiffy_us, jiffyUs(), true)
+  // A pass comes to each connection a little earlier or later than the one before.
+  const leastMs = Math.round(config.interimMs * INTERIM_SHARE)
+  view.setBigUint64(Knobs.interim_ns, BigInt(leastMs) * 1_000_000n, true)
   return bytes
 }
 
@@ -131,15 +147,25 @@ function knobs(config: KernelConfig): Uint8Array {
 export function keepKernel(
   { object, ways, capabilities }: Loaded,
   config: KernelConfig,
+  { logger }: Pick<PrivilegedSettings, 'logger'>,
 ): Privileged {
   const info: KernelInfo = {
     connRingBytes: config.connRingBytes,
     payloadRingBytes: config.payloadRingBytes,
     capabilities,
+    dropReasons: dropReasons(),
   }
+  const iterators = new Set(ways.flatMap((way) => way.iterators ?? []))
+  // The probes are attached by now: no connection opens unseen in between.
+  for (const program of OLDER) if (iterators.has(program)) object.iterate(program)
+  const passes = new Passes(object, {
+    iterators,
+    intervalMs: config.interimMs,
+    ringBytes: config.connRingBytes,
+    failed: ({ message }) => logger.warn({ error: message }, 'Cannot pass over connections'),
+  })
   const timer = setInterval(() => publishMisses(object, ways), MISSES_INTERVAL_MS)
   timer.unref()
-  const tellsOpen = ways.some(({ iterators }) => iterators?.includes('tell_open'))
   let child: number | undefined
   let open = true
   return {
@@ -149,7 +175,7 @@ export function keepKernel(
       if (child !== undefined) {
         object.deleteElem('own', u32(child))
         // The one before knew of connections that its successor has to be told of.
-        if (tellsOpen) object.iterate('tell_open', 'conns')
+        passes.all()
       }
       child = pid
       markOwn(object, pid)
@@ -158,6 +184,7 @@ export function keepKernel(
       if (!open) return
       open = false
       clearInterval(timer)
+      passes.close()
       object.close()
     },
   }

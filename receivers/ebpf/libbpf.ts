@@ -67,11 +67,66 @@ function bind() {
     setInitialValue: lib.func('int bpf_map__set_initial_value(void *map, void *data, size_t size)'),
     updateElem: lib.func('int bpf_map_update_elem(int fd, void *key, void *value, uint64_t flags)'),
     deleteElem: lib.func('int bpf_map_delete_elem(int fd, void *key)'),
+    loadKernelBtf: lib.func('void *btf__load_vmlinux_btf()'),
+    findBtf: lib.func('int btf__find_by_name_kind(void *btf, const char *name, uint32_t kind)'),
+    btfType: lib.func('void *btf__type_by_id(void *btf, uint32_t id)'),
+    btfName: lib.func('const char *btf__name_by_offset(void *btf, uint32_t offset)'),
+    freeBtf: lib.func('void btf__free(void *btf)'),
     info: lib.func('int bpf_obj_get_info_by_fd(int fd, void *info, _Inout_ uint32_t *length)'),
   }
 }
 
 let library: Libbpf | undefined
+
+/** libbpf's view of a C enum: BTF_KIND_ENUM, struct btf_type, then struct btf_enum each. */
+const BTF_ENUM = { kind: 6, header: 12, entry: 8 } as const
+
+/** The names and values of an enum of the running kernel; none, if it has no such enum. */
+export function kernelEnum(name: string): [name: string, value: number][] {
+  library ??= bind()
+  const btf = library.loadKernelBtf()
+  if (btf === null) throw new Error(`Cannot read the kernel's BTF: ${lastErrno()}`)
+  try {
+    const id: number = library.findBtf(btf, name, BTF_ENUM.kind)
+    if (id < 0) return []
+    const type: Pointer = library.btfType(btf, id)
+    const length = new DataView(koffi.view(type, BTF_ENUM.header)).getUint32(4, true) & 0xffff
+    const view = new DataView(koffi.view(type, BTF_ENUM.header + length * BTF_ENUM.entry))
+    return Array.from({ length }, (_, i) => {
+      const at = BTF_ENUM.header + i * BTF_ENUM.entry
+      const entry: string = (library as Libbpf).btfName(btf, view.getUint32(at, true))
+      return [entry, view.getInt32(at + 4, true)]
+    })
+  } finally {
+    library.freeBtf(btf)
+  }
+}
+
+/** An iterator program under way: it runs while it is read, as far as what it writes is read. */
+export class Iterator {
+  #fd: number
+
+  constructor(fd: number) {
+    this.#fd = fd
+  }
+
+  /** Runs on until it has written so many bytes; returns how many it did, 0 at the end. */
+  read(bytes: number): number {
+    try {
+      return readSync(this.#fd, new Uint8Array(bytes))
+    } catch (error) {
+      // A million objects without a byte: the kernel takes a breath.
+      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return 1
+      throw error
+    }
+  }
+
+  /** Safe twice. */
+  close(): void {
+    if (this.#fd >= 0) closeSync(this.#fd)
+    this.#fd = -1
+  }
+}
 
 /** A compiled object: opened, then configured, then loaded, then attached program by program. */
 export class BpfObject {
@@ -128,22 +183,28 @@ export class BpfObject {
     this.#links.push(result)
   }
 
-  /** Runs an iterator program once over all that a map holds. */
-  iterate(program: string, map: string): void {
-    const target = new Uint32Array([this.mapFd(map), 0, 0, 0])
+  /** Begins to run an iterator program over all that a map holds, or all files of all tasks. */
+  iterator(program: string, map?: string): Iterator {
+    const target = new Uint32Array([map === undefined ? 0 : this.mapFd(map), 0, 0, 0])
     // struct bpf_iter_attach_opts: its size, union bpf_iter_link_info by address, that one's size.
     const options = new BigUint64Array([24n, koffi.address(target), BigInt(target.byteLength)])
-    const attach = () => this.#lib.attachIter(this.#program(program), options)
+    const given = map === undefined ? null : options
+    const attach = () => this.#lib.attachIter(this.#program(program), given)
     const { result: link, printed } = this.#listen(attach)
     if (link === null) throw new BpfError(`Cannot attach ${program}: ${lastErrno()}`, printed)
     const fd = this.#lib.createIter(this.#lib.linkFd(link))
+    this.#lib.destroyLink(link)
+    if (fd < 0) throw new BpfError(`Cannot iterate ${program}: ${lastErrno()}`, printed)
+    return new Iterator(fd)
+  }
+
+  /** Runs an iterator program once, to its end. */
+  iterate(program: string, map?: string): void {
+    const iterator = this.iterator(program, map)
     try {
-      if (fd < 0) throw new BpfError(`Cannot iterate ${program}: ${lastErrno()}`, printed)
-      // The program prints nothing: the one read that runs it gives no byte.
-      readSync(fd, new Uint8Array(8))
+      while (iterator.read(4096) > 0);
     } finally {
-      if (fd >= 0) closeSync(fd)
-      this.#lib.destroyLink(link)
+      iterator.close()
     }
   }
 

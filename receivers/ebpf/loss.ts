@@ -10,6 +10,7 @@ import { COUNTER } from './events.gen.ts'
 const LOSSES = [
   [COUNTER.COUNTER_CONN_LOST_RING, 'connection_ring_full'],
   [COUNTER.COUNTER_CONN_LOST_STORAGE, 'socket_storage_full'],
+  [COUNTER.COUNTER_LISTENER_LOST_RING, 'listener_ring_full'],
   [COUNTER.COUNTER_CONN_MISSED, 'connection_program_busy'],
   [COUNTER.COUNTER_PAYLOAD_LOST_RING, 'payload_ring_full'],
   [COUNTER.COUNTER_PAYLOAD_MISSED, 'payload_program_busy'],
@@ -21,6 +22,13 @@ const NOTES = [
   [COUNTER.COUNTER_PAYLOAD_EVENTS, 'kernel_payload_events'],
   [COUNTER.COUNTER_CONN_OWN, 'own_connections'],
   [COUNTER.COUNTER_PAYLOAD_FAULT, 'payload_faults'],
+  [COUNTER.COUNTER_LISTENER_EVENTS, 'kernel_listener_events'],
+  [COUNTER.COUNTER_INTERIM_PUT_OFF, 'interim_rows_put_off'],
+  [COUNTER.COUNTER_OLDER_FOUND, 'older_connections_found'],
+  [COUNTER.COUNTER_OLDER_MET, 'older_connections_met'],
+  [COUNTER.COUNTER_OLDER_SHARED, 'older_connections_shared'],
+  [COUNTER.COUNTER_OLDER_QUEUED, 'older_connections_not_accepted'],
+  [COUNTER.COUNTER_OLDER_MPTCP, 'older_connections_mptcp'],
 ] as const
 
 export class KernelLosses {

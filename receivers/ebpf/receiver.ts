@@ -89,6 +89,7 @@ export class EbpfReceiver implements Component {
     const first = kernel.connections.position() === 0 && kernel.payload.position() === 0
     this.#losses = new KernelLosses(kernel.counters, ledger, { first })
     this.#kernel = kernel
+    this.#followed.dropReasons = info.dropReasons
     this.#waitMs = this.#config.interval
     this.#stopMeasuring = measure(this.#settings, info)
     for (const line of describeCapture(info)) logger.info(line)

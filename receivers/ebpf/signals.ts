@@ -15,8 +15,11 @@ export interface Way {
   readonly needs: string
 }
 
-/** `payload` is wanted where requests are read. Its signals come together or not at all. */
-export type SignalGroup = 'connections' | 'payload'
+/**
+ * `payload` is wanted where requests are read. Its signals come together or not at all. `drops` is
+ * wanted where packets that the kernel drops are counted.
+ */
+export type SignalGroup = 'connections' | 'payload' | 'drops'
 
 export interface KernelSignal {
   readonly signal: string
@@ -51,15 +54,61 @@ export const KERNEL_SIGNALS: readonly KernelSignal[] = [
     ],
   },
   {
-    // What a child that was started again has to be told of.
+    // What has come about on them, and what a child that was started again has to be told of.
     signal: 'open_connections',
     group: 'connections',
     ways: [
       {
         hook: 'iter/bpf_sk_storage_map',
         programs: [],
-        iterators: ['tell_open'],
+        iterators: ['tell_open', 'tell_interim'],
         needs: 'iterators over storage of sockets (Linux 5.9)',
+      },
+    ],
+  },
+  {
+    signal: 'older_connections',
+    group: 'connections',
+    ways: [
+      {
+        hook: 'iter/task_file',
+        programs: [],
+        iterators: ['find_listeners', 'find_older'],
+        needs: 'bpf_sock_from_file() and storage of sockets in iterators (Linux 5.11)',
+      },
+    ],
+  },
+  {
+    signal: 'listener_drops',
+    group: 'connections',
+    ways: [
+      {
+        hook: 'iter/bpf_sk_storage_map',
+        programs: [],
+        iterators: ['tell_listeners'],
+        needs: 'iterators over storage of sockets (Linux 5.9)',
+      },
+    ],
+  },
+  {
+    signal: 'synack_retries',
+    group: 'connections',
+    ways: [
+      {
+        hook: 'tp_btf/tcp_retransmit_synack',
+        programs: ['synack_retry'],
+        needs: 'storage of sockets in tracing programs (Linux 5.11)',
+      },
+    ],
+  },
+  {
+    signal: 'drops',
+    group: 'drops',
+    ways: [
+      {
+        hook: 'tp_btf/kfree_skb',
+        programs: ['dropped'],
+        needs: 'reasons in the tracepoint kfree_skb (Linux 5.17)',
       },
     ],
   },

@@ -12,8 +12,11 @@ import { type Counters, openCounters } from '../../receivers/ebpf/counters.ts'
 import {
   CAPTURE_LIMIT,
   COUNTER,
+  ConnFigures,
   ConnRecord,
+  ListenerRecord,
   PayloadRecord,
+  RECORD_TYPE,
 } from '../../receivers/ebpf/events.gen.ts'
 import { type KernelConfig, openKernel } from '../../receivers/ebpf/keeper.ts'
 import { openRing, type Ring } from '../../receivers/ebpf/ring.ts'
@@ -24,6 +27,8 @@ import { skipUnless } from '../kit/requirements.ts'
 /** Everything up to 8 KiB comes whole, so that streams can be put together again. */
 export const CONFIG: KernelConfig = {
   requests: true,
+  drops: true,
+  interimMs: 0,
   connRingBytes: 1 << 20,
   payloadRingBytes: 1 << 24,
   captureSmallBytes: CAPTURE_LIMIT.CAPTURE_MAX,
@@ -64,8 +69,35 @@ export interface Connection {
   readonly min_rtt_us: number
   readonly local_port: number
   readonly remote_port: number
+  readonly sent_since: bigint
+  readonly received_since: bigint
+  readonly busy_us: bigint
+  readonly rwnd_limited_us: bigint
+  readonly sndbuf_limited_us: bigint
+  readonly rwnd_limited_since_us: bigint
+  readonly delivery_rate: bigint
+  readonly retrans_since: number
+  readonly drops: number
+  readonly drop_reason: number
+  readonly last_sent_ms: number
+  readonly last_received_ms: number
   readonly local_addr: string
   readonly remote_addr: string
+  readonly comm: string
+}
+
+export interface Listener {
+  readonly state: number
+  readonly local_port: number
+  readonly netns: number
+  readonly pid: number
+  readonly drops: number
+  readonly drops_since: number
+  readonly synack_retries: number
+  readonly synack_retries_since: number
+  readonly accept_queue: number
+  readonly accept_queue_max: number
+  readonly local_addr: string
   readonly comm: string
 }
 
@@ -91,6 +123,7 @@ export class Kernel {
   readonly info: KernelInfo
   readonly counters: Counters
   readonly connections: Connection[] = []
+  readonly listeners: Listener[] = []
   readonly pieces: Piece[] = []
   readonly #connRing: Ring
   readonly #payloadRing: Ring
@@ -115,7 +148,10 @@ export class Kernel {
 
   /** Takes what the rings hold. */
   drain(): void {
-    this.#connRing.drain((view, at) => this.connections.push(connection(view, at)))
+    this.#connRing.drain((view, at) => {
+      if (view.getUint8(at) === RECORD_TYPE.RECORD_LISTENER) this.listeners.push(listener(view, at))
+      else this.connections.push(connection(view, at))
+    })
     this.#payloadRing.drain((view, at) => this.pieces.push(piece(view, at)))
   }
 
@@ -161,13 +197,9 @@ function matches(found: Connection, wanted: Partial<Connection>): boolean {
 }
 
 function connection(view: DataView, at: number): Connection {
-  const { size: _, type: __, pad: ___, ...fields } = ConnRecord
-  const numbers = Object.entries(fields).map(([name, offset]) => {
-    const next = Math.min(...Object.values(fields).filter((other) => other > offset), 160 + 16)
-    return [name, read(view, at + offset, next - offset)]
-  })
   return {
-    ...Object.fromEntries(numbers),
+    ...numbers(view, at, ConnRecord),
+    ...numbers(view, at + ConnRecord.figures, ConnFigures),
     bytes_sent: Number(view.getBigUint64(at + ConnRecord.bytes_sent, true)),
     bytes_received: Number(view.getBigUint64(at + ConnRecord.bytes_received, true)),
     local_addr: address(view, at + ConnRecord.local_addr),
@@ -176,10 +208,29 @@ function connection(view: DataView, at: number): Connection {
   } as Connection
 }
 
+/** Every field by its name; a field ends where the next begins, or the record. */
+function numbers(view: DataView, at: number, fields: Record<string, number>): object {
+  const offsets = Object.values(fields)
+  const values = Object.entries(fields).map(([name, offset]) => {
+    const next = Math.min(...offsets.filter((other) => other > offset))
+    return [name, read(view, at + offset, next - offset)] as const
+  })
+  return Object.fromEntries(values.filter(([name]) => !/^(?:size|type|pad\d?|figures)$/.test(name)))
+}
+
+function listener(view: DataView, at: number): Listener {
+  return {
+    ...numbers(view, at, ListenerRecord),
+    local_addr: address(view, at + ListenerRecord.local_addr),
+    comm: text(view, at + ListenerRecord.comm),
+  } as Listener
+}
+
 function read(view: DataView, at: number, bytes: number): number | bigint {
   if (bytes === 1) return view.getUint8(at)
   if (bytes === 2) return view.getUint16(at, true)
-  return bytes === 4 ? view.getUint32(at, true) : view.getBigUint64(at, true)
+  if (bytes === 4) return view.getUint32(at, true)
+  return bytes === 8 ? view.getBigUint64(at, true) : 0
 }
 
 function piece(view: DataView, at: number): Piece {

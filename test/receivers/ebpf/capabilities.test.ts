@@ -89,6 +89,7 @@ test('the metric is as dashboards know it', () => {
     connRingBytes: 0,
     payloadRingBytes: 0,
     capabilities,
+    dropReasons: [],
   })
   const observed: unknown[] = []
   for (const callback of callbacks) {

@@ -1,0 +1,114 @@
+/**
+ * Passes over all open connections, of all network namespaces: what they have done since their last
+ * record, and for a new reader that they are there. A slice at a time, so that a hundred thousand
+ * sockets neither hold up a CPU nor fill the ring.
+ */
+import { ConnRecord } from './events.gen.ts'
+import type { BpfObject, Iterator } from './libbpf.ts'
+
+/** Between two slices: a reader that looks at the ring every 100 ms finds five of them. */
+const SLICE_INTERVAL_MS = 20
+/** Records of a slice, at most: 0.5 ms. */
+const SLICE_RECORDS_MAX = 512
+/** Of the ring, what a slice may take. */
+const SLICE_SHARE = 1 / 16
+const RECORD_BYTES = ConnRecord.size + 8
+
+const PASSES = {
+  interim: { program: 'tell_interim', map: 'conns' },
+  listeners: { program: 'tell_listeners', map: 'listeners' },
+  all: { program: 'tell_open', map: 'conns' },
+} as const
+type Pass = keyof typeof PASSES
+
+export interface PassSettings {
+  /** Programs that this kernel took. */
+  readonly iterators: ReadonlySet<string>
+  /** Between two passes; 0: none but those that are asked for. */
+  readonly intervalMs: number
+  readonly ringBytes: number
+  /** A pass cannot be made: told once for each reason. */
+  failed(error: Error): void
+}
+
+export class Passes {
+  readonly #object: BpfObject
+  readonly #settings: PassSettings
+  readonly #sliceBytes: number
+  readonly #timer: NodeJS.Timeout | undefined
+  #waiting: Pass[] = []
+  #slices: NodeJS.Timeout | undefined
+  #running: Iterator | undefined
+  #failed = ''
+
+  /** The first pass, for connections older than the programs, begins at once. */
+  constructor(object: BpfObject, settings: PassSettings) {
+    this.#object = object
+    this.#settings = settings
+    const share = Math.floor((settings.ringBytes * SLICE_SHARE) / RECORD_BYTES)
+    this.#sliceBytes = Math.max(1, Math.min(share, SLICE_RECORDS_MAX))
+    this.#request('interim')
+    if (settings.intervalMs === 0) return
+    this.#timer = setInterval(() => this.#periodic(), settings.intervalMs)
+    this.#timer.unref()
+  }
+
+  /** Tells of every open connection, for a reader that knows none. */
+  all(): void {
+    this.#request('all')
+  }
+
+  /** Safe twice. */
+  close(): void {
+    clearInterval(this.#timer)
+    clearTimeout(this.#slices)
+    this.#waiting = []
+    this.#end()
+  }
+
+  /** A pass that takes longer than the interval is not joined by another. */
+  #periodic(): void {
+    this.#request('interim')
+    this.#request('listeners')
+  }
+
+  #request(pass: Pass): void {
+    if (!this.#settings.iterators.has(PASSES[pass].program)) return
+    if (!this.#waiting.includes(pass)) this.#waiting.push(pass)
+    this.#slices ??= this.#later(0)
+  }
+
+  #later(ms: number): NodeJS.Timeout {
+    return setTimeout(() => this.#slice(), ms).unref()
+  }
+
+  #slice(): void {
+    this.#slices = undefined
+    try {
+      this.#running ??= this.#next()
+      if (this.#running === undefined) return
+      if (this.#running.read(this.#sliceBytes) === 0) this.#end()
+    } catch (error) {
+      this.#end()
+      this.#report(error as Error)
+    }
+    if (this.#running !== undefined) this.#slices = this.#later(SLICE_INTERVAL_MS)
+    else if (this.#waiting.length > 0) this.#slices = this.#later(0)
+  }
+
+  #next(): Iterator | undefined {
+    const pass = this.#waiting.shift()
+    return pass && this.#object.iterator(PASSES[pass].program, PASSES[pass].map)
+  }
+
+  #end(): void {
+    this.#running?.close()
+    this.#running = undefined
+  }
+
+  #report(error: Error): void {
+    if (error.message === this.#failed) return
+    this.#failed = error.message
+    this.#settings.failed(error)
+  }
+}
