@@ -6,8 +6,8 @@
  *     batch.text(batch.base.comm, row)   a string
  *     batch.add('stitch').trace_id       a group that a processor adds
  *
- * A row is an index. Rows are appended up to the capacity and never removed; who wants fewer rows
- * makes a new batch with `append`.
+ * A row is an index. Rows are appended up to the capacity, and only the last can be taken back; who
+ * wants fewer rows makes a new batch with `append`.
  */
 import { copyRows } from './copy.ts'
 import { COLUMN_GROUPS, type ColumnSpec, type ColumnType, type GroupName } from './schema.ts'
@@ -26,6 +26,7 @@ interface ArrayOf {
   id64: Uint32Array
   id128: Uint32Array
   address: Uint8Array
+  attributes: Uint32Array
 }
 
 export type Columns<G extends GroupName> = {
@@ -50,6 +51,7 @@ export const STRIDE: { readonly [T in ColumnType]: number } = {
   id64: 2,
   id128: 4,
   address: 16,
+  attributes: 1,
 }
 
 type Column = ArrayOf[ColumnType]
@@ -67,6 +69,7 @@ const CONSTRUCTORS = {
   id64: Uint32Array,
   id128: Uint32Array,
   address: Uint8Array,
+  attributes: Uint32Array,
 } as const
 
 interface Plan {
@@ -130,6 +133,16 @@ export class FlowBatch {
     return this.#rows++
   }
 
+  /** Takes back the row that was added last; its cells are 0 again. */
+  dropRow(): void {
+    const row = --this.#rows
+    for (const [group, columns] of this.#groups) {
+      for (const { name, stride } of PLANS[group]) {
+        ;(columns[name] as Column).fill(0, row * stride, (row + 1) * stride)
+      }
+    }
+  }
+
   get k8s(): Columns<'k8s'> | undefined {
     return this.#groups.get('k8s') as Columns<'k8s'> | undefined
   }
@@ -140,6 +153,10 @@ export class FlowBatch {
 
   get origin(): Columns<'origin'> | undefined {
     return this.#groups.get('origin') as Columns<'origin'> | undefined
+  }
+
+  get carried(): Columns<'carried'> | undefined {
+    return this.#groups.get('carried') as Columns<'carried'> | undefined
   }
 
   has(group: GroupName): boolean {
@@ -169,7 +186,7 @@ export class FlowBatch {
       for (const { name, spec, stride } of PLANS[group]) {
         const a = from[name] as Column
         const b = to[name] as Column
-        if (spec.type === 'string') {
+        if (isText(spec)) {
           b[target] = this.strings.intern(source.strings.at(a[row] as number))
         } else if (stride === 1) {
           b[target] = a[row] as number
@@ -197,7 +214,7 @@ export class FlowBatch {
       for (const { name, spec, stride } of PLANS[group]) {
         const target = to[name] as Column
         copyRows(from[name] as Column, rows, { array: target, row: this.#rows, stride })
-        if (spec.type === 'string') this.#reindex(target, rows.length, source.strings, indexes)
+        if (isText(spec)) this.#reindex(target, rows.length, source.strings, indexes)
       }
     }
     this.#rows += rows.length
@@ -223,6 +240,11 @@ export class FlowBatch {
     )
     return copy
   }
+}
+
+/** Whether values are indexes of the batch's strings. */
+function isText({ type }: ColumnSpec): boolean {
+  return type === 'string' || type === 'attributes'
 }
 
 function rowBytes(plans: readonly Plan[]): number {

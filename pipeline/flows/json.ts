@@ -7,6 +7,7 @@
  * exchange's duration) and `start`, `end` (RFC 3339 with nanoseconds). A value that is not known
  * has no key.
  */
+import { attributesJson } from '../otlp/attributes_json.ts'
 import { hex32, hex64, rfc3339, toNumber } from '../u64.ts'
 import { addressInUrl } from './address_text.ts'
 import type { Columns, FlowBatch } from './batch.ts'
@@ -101,6 +102,7 @@ const READERS: { readonly [T in Exclude<ColumnType, 'address' | 'enum'>]: Reader
     const text = batch.strings.at(column[row] as number)
     return text === '' ? '' : JSON.stringify(text)
   },
+  attributes: (column, row, batch) => attributesJson(batch.strings.at(column[row] as number)),
   u64: (column, row) => u64Text(column[row * 2] as number, column[row * 2 + 1] as number),
   time: (column, row) => {
     const [lo, hi] = [column[row * 2] as number, column[row * 2 + 1] as number]

@@ -8,6 +8,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { wallClockNs } from '../u64.ts'
 import type { FlowBatch } from './batch.ts'
 
 const BOOT_ID = '/proc/sys/kernel/random/boot_id'
@@ -28,6 +29,7 @@ export class Origin {
   readonly bootId: string
   #names: HostNames
   #rows = 0
+  readonly #now = new Uint32Array(2)
 
   /** Reads what the host says of itself; what cannot be read is not known. */
   constructor(names: HostNames) {
@@ -49,7 +51,13 @@ export class Origin {
     origin.host_name.fill(strings.intern(name), 0, rows)
     origin.host_node.fill(strings.intern(node), 0, rows)
     origin.agent_id.fill(strings.intern(this.agentId), 0, rows)
-    for (let row = 0; row < rows; row++) origin.sequence[row] = ++this.#rows
+    wallClockNs(this.#now, 0)
+    const [lo, hi] = this.#now as unknown as [number, number]
+    for (let row = 0; row < rows; row++) {
+      origin.sequence[row] = ++this.#rows
+      origin.observed[2 * row] = lo
+      origin.observed[2 * row + 1] = hi
+    }
   }
 }
 

@@ -51,7 +51,8 @@ function codes<const T extends readonly string[]>(names: T): { readonly [K in T[
  * - `string`: u32, an index into the batch's string table, 0 the empty string;
  * - `u64`: two u32, low half first; `time`: the same, nanoseconds since the Unix epoch;
  * - `id64`, `id128`: two and four u32, low half first; all zero is no id;
- * - `address`: 16 bytes, IPv4 as `::ffff:a.b.c.d`.
+ * - `address`: 16 bytes, IPv4 as `::ffff:a.b.c.d`;
+ * - `attributes`: as `string`: OTLP `KeyValue` fields as bytes, a character each.
  */
 export type ColumnType =
   | 'u8'
@@ -66,6 +67,7 @@ export type ColumnType =
   | 'id64'
   | 'id128'
   | 'address'
+  | 'attributes'
 
 export interface ColumnSpec {
   readonly type: ColumnType
@@ -264,6 +266,13 @@ export const ORIGIN_COLUMNS = {
   host_node: column('string', 'all', 'k8s.node.name of the host'),
   agent_id: column('string', 'all', 'service.instance.id: one run of the receiver'),
   sequence: column('f64', 'all', "the row's number in that run, from 1"),
+  observed: column('time', 'all', 'when the receiver handed the row on, by its clock'),
+} as const
+
+/** What came with a row over OTLP and no column takes: it goes on as it came. */
+export const CARRIED_COLUMNS = {
+  attributes: column('attributes', 'all', "the log record's, and its other fields"),
+  resource_attributes: column('attributes', 'all', "the resource's, and its other fields"),
 } as const
 
 export const COLUMN_GROUPS = {
@@ -271,6 +280,7 @@ export const COLUMN_GROUPS = {
   k8s: K8S_COLUMNS,
   stitch: STITCH_COLUMNS,
   origin: ORIGIN_COLUMNS,
+  carried: CARRIED_COLUMNS,
 } as const
 
 export type GroupName = keyof typeof COLUMN_GROUPS

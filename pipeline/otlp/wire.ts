@@ -38,8 +38,9 @@ export class WireWriter {
 
   /** The bytes written, as a copy of their own; the writer starts again at 0. */
   take(): Uint8Array {
-    const out = new Uint8Array(this.at)
-    out.set(this.#bytes.subarray(0, this.at))
+    const { buffer, byteOffset } = this.#bytes
+    // Unlike a new Uint8Array its memory is not made 0 before it is written.
+    const out = new Uint8Array(buffer.slice(byteOffset, byteOffset + this.at))
     this.at = 0
     return out
   }
@@ -180,6 +181,26 @@ export class WireWriter {
     this.#room(bytes.length)
     this.#bytes.set(bytes, this.at)
     this.at += bytes.length
+  }
+
+  /** The same for a few bytes. Gives where they begin. */
+  copy(bytes: Uint8Array): number {
+    const start = this.at
+    const { length } = bytes
+    this.#room(length)
+    const to = this.#bytes
+    for (let i = 0; i < length; i++) to[start + i] = bytes[i] as number
+    this.at = start + length
+    return start
+  }
+
+  /**
+   * Ends a message within a message, both opened by `copy` of a prefix that has its own tag and
+   * length first and the inner one's last. Both must be shorter than 128 bytes.
+   */
+  setLengths(start: number, prefixLength: number): void {
+    this.#bytes[start + 1] = this.at - start - 2
+    this.#bytes[start + prefixLength - 1] = this.at - start - prefixLength
   }
 
   /** Writes the field if the text is ASCII, else nothing; its length is known before then. */

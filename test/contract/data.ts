@@ -5,7 +5,12 @@
 import { createHash } from 'node:crypto'
 import type { Signal, SignalData } from '../../pipeline/component.ts'
 import { FlowBatch } from '../../pipeline/flows/batch.ts'
-import { COLUMN_GROUPS, type ColumnSpec, type GroupName } from '../../pipeline/flows/schema.ts'
+import {
+  CARRIED_COLUMNS,
+  COLUMN_GROUPS,
+  type ColumnSpec,
+  type GroupName,
+} from '../../pipeline/flows/schema.ts'
 import type { OtlpBatch } from '../../pipeline/otlp/batch.ts'
 import { countItems } from '../../pipeline/otlp/count.ts'
 import { LogsWriter } from '../../pipeline/otlp/logs_writer.ts'
@@ -233,10 +238,18 @@ function extremeRows(groups: readonly GroupName[]): FlowBatch {
   return batch
 }
 
+/** The attribute `a` with the value 1, of a log record or of a resource. */
+function carried(spec: ColumnSpec): string {
+  const field = spec === CARRIED_COLUMNS.attributes ? '2' : '\n'
+  return `${field}\u0007\n\u0001a\u0012\u0002\u0018\u0001`
+}
+
 function extreme(spec: ColumnSpec, step: number, batch: FlowBatch): number {
   const of = <T>(values: readonly T[]) => values[step % values.length] as T
   if (spec.type === 'f64') return of(NUMBERS)
   if (spec.type === 'string') return batch.strings.intern(of(TEXTS))
+  // Bytes of whole fields: another text would be no valid batch.
+  if (spec.type === 'attributes') return step % 2 === 0 ? 0 : batch.strings.intern(carried(spec))
   if (spec.type === 'flag') return step % 2
   // An enum's codes are those of its values: another number would be no valid batch.
   if (spec.type === 'enum') return step % (spec.values?.length ?? 1)

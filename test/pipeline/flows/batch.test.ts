@@ -15,15 +15,18 @@ function columnsOf(batch: FlowBatch, group: GroupName) {
   )
 }
 
+function isText(type: ColumnType): boolean {
+  return type === 'string' || type === 'attributes'
+}
+
 /** All that a row holds, strings as text. */
 function cells(batch: FlowBatch, row: number, groups: readonly GroupName[] = GROUPS): Cells {
   const all: Cells = {}
   for (const group of groups.filter((name) => batch.has(name))) {
     for (const { name, type, stride, array } of columnsOf(batch, group)) {
-      all[`${group}.${name}`] =
-        type === 'string'
-          ? batch.text(array, row)
-          : [...array.subarray(row * stride, (row + 1) * stride)]
+      all[`${group}.${name}`] = isText(type)
+        ? batch.text(array, row)
+        : [...array.subarray(row * stride, (row + 1) * stride)]
     }
   }
   return all
@@ -38,7 +41,7 @@ function fill(batch: FlowBatch, seed: number, groups: readonly GroupName[]): voi
       for (let i = 0; i < stride; i++) {
         n = (Math.imul(n, 0x9e3779b1) + 0x7f4a7c15) >>> 0
         const half = type === 'f64' && n % 5 === 0 ? Number.NaN : n + 0.5
-        array[row * stride + i] = type === 'string' ? batch.strings.intern(`s${n % 7}`) : half
+        array[row * stride + i] = isText(type) ? batch.strings.intern(`s${n % 7}`) : half
       }
     }
   }
@@ -123,6 +126,24 @@ test('appendRows does what append does row by row', () => {
       assert.equal(many.rows, one.rows)
       for (let row = 0; row < one.rows; row++) {
         assert.deepEqual(cells(many, row), cells(one, row))
+      }
+    }),
+  )
+})
+
+test('the last row can be taken back, and its place is as new', () => {
+  fc.assert(
+    fc.property(SEEDS, SOME_GROUPS, (seeds, groups) => {
+      const batch = filled(seeds, groups)
+      const before = seeds.slice(1).map((_, row) => cells(batch, row))
+      batch.dropRow()
+      assert.deepEqual(
+        before,
+        seeds.slice(1).map((_, row) => cells(batch, row)),
+      )
+      assert.equal(batch.addRow(), seeds.length - 1)
+      for (const value of Object.values(cells(batch, seeds.length - 1))) {
+        assert(value === '' || (value as number[]).every((n) => n === 0))
       }
     }),
   )
