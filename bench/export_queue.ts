@@ -56,6 +56,7 @@ function queueOf(options: object, onSent: (items: number) => void): SendingQueue
   return new SendingQueue(queueOptions.parse({ queue_size: 100_000, ...options }), {
     id: 'otlp',
     signal: 'traces',
+    carries: 'traces',
     next,
     ledger: new Ledger(logger),
     logger,

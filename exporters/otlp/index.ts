@@ -1,7 +1,10 @@
 import { exporter } from '../../pipeline/component.ts'
+import { flowsExporter } from '../../pipeline/exporter/flows_exporter.ts'
 import { extensionsOfClient } from '../../pipeline/extension_use.ts'
 import { schema, validate } from './config.ts'
 import { otlpExporter } from './otlp_exporter.ts'
+
+const flowsAsLogs = otlpExporter('logs', 'flows')
 
 export const otlp = exporter({
   type: 'otlp',
@@ -11,6 +14,7 @@ export const otlp = exporter({
   validate,
   extensions: extensionsOfClient,
   create: {
+    flows: (settings, config) => flowsExporter(flowsAsLogs(settings, config), settings),
     traces: otlpExporter('traces'),
     metrics: otlpExporter('metrics'),
     logs: otlpExporter('logs'),

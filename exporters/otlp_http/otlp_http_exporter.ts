@@ -1,5 +1,5 @@
 /** The layers over HTTP connections. */
-import type { Settings } from '../../pipeline/component.ts'
+import type { Settings, Signal } from '../../pipeline/component.ts'
 import { compressorOf } from '../../pipeline/exporter/compression.ts'
 import { HttpAgents } from '../../pipeline/exporter/http_agents.ts'
 import { HttpTransport } from '../../pipeline/exporter/http_transport.ts'
@@ -11,8 +11,11 @@ import { type OtlpHttpConfig, urlOf } from './config.ts'
 
 type Maker = (settings: Settings, config: OtlpHttpConfig) => OtlpExporter
 
-/** The maker reads the files that `tls` names, and throws when it cannot. */
-export function otlpHttpExporter(signal: OtlpBatch['signal']): Maker {
+/**
+ * The maker reads the files that `tls` names, and throws when it cannot.
+ * @param carries the pipeline's signal, where its data become requests of another
+ */
+export function otlpHttpExporter(signal: OtlpBatch['signal'], carries: Signal = signal): Maker {
   return (settings, config) => {
     const { id, ledger, logger, version } = settings
     const path = `exporters::${id}`
@@ -34,7 +37,7 @@ export function otlpHttpExporter(signal: OtlpBatch['signal']): Maker {
       },
       { ledger, logger },
     )
-    return sendingExporter(settings, { signal, transport, config })
+    return sendingExporter(settings, { signal, carries, transport, config })
   }
 }
 

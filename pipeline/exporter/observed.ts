@@ -16,6 +16,7 @@ import {
   type Tracer,
   type UpDownCounter,
 } from '@opentelemetry/api'
+import type { Signal } from '../component.ts'
 import type { OtlpBatch } from '../otlp/batch.ts'
 import type { Outcome } from '../outcome.ts'
 import { BYTE_BUCKETS, ITEM_BUCKETS } from '../telemetry/conventions.ts'
@@ -26,7 +27,7 @@ const SUPPRESS_TRACING = createContextKey('OpenTelemetry SDK Context Key SUPPRES
 /** Which exporter is measured, and with what. */
 export interface Observation {
   readonly id: string
-  readonly signal: OtlpBatch['signal']
+  readonly signal: Signal
   readonly meter: Meter
   readonly tracer: Tracer
 }

@@ -7,7 +7,7 @@
  * backend is slow requests wait where their size counts, and batches grow to their `min_size`.
  */
 import type { Logger } from 'pino'
-import type { Host } from '../component.ts'
+import type { Host, Signal } from '../component.ts'
 import type { Ledger } from '../ledger.ts'
 import type { OtlpBatch } from '../otlp/batch.ts'
 import type { Outcome, Retryable } from '../outcome.ts'
@@ -26,6 +26,8 @@ import { StoredBacklog } from './stored_backlog.ts'
 export interface QueueParts {
   readonly id: string
   readonly signal: OtlpBatch['signal']
+  /** The pipeline's: two of one exporter do not share a queue. */
+  readonly carries: Signal
   readonly next: Sender
   readonly ledger: Ledger
   readonly logger: Logger
@@ -48,12 +50,12 @@ export class SendingQueue {
   #stopping: Promise<void> | undefined
   #state: 'open' | 'draining' | 'over' = 'open'
 
-  constructor(config: QueueConfig, { id, signal, next, ledger, logger }: QueueParts) {
+  constructor(config: QueueConfig, { id, signal, carries, next, ledger, logger }: QueueParts) {
     this.#consumers = config.num_consumers
     this.#next = next
     this.#logger = logger
     const events = { onReady: () => this.#more() }
-    const name = `exporter/${id}/${signal}`
+    const name = `exporter/${id}/${carries}`
     this.backlog =
       config.storage === ''
         ? new MemoryBacklog(config, { ledger, events })

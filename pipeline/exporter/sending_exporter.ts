@@ -1,5 +1,5 @@
 /** Puts the layers together, for every exporter that sends OTLP batches over a network. */
-import type { Exporter, Host, Settings } from '../component.ts'
+import type { Exporter, Host, Settings, Signal } from '../component.ts'
 import type { OtlpBatch } from '../otlp/batch.ts'
 import { Direct } from './direct.ts'
 import { Health } from './health.ts'
@@ -25,14 +25,20 @@ export interface SendingConfig {
 
 export type OtlpExporter = Exporter<OtlpBatch['signal']>
 
-export function sendingExporter(
-  settings: Settings,
-  of: { signal: OtlpBatch['signal']; transport: Transport; config: SendingConfig },
-): OtlpExporter {
+export interface SendingParts {
+  /** Of the requests. */
+  readonly signal: OtlpBatch['signal']
+  /** The pipeline's, by which queue and metrics are named; flow rows go as logs. */
+  readonly carries?: Signal
+  readonly transport: Transport
+  readonly config: SendingConfig
+}
+
+export function sendingExporter(settings: Settings, of: SendingParts): OtlpExporter {
   const { id, ledger, logger, meter, tracer } = settings
-  const { signal, transport } = of
+  const { signal, transport, carries = signal } = of
   const { timeout, retry_on_failure: retry, sending_queue: queue } = of.config
-  const observation = { id, signal, meter, tracer }
+  const observation = { id, signal: carries, meter, tracer }
   const timed = timeout > 0 ? new Timeout(timeout, { next: transport }) : transport
   const health = new Health({ next: timed })
   const retried = retry.enabled ? new Retry(retry, { next: health, logger }) : health
@@ -52,7 +58,7 @@ export function sendingExporter(
       shutdown: () => direct.shutdown(),
     }
   }
-  const sending = new SendingQueue(queue, { id, signal, next, ledger, logger })
+  const sending = new SendingQueue(queue, { id, signal, carries, next, ledger, logger })
   const offered = new BatchSizes(observation, 'enqueue_size')
   const { backlog } = sending
   let endObserving = () => {}

@@ -81,6 +81,7 @@ test('books balance, nothing arrives twice, and what was refused did not arrive'
       const queue = new SendingQueue(queueOptions.parse(config), {
         id: 'otlp',
         signal: 'traces',
+        carries: 'traces',
         next,
         ledger,
         logger: pino({ level: 'silent' }),
