@@ -9,6 +9,7 @@ export const otlpReceiver = receiver({
   validate,
   extensions,
   create: {
+    flows: receiverOf('flows'),
     traces: receiverOf('traces'),
     metrics: receiverOf('metrics'),
     logs: receiverOf('logs'),

@@ -10,16 +10,18 @@ import {
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api'
-import type { Consumer, Settings } from '../../pipeline/component.ts'
-import { ITEM_NAMES } from '../../pipeline/data.ts'
+import type { Consumer, Settings, Signal, SignalData } from '../../pipeline/component.ts'
+import { ITEM_NAMES, itemsOf } from '../../pipeline/data.ts'
 import type { Client, OtlpBatch } from '../../pipeline/otlp/batch.ts'
 import { checkRequest } from '../../pipeline/otlp/check.ts'
 import type { Malformed } from '../../pipeline/otlp/wire_reader.ts'
-import type { Outcome } from '../../pipeline/outcome.ts'
+import { OK, type Outcome } from '../../pipeline/outcome.ts'
 import type { InFlight } from '../../pipeline/server/in_flight.ts'
+import { divideLogs, rejectedOf } from './flow_records.ts'
 import { CODE, OK_STATUS, type Status, statusOf } from './status.ts'
 
-export type Signal = OtlpBatch['signal']
+/** What a request is of; rows of flows come in requests of logs. */
+export type RequestSignal = OtlpBatch['signal']
 export type Transport = 'grpc' | 'http'
 /** Names in lower case, as node:http and node:http2 give them. */
 export type RequestHeaders = Readonly<Record<string, string | readonly string[] | undefined>>
@@ -29,6 +31,14 @@ const OPERATIONS: { readonly [S in Signal]: string } = {
   traces: 'TraceDataReceived',
   metrics: 'MetricsReceived',
   logs: 'LogsReceived',
+  flows: 'FlowsReceived',
+}
+
+/** The pipelines that a request may have data for, the first of which answers for it. */
+const TAKERS: { readonly [S in RequestSignal]: readonly Signal[] } = {
+  traces: ['traces'],
+  metrics: ['metrics'],
+  logs: ['logs', 'flows'],
 }
 
 /** One signal of one generation of the receiver: what the graph made. */
@@ -39,7 +49,7 @@ export interface Member {
 }
 
 export interface Request {
-  readonly signal: Signal
+  readonly signal: RequestSignal
   readonly transport: Transport
   readonly format: 'protobuf' | 'json'
   readonly headers: RequestHeaders
@@ -49,7 +59,12 @@ export interface Request {
 export class Intake {
   readonly inFlight: InFlight
   /** By signal, the latest last: it gets the data, and leaves it to the one before when it goes. */
-  readonly #members: { readonly [S in Signal]: Member[] } = { traces: [], metrics: [], logs: [] }
+  readonly #members: { readonly [S in Signal]: Member[] } = {
+    flows: [],
+    traces: [],
+    metrics: [],
+    logs: [],
+  }
   /** Offered to a pipeline whose answer has not come. */
   readonly #pending = new Map<Member, Set<Promise<Outcome>>>()
   /** The signals will come no more: whoever asks is to ask again, elsewhere. */
@@ -98,25 +113,30 @@ export class Intake {
     }
   }
 
-  /** Asked before the body is read: why the request cannot come in. */
-  refusal(signal: Signal, transport: Transport): Status | undefined {
-    const member = this.#members[signal].at(-1)
-    if (member === undefined) return this.#nobody(signal)
-    const refusal = member.next.refusal?.()
-    if (refusal === undefined) return undefined
-    member.settings.ledger.note(`refused_requests_unread{${transport}}`, 1)
-    member.settings.ledger.request(transport, 'refused')
+  /** Asked before the body is read: why the request cannot come in, whatever is in it. */
+  refusal(signal: RequestSignal, transport: Transport): Status | undefined {
+    const takers = this.#takers(signal)
+    const [first] = takers
+    if (first === undefined) return this.#nobody(signal)
+    const refusals = takers.map((member) => member.next.refusal?.())
+    const [refusal] = refusals
+    if (refusal === undefined || refusals.includes(undefined)) return undefined
+    first.settings.ledger.note(`refused_requests_unread{${transport}}`, 1)
+    first.settings.ledger.request(transport, 'refused')
     return statusOf(refusal)
   }
 
   /** Whether the signal has a pipeline. */
-  takes(signal: Signal): boolean {
-    return this.closing || this.#expected.has(signal) || this.#members[signal].length > 0
+  takes(signal: RequestSignal): boolean {
+    return (
+      this.closing ||
+      TAKERS[signal].some((taker) => this.#expected.has(taker) || this.#members[taker].length > 0)
+    )
   }
 
   /** More bytes are held than may be. */
-  tooMuch(signal: Signal, transport: Transport): Status {
-    const { ledger } = this.#members[signal].at(-1)?.settings ?? {}
+  tooMuch(signal: RequestSignal, transport: Transport): Status {
+    const { ledger } = this.#takers(signal)[0]?.settings ?? {}
     ledger?.note(`refused_requests_in_flight{${transport}}`, 1)
     ledger?.request(transport, 'refused')
     const mib = this.inFlight.maxBytes / 2 ** 20
@@ -127,52 +147,91 @@ export class Intake {
   /** Offers a request's bytes to the pipeline. Malformed when they are not a request. */
   offer(request: Request, bytes: Uint8Array): Status | Malformed | Promise<Status> {
     const { signal, transport, client } = request
-    const member = this.#members[signal].at(-1)
-    if (member === undefined) return this.#nobody(signal)
+    const [first] = this.#takers(signal)
+    if (first === undefined) return this.#nobody(signal)
     const items = checkRequest(signal, bytes)
     if (typeof items !== 'number') return this.malformed(signal, transport, items)
     // As in the Collector, the pipeline is not asked about nothing.
     if (items === 0) {
-      member.settings.ledger.request(transport, 'success')
+      first.settings.ledger.request(transport, 'success')
       return OK_STATUS
     }
-    const outcome = this.#consume(member, request, { signal, bytes, items, client })
-    if (!(outcome instanceof Promise)) return statusOf(outcome)
-    this.#hold(member, outcome)
-    return outcome.then(statusOf)
+    const batch: OtlpBatch = { signal, bytes, items, client }
+    const flows = signal === 'logs' ? this.#latest('flows') : undefined
+    if (flows !== undefined) return this.#offerLogs(request, batch, flows)
+    const outcome = this.#consume(first, request, batch)
+    return outcome instanceof Promise ? outcome.then(statusOf) : statusOf(outcome)
   }
 
   /** Counts a request that is none. */
-  malformed(signal: Signal, transport: Transport, fault: Malformed): Malformed {
-    const { ledger, logger } = this.#members[signal].at(-1)?.settings ?? {}
+  malformed(signal: RequestSignal, transport: Transport, fault: Malformed): Malformed {
+    const { ledger, logger } = this.#takers(signal)[0]?.settings ?? {}
     ledger?.note(`malformed_requests{${transport}}`, 1)
     ledger?.request(transport, 'failure')
     logger?.debug({ ...fault, transport }, 'Malformed request')
     return fault
   }
 
-  #consume(member: Member, request: Request, batch: OtlpBatch): Outcome | Promise<Outcome> {
-    const { ledger, tracer, id } = member.settings
+  /**
+   * Rows go to the pipeline of flows, all else to that of logs. First the logs, of which a second
+   * delivery would be seen: rows have an identity.
+   */
+  #offerLogs(request: Request, batch: OtlpBatch, flows: Member): Status | Promise<Status> {
+    const { transport } = request
+    const logs = this.#latest('logs')
+    const divided = divideLogs(batch, { hasLogs: logs !== undefined })
+    if (divided === undefined) return this.#nobody('logs')
+    const { rows, others, rejected } = divided
+    // What is decoded takes other room than what came, which the caller holds.
+    const room = Math.max((rows?.byteLength ?? 0) - batch.bytes.length, 0)
+    if (!this.inFlight.take(room)) return this.tooMuch('logs', transport)
+    const finish = (outcome: Outcome): Status => {
+      this.inFlight.giveBack(room)
+      if (outcome.kind !== 'ok' || rejected === undefined) return statusOf(outcome)
+      return rejectedOf(rejected, { ...flows.settings, transport })
+    }
+    const offerRows = (outcome: Outcome): Outcome | Promise<Outcome> =>
+      outcome.kind !== 'ok' || rows === undefined ? outcome : this.#consume(flows, request, rows)
+    const first =
+      others === undefined || logs === undefined ? OK : this.#consume(logs, request, others)
+    const last = first instanceof Promise ? first.then(offerRows) : offerRows(first)
+    return last instanceof Promise ? last.then(finish) : finish(last)
+  }
+
+  #latest(signal: Signal): Member | undefined {
+    return this.#members[signal].at(-1)
+  }
+
+  #takers(signal: RequestSignal): Member[] {
+    return TAKERS[signal].flatMap((taker) => this.#latest(taker) ?? [])
+  }
+
+  #consume(member: Member, request: Request, data: SignalData[Signal]): Outcome | Promise<Outcome> {
+    const { signal, settings } = member
+    const { ledger, tracer, id } = settings
     const parent = propagation.extract(context.active(), request.headers)
     const span = tracer.startSpan(
-      `receiver/${id}/${OPERATIONS[request.signal]}`,
+      `receiver/${id}/${OPERATIONS[signal]}`,
       { kind: SpanKind.SERVER },
       parent,
     )
-    const { items } = batch
+    const items = itemsOf(data)
     const settle = (outcome: Outcome): Outcome => {
       const isTaken = outcome.kind === 'ok'
       if (isTaken) ledger.in += items
       ledger.reception(request.transport, isTaken ? 'accepted' : 'refused', items)
       ledger.request(request.transport, isTaken ? 'success' : 'refused')
-      endSpan(span, request, { outcome, items })
+      endSpan(span, request, { signal, outcome, items })
       return outcome
     }
-    const consume = () => member.next.consume(batch)
+    const consume = () => member.next.consume(data)
     const outcome = span.isRecording()
       ? context.with(trace.setSpan(parent, span), consume)
       : consume()
-    return outcome instanceof Promise ? outcome.then(settle) : settle(outcome)
+    if (!(outcome instanceof Promise)) return settle(outcome)
+    const settled = outcome.then(settle)
+    this.#hold(member, settled)
+    return settled
   }
 
   #hold(member: Member, outcome: Promise<Outcome>): void {
@@ -186,9 +245,9 @@ export class Intake {
     outcome.then(done, done)
   }
 
-  #nobody(signal: Signal): Status {
+  #nobody(signal: RequestSignal): Status {
     if (this.closing) return { code: CODE.unavailable, message: 'the receiver is shutting down' }
-    if (this.#expected.has(signal)) {
+    if (TAKERS[signal].some((taker) => this.#expected.has(taker))) {
       return { code: CODE.unavailable, message: 'the receiver is starting' }
     }
     return { code: CODE.unimplemented, message: `no pipeline takes ${signal} from this receiver` }
@@ -198,11 +257,11 @@ export class Intake {
 function endSpan(
   span: Span,
   request: Request,
-  { outcome, items }: { outcome: Outcome; items: number },
+  { signal, outcome, items }: { signal: Signal; outcome: Outcome; items: number },
 ): void {
   if (!span.isRecording()) return
   const accepted = outcome.kind === 'ok'
-  const name = ITEM_NAMES[request.signal]
+  const name = ITEM_NAMES[signal]
   span.setAttributes({
     transport: request.transport,
     format: request.format,

@@ -1,9 +1,9 @@
 /** One signal of a receiver: joins the servers that it shares with the others of its id. */
 import { setImmediate } from 'node:timers/promises'
-import type { Consumer, Host, Receiver, Settings } from '../../pipeline/component.ts'
+import type { Consumer, Host, Receiver, Settings, Signal } from '../../pipeline/component.ts'
 import { ServerTls } from '../../pipeline/server/tls.ts'
 import { type OtlpConfig, UNSUPPORTED_ENCODINGS } from './config.ts'
-import type { Member, Signal } from './intake.ts'
+import type { Member } from './intake.ts'
 import { announce, forget, isSuperseded, sharedOf, withdraw } from './registry.ts'
 import type { Shared } from './shared.ts'
 

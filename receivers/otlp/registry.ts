@@ -1,8 +1,8 @@
 /** Finds the servers that an instance of a receiver is to join, if they run already. */
 import { isDeepStrictEqual } from 'node:util'
+import type { Signal } from '../../pipeline/component.ts'
 import type { ServiceView } from '../../pipeline/service_view.ts'
 import type { OtlpConfig } from './config.ts'
-import type { Signal } from './intake.ts'
 import { Shared, type SharedSettings } from './shared.ts'
 
 /** By service and id of the receiver; several while a reload replaces one by another. */

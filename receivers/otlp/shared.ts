@@ -2,9 +2,10 @@
  * The servers of one receiver, shared by its signals: the graph makes an instance a signal, and
  * they listen together.
  *
- *     traces ─┐
- *     metrics ┼─▶ Shared ──▶ gRPC server, HTTP server ◀── sockets of the service
- *     logs ───┘
+ *     traces ──┐
+ *     metrics ─┼─▶ Shared ──▶ gRPC server, HTTP server ◀── sockets of the service
+ *     logs ────┤
+ *     flows ───┘   (requests of logs, too)
  *
  * Across a reload: with an equal configuration new instances join the servers that run, and get the
  * data from then on. With another one they make servers of their own, which get all new connections
@@ -12,7 +13,7 @@
  */
 import type { Socket } from 'node:net'
 import { serverAuthenticator } from '../../pipeline/auth.ts'
-import type { Host, Settings } from '../../pipeline/component.ts'
+import type { Host, Settings, Signal } from '../../pipeline/component.ts'
 import type { Listening } from '../../pipeline/listening.ts'
 import { InFlight } from '../../pipeline/server/in_flight.ts'
 import type { ServerTls } from '../../pipeline/server/tls.ts'
@@ -21,7 +22,7 @@ import { listenEndpoint, type OtlpConfig } from './config.ts'
 import { Gate } from './gate.ts'
 import { GrpcServer } from './grpc/server.ts'
 import { HttpServer } from './http/server.ts'
-import { Intake, type Signal } from './intake.ts'
+import { Intake } from './intake.ts'
 
 /** Of idle connections, so that the kernel finds the peers that are gone; Go's default. */
 const TCP_KEEPALIVE_MS = 15_000

@@ -2,6 +2,9 @@
  * What a request is answered with, whichever way it came: a gRPC code, and what it is over HTTP
  * (Collector receiver/otlpreceiver/internal/errors).
  *
+ *     message ExportLogsServiceResponse { ExportLogsPartialSuccess partial_success = 1; }
+ *     message ExportLogsPartialSuccess  { int64 rejected_log_records = 1;
+ *                                         string error_message = 2; }
  *     message Status    { int32 code = 1;  string message = 2;  repeated Any details = 3; }
  *     message Any       { string type_url = 1;  bytes value = 2; }
  *     message RetryInfo { Duration retry_delay = 1; }
@@ -34,6 +37,14 @@ export interface Status {
   readonly message: string
   /** When the sender may try again, where that is known. */
   readonly afterMs?: number
+  /** With `ok`: items that were not taken, and are not to be sent again. */
+  readonly rejected?: Rejected
+}
+
+export interface Rejected {
+  readonly items: number
+  /** Of the first of them. */
+  readonly message: string
 }
 
 export const OK_STATUS: Status = { code: CODE.ok, message: '' }
@@ -73,6 +84,26 @@ export function httpStatusOf(code: Code): number {
     default:
       return 500
   }
+}
+
+/** A response without fields, if nothing was rejected. */
+export function encodeResponse({ rejected }: Status): Uint8Array {
+  const writer = new WireWriter(256)
+  if (rejected !== undefined) {
+    const partial = writer.open(tag(1, LEN), 1)
+    writer.uint(tag(1, VARINT), rejected.items)
+    writer.string(tag(2, LEN), rejected.message)
+    writer.close(partial, 1)
+  }
+  return writer.take()
+}
+
+/** The same as JSON; only records of logs are ever rejected. */
+export function responseJson({ rejected }: Status): string {
+  if (rejected === undefined) return '{}'
+  const { items, message } = rejected
+  const partialSuccess = { rejectedLogRecords: String(items), errorMessage: message }
+  return JSON.stringify({ partialSuccess })
 }
 
 /** A `google.rpc.Status`, with the delay as RetryInfo. */

@@ -45,7 +45,7 @@ export const NEEDS: Readonly<Record<string, Need>> = {
     prepare: ({ signal }) => {
       const endpoint = '127.0.0.1:0'
       const config = { protocols: { grpc: { endpoint }, http: { endpoint } } }
-      return { config, broken: config, offer: otlpRequests(signal as Exclude<Signal, 'flows'>) }
+      return { config, broken: config, offer: otlpRequests(signal) }
     },
   },
   'receiver/pcap': {

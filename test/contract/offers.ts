@@ -3,7 +3,9 @@ import { execFile } from 'node:child_process'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import type { OtlpBatch } from '../../pipeline/otlp/batch.ts'
+import type { Signal } from '../../pipeline/component.ts'
+import { FlowBatch } from '../../pipeline/flows/batch.ts'
+import { FlowsEncoder } from '../../pipeline/flows/otlp/encode.ts'
 import { toJson } from '../../pipeline/otlp/json.ts'
 import { exportOtlp } from '../kit/otlp_client.ts'
 import { freePorts } from '../kit/ports.ts'
@@ -25,9 +27,12 @@ export async function requestOnLoopback(): Promise<undefined> {
 }
 
 /** A request over gRPC and one in each encoding over HTTP; gives the items that were accepted. */
-export function otlpRequests(signal: OtlpBatch['signal']) {
+export function otlpRequests(carries: Signal) {
   return async ([grpc, http]: readonly string[]): Promise<number> => {
-    const batch = plain(signal) as OtlpBatch
+    const data = plain(carries)
+    // Rows of flows come as logs.
+    const batch = data instanceof FlowBatch ? new FlowsEncoder('1').encode(data) : data
+    const { signal } = batch
     const url = `http://${http}/v1/${signal}`
     const sent = await Promise.allSettled([
       exportOtlp(grpc as string, batch),

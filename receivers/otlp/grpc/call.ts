@@ -7,9 +7,9 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
 import type { Client } from '../../../pipeline/otlp/batch.ts'
 import type { Gate } from '../gate.ts'
-import type { Intake, Signal } from '../intake.ts'
+import type { Intake, RequestSignal as Signal } from '../intake.ts'
 import { withMetadata } from '../peer.ts'
-import { CODE, type Status } from '../status.ts'
+import { CODE, encodeResponse, type Status } from '../status.ts'
 import { MessageReader } from './message.ts'
 import { statusTrailers } from './metadata.ts'
 import { type Route, routeOf } from './route.ts'
@@ -19,8 +19,8 @@ const { HTTP2_HEADER_STATUS, HTTP2_HEADER_CONTENT_TYPE, NGHTTP2_NO_ERROR } = con
 const GRPC = 'application/grpc'
 const RESPONSE = { [HTTP2_HEADER_STATUS]: 200, [HTTP2_HEADER_CONTENT_TYPE]: GRPC }
 const OK_TRAILERS = { 'grpc-status': '0' }
-/** A response without fields: nothing was rejected. */
-const EMPTY_MESSAGE = Buffer.alloc(5)
+/** Before a message: whether it is compressed, and its length. */
+const PREFIX_BYTES = 5
 
 /** A message that takes longer is not waited for. */
 const MESSAGE_MS = 60_000
@@ -100,7 +100,7 @@ export class Call {
     const stream = this.#stream
     stream.respond(RESPONSE, { waitForTrailers: true })
     stream.once('wantTrailers', () => stream.sendTrailers(OK_TRAILERS))
-    stream.end(EMPTY_MESSAGE)
+    stream.end(messageOf(encodeResponse(status)))
   }
 
   #judged(route: Route, status: Status | undefined): void {
@@ -179,6 +179,13 @@ export class Call {
     stream.resume()
     this.#refusedAt = performance.now()
   }
+}
+
+function messageOf(response: Uint8Array): Buffer {
+  const message = Buffer.alloc(PREFIX_BYTES + response.length)
+  message.writeUInt32BE(response.length, 1)
+  message.set(response, PREFIX_BYTES)
+  return message
 }
 
 function ignore(): void {}

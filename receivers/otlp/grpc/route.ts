@@ -1,7 +1,7 @@
 /** What the headers of a call ask for, and whether that is a call of this service at all. */
 import { constants, type IncomingHttpHeaders } from 'node:http2'
 import { type Encoding, isEncoding } from '../../../pipeline/server/decompress.ts'
-import type { Signal } from '../intake.ts'
+import type { RequestSignal as Signal } from '../intake.ts'
 import { CODE, type Status } from '../status.ts'
 import { parseTimeout } from './metadata.ts'
 

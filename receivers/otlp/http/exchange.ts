@@ -10,7 +10,15 @@ import type { HttpConfig } from '../config.ts'
 import type { Gate } from '../gate.ts'
 import type { Intake } from '../intake.ts'
 import { peerOf, withMetadata } from '../peer.ts'
-import { CODE, encodeStatus, httpStatusOf, type Status, statusJson } from '../status.ts'
+import {
+  CODE,
+  encodeResponse,
+  encodeStatus,
+  httpStatusOf,
+  responseJson,
+  type Status,
+  statusJson,
+} from '../status.ts'
 import { readBody } from './body.ts'
 import { type Cors, isPreflight } from './cors.ts'
 import { formatOf, JSON_TYPE, PROTOBUF_TYPE, type Refusal, type Route, routeOf } from './route.ts'
@@ -149,9 +157,8 @@ export class Exchange {
     if (status.afterMs !== undefined && (httpStatus === 429 || httpStatus === 503)) {
       headers['retry-after'] = String(Math.ceil(status.afterMs / 1000))
     }
-    // A success without fields: nothing was rejected.
-    const protobuf = isOk ? NOTHING : encodeStatus(status)
-    const json = isOk ? '{}' : statusJson(status)
+    const protobuf = isOk ? encodeResponse(status) : encodeStatus(status)
+    const json = isOk ? responseJson(status) : statusJson(status)
     this.#send(httpStatus, { body: isJson ? json : protobuf, headers })
   }
 

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { type Encoding, isEncoding } from '../../../pipeline/server/decompress.ts'
 import type { HttpConfig } from '../config.ts'
-import type { Signal } from '../intake.ts'
+import type { RequestSignal as Signal } from '../intake.ts'
 import { CODE, type Status } from '../status.ts'
 
 export const JSON_TYPE = 'application/json'

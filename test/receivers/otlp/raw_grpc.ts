@@ -11,6 +11,7 @@ import { readRetryDelayMs } from '../../../pipeline/exporter/grpc_status.ts'
 const SERVICE = '/opentelemetry.proto.collector'
 export const TRACES = `${SERVICE}.trace.v1.TraceService/Export`
 export const METRICS = `${SERVICE}.metrics.v1.MetricsService/Export`
+export const LOGS = `${SERVICE}.logs.v1.LogsService/Export`
 
 export interface Answer {
   readonly http: number

@@ -1,7 +1,7 @@
 /** Receivers under test: started on free ports, with consumers that answer as the test says. */
 import type { TestContext } from 'node:test'
 import pino from 'pino'
-import type { Extension, Host, Receiver, Settings } from '../../../pipeline/component.ts'
+import type { Consumer, Extension, Host, Receiver, Settings } from '../../../pipeline/component.ts'
 import { Ledger } from '../../../pipeline/ledger.ts'
 import type { OtlpBatch } from '../../../pipeline/otlp/batch.ts'
 import { OK, type Outcome, type Retryable } from '../../../pipeline/outcome.ts'
@@ -45,6 +45,8 @@ export interface Options {
   readonly http?: object | null
   readonly more?: object
   readonly signals?: readonly Signal[]
+  /** What takes rows of flows; without it there is no such pipeline. */
+  readonly flows?: Consumer<'flows'>
   readonly extensions?: Readonly<Record<string, Extension>>
   readonly settings?: Partial<Settings>
   /** Of a receiver that is replaced. */
@@ -69,6 +71,9 @@ export async function receiving(t: TestContext, options: Options = {}): Promise<
   const sink = new Sink()
   const settings = settingsOf({ id: 'otlp', ledger, logger, ...options.settings })
   const receivers = signals.map((signal) => receiverOf(signal)(settings, config, sink))
+  if (options.flows !== undefined) {
+    receivers.push(receiverOf('flows')(settings, config, options.flows))
+  }
   const stop = async () => {
     await Promise.all(receivers.map((receiver) => receiver.shutdown?.()))
   }
