@@ -17,6 +17,7 @@ const BENCHES = [
   'stitch',
   'otlp_write',
   'otlp_receive',
+  'flows_otlp',
   'exchange_path',
   'causes',
   'storage',
