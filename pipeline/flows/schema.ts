@@ -12,7 +12,10 @@ export const ROW_STATES = ['open', 'interim', 'closed'] as const
 export const ROLES = ['client', 'server'] as const
 /** What carries a flow: `network.transport`. */
 export const TRANSPORTS = ['tcp', 'udp'] as const
-/** Why a connection ended. `aborted`: the application gave the connect up. */
+/**
+ * Why a connection ended. `aborted`: the application gave the connect up. Of UDP: `idle`, nothing
+ * came for a while; `released`, the socket was closed.
+ */
 export const CLOSE_REASONS = [
   'none',
   'fin',
@@ -22,6 +25,8 @@ export const CLOSE_REASONS = [
   'refused',
   'unreachable',
   'aborted',
+  'idle',
+  'released',
 ] as const
 /** How a cause or a parent was found. */
 export const LINK_METHODS = ['none', 'header', 'identity', 'thread', 'coroutine', 'timing'] as const

@@ -16,14 +16,19 @@ import type { PcapConfig } from './config.ts'
 import { connectionRow } from './connection_row.ts'
 import { End } from './end.ts'
 import type { Packet, PacketSink } from './file/packet.ts'
+import { hostOf } from './host.ts'
 import type { TcpConnection } from './tcp/connection.ts'
 import { Connections, type TableSink } from './tcp/connections.ts'
 import type { Delivery } from './tcp/direction.ts'
+import { Datagrams } from './udp/datagrams.ts'
+import { udpRow } from './udp/flow_row.ts'
 import { Decapsulator } from './wire/decapsulator.ts'
 
 const NS_PER_MS = 1e6
 /** How often exchanges are looked over for those that last, in the time of the capture. */
 const SWEEP_NS = 250 * NS_PER_MS
+/** Nothing tells the end of UDP but silence: no longer than the `ebpf` receiver waits. */
+const UDP_IDLE_NS_MAX = 60e9
 /** In front of a piece that was not captured whole: nothing is known of its last bytes. */
 const TAIL_BYTES = 8
 
@@ -35,6 +40,7 @@ export class Captured implements PacketSink, TableSink {
   readonly #rows: RowWriter
   readonly #decapsulator = new Decapsulator()
   readonly #connections: Connections
+  readonly #datagrams: Datagrams
   readonly #requests: RequestTracker
   readonly #piece = new Piece()
   /** The ends of connections whose rows are given, client's first. */
@@ -65,17 +71,34 @@ export class Captured implements PacketSink, TableSink {
       },
       { ledger, rows, lossEpoch: () => 0, losing: () => false, threadsKnown: false },
     )
+    this.#datagrams = new Datagrams(
+      {
+        ends: config.ends,
+        flowsMax: config.connections_max,
+        idleNs: Math.min(config.idle_timeout * NS_PER_MS, UDP_IDLE_NS_MAX),
+      },
+      {
+        read: (way, piece) => this.#requests.datagram(way, piece),
+        row: (flow, of) => {
+          ledger.in++
+          udpRow(rows, flow, of)
+        },
+      },
+    )
   }
 
   packet(packet: Packet): void {
     this.#ledger.in++
-    const why = this.#decapsulator.peel(packet)
-    this.#ledger.used(why ?? 'segment', 1)
-    if (why !== undefined) return
+    const peeled = this.#decapsulator.peel(packet)
+    this.#ledger.used(peeled, 1)
+    if (peeled !== 'segment' && peeled !== 'datagram') return
     this.#nowNs = Math.max(this.#nowNs, packet.timeNs)
-    this.#connections.segment(this.#decapsulator.segment)
+    const { segment } = this.#decapsulator
+    if (peeled === 'segment') this.#connections.segment(segment)
+    else this.#datagrams.datagram(segment)
     if (this.#nowNs - this.#sweptNs < SWEEP_NS) return
     this.#sweptNs = this.#nowNs
+    this.#datagrams.sweep(this.#nowNs)
     this.#requests.sweep(this.#nowNs)
   }
 
@@ -117,8 +140,10 @@ export class Captured implements PacketSink, TableSink {
   /** The capture has ended. */
   finish(): void {
     this.#connections.finish()
+    this.#datagrams.finish()
     this.#requests.stop()
-    this.#note('connections_evicted', this.#connections.evicted)
+    this.#note('segments_seen_twice', this.#datagrams.seenTwice)
+    this.#note('connections_evicted', this.#connections.evicted + this.#datagrams.evicted)
   }
 
   #row(connection: TcpConnection, { role, tls }: End, state: number): void {
@@ -135,7 +160,10 @@ export class Captured implements PacketSink, TableSink {
     const roles = this.#rolesOf(connection)
     ends = [ROLE.client, ROLE.server]
       .filter((role) => (roles & (1 << role)) !== 0)
-      .map((role) => new End(connection, { role, host: hostOf(connection, role) }))
+      .map((role) => {
+        const address = role === ROLE.client ? connection.srcAddress : connection.dstAddress
+        return new End(connection, { role, host: hostOf(address) })
+      })
     this.#ends.set(connection, ends)
     return ends
   }
@@ -167,13 +195,4 @@ export class Captured implements PacketSink, TableSink {
   #note(name: string, count: number): void {
     if (count > 0) this.#ledger.note(name, count)
   }
-}
-
-/** A number for the host with an end's address: FNV-1a. */
-function hostOf({ srcAddress, dstAddress }: TcpConnection, role: number): number {
-  let hash = 0x811c9dc5
-  for (const byte of role === ROLE.client ? srcAddress : dstAddress) {
-    hash = Math.imul(hash ^ byte, 0x01000193)
-  }
-  return hash >>> 0
 }

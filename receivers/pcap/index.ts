@@ -2,7 +2,7 @@ import { receiver } from '../../pipeline/component.ts'
 import { type PcapConfig, schema, validate } from './config.ts'
 import { PcapReceiver } from './pcap_receiver.ts'
 
-/** Reads TCP connections, and the requests on them, from a capture file. */
+/** Reads connections, flows of UDP, and the requests in them, from a capture file. */
 export const pcap = receiver<PcapConfig>({
   type: 'pcap',
   stability: 'development',

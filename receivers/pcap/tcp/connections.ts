@@ -3,6 +3,7 @@
  * the one that has been quiet longest is ended, and counted.
  */
 import { CLOSE_REASON } from '../../../pipeline/flows/schema.ts'
+import { keyOf } from '../wire/key.ts'
 import { type Segment, TCP_FLAG } from '../wire/segment.ts'
 import { type ConnectionSink, TcpConnection } from './connection.ts'
 import { EarlyBudget } from './out_of_order.ts'
@@ -29,7 +30,6 @@ export class Connections {
   readonly #sink: TableSink
   readonly #budget: EarlyBudget
   readonly #byKey = new Map<string, TcpConnection>()
-  readonly #key = Buffer.alloc(36)
   #sweptNs = 0
 
   constructor(settings: TableSettings, sink: TableSink) {
@@ -43,7 +43,7 @@ export class Connections {
   }
 
   segment(segment: Segment): void {
-    const key = this.#keyOf(segment)
+    const key = keyOf(segment)
     let connection = this.#byKey.get(key)
     if (connection !== undefined && isAnother(connection, segment)) {
       this.#end(key, connection)
@@ -99,28 +99,6 @@ export class Connections {
       if (quietNs > limitNs) this.#end(key, connection)
     }
   }
-
-  /** The same for both directions: the lesser end first. */
-  #keyOf({ addresses, sourcePort, destinationPort }: Segment): string {
-    const key = this.#key
-    const order = compareEnds(addresses, sourcePort, destinationPort)
-    const first = order <= 0 ? 0 : 16
-    for (let i = 0; i < 16; i++) {
-      key[i] = addresses[first + i] as number
-      key[16 + i] = addresses[16 - first + i] as number
-    }
-    key.writeUInt16BE(order <= 0 ? sourcePort : destinationPort, 32)
-    key.writeUInt16BE(order <= 0 ? destinationPort : sourcePort, 34)
-    return key.toString('latin1')
-  }
-}
-
-function compareEnds(addresses: Uint8Array, source: number, destination: number): number {
-  for (let i = 0; i < 16; i++) {
-    const difference = (addresses[i] as number) - (addresses[16 + i] as number)
-    if (difference !== 0) return difference
-  }
-  return source - destination
 }
 
 /** A SYN with another number than the connection's own: the ports are used again. */

@@ -15,14 +15,20 @@ const APART_UNIDENTIFIED_NS = 1_000_000
 
 export class Duplicates {
   /** A ring of what was seen: identification, sequence, acknowledgement, length, flags, … */
-  readonly #seen = new Float64Array(REMEMBERED * FIELDS).fill(-2)
+  readonly #remembered: number
+  readonly #seen: Float64Array
   #next = 0
+
+  constructor(remembered = REMEMBERED) {
+    this.#remembered = remembered
+    this.#seen = new Float64Array(remembered * FIELDS).fill(-2)
+  }
 
   /** Whether this is a second sight; remembers it otherwise. */
   isDuplicate(segment: Segment): boolean {
-    for (let i = 0; i < REMEMBERED; i++) if (this.#isSame(segment, i * FIELDS)) return true
+    for (let i = 0; i < this.#remembered; i++) if (this.#isSame(segment, i * FIELDS)) return true
     const at = this.#next * FIELDS
-    this.#next = (this.#next + 1) % REMEMBERED
+    this.#next = (this.#next + 1) % this.#remembered
     const seen = this.#seen
     seen[at] = segment.identification
     seen[at + 1] = segment.sequence

@@ -1,9 +1,9 @@
 /**
- * Peels a captured frame down to the innermost TCP segment, through VLAN tags, MPLS labels, IP in
- * IP, GRE, VXLAN and Geneve; the tunnel's own ends are of no interest, those within it are the
- * services.
+ * Peels a captured frame down to the innermost TCP segment or UDP datagram, through VLAN tags,
+ * MPLS labels, IP in IP, GRE, VXLAN and Geneve; the tunnel's own ends are of no interest, those
+ * within it are the services.
  *
- *     frame ─▶ [VLAN]* ─▶ IP ─▶ TCP                        the segment
+ *     frame ─▶ [VLAN]* ─▶ IP ─▶ TCP, UDP                   the segment
  *                          ├─▶ IP in IP, GRE ───────────┐
  *                          └─▶ UDP ─▶ VXLAN, Geneve ──┐ │
  *                 ▲                                   │ │
@@ -23,18 +23,24 @@ const EXTENSION = { hopByHop: 0, routing: 43, fragment: 44, authentication: 51, 
 const VXLAN_PORTS: readonly number[] = [4789, 8472] // IANA's, and Linux's default, which flannel uses
 const GENEVE_PORT = 6081
 
+const UDP_HEADER_BYTES = 8
+/** VXLAN's, and Geneve's without options. */
+const TUNNEL_HEADER_BYTES = 8
+
 const MAPPED_PREFIX = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff)
 
-/** Why a frame gave no segment; each is counted. */
+/** Why a frame gave neither; each is counted. */
 export const NO_SEGMENT = [
   'not_ip',
-  'not_tcp',
+  'not_tcp_or_udp',
   'fragment',
   'cut_header',
   'malformed',
   'too_many_layers',
 ] as const
 export type NoSegment = (typeof NO_SEGMENT)[number]
+/** What `segment` was filled with, or why it was not. */
+export type Peeled = 'segment' | 'datagram' | NoSegment
 
 export class Decapsulator {
   readonly segment = new Segment()
@@ -44,9 +50,11 @@ export class Decapsulator {
   #at = 0
   #end = 0
   #wireEnd = 0
+  /** What is within is the first part of a datagram. */
+  #isFragment = false
 
-  /** Fills `segment` and gives undefined, or says why there is none. */
-  peel(packet: Packet): NoSegment | undefined {
+  /** Fills `segment`; of a datagram what UDP has. */
+  peel(packet: Packet): Peeled {
     if (!networkOf(packet, this.#network)) return 'not_ip'
     this.#bytes = packet.bytes
     this.#at = this.#network.at
@@ -58,14 +66,14 @@ export class Decapsulator {
     let etherType = this.#network.etherType
     for (let layer = 0; layer < LAYERS_MAX; layer++) {
       const next = this.#layer(etherType)
-      if (typeof next !== 'number') return next === 'segment' ? undefined : next
+      if (typeof next !== 'number') return next
       etherType = next
     }
     return 'too_many_layers'
   }
 
   /** Moves into one layer: the EtherType of the next, or how it ended. */
-  #layer(etherType: number): number | NoSegment | 'segment' {
+  #layer(etherType: number): number | Peeled {
     if ((ETHERTYPE.vlan as readonly number[]).includes(etherType)) {
       if (!this.#has(4)) return 'cut_header'
       this.#at += 4
@@ -102,7 +110,7 @@ export class Decapsulator {
   }
 
   /** RFC 791 §3.1. */
-  #ipv4(): number | NoSegment | 'segment' {
+  #ipv4(): number | Peeled {
     if (!this.#has(20)) return 'cut_header'
     const bytes = this.#bytes
     const at = this.#at
@@ -114,8 +122,9 @@ export class Decapsulator {
       if (total < headerBytes) return 'malformed'
       this.#limit(at + total)
     }
-    // More fragments, or not the first: TCP avoids them, so they are counted and left.
-    if ((bytes.readUInt16BE(at + 6) & 0x3fff) !== 0) return 'fragment'
+    const fragment = bytes.readUInt16BE(at + 6) & 0x3fff
+    if (!this.#mayGoOn(fragment & 0x1fff, fragment !== 0, bytes[at + 9] as number))
+      return 'fragment'
     if (!this.#has(headerBytes)) return 'cut_header'
     const { addresses } = this.segment
     for (const [i, from] of [at + 12, at + 16].entries()) {
@@ -128,7 +137,7 @@ export class Decapsulator {
   }
 
   /** RFC 8200 §3. */
-  #ipv6(): number | NoSegment | 'segment' {
+  #ipv6(): number | Peeled {
     if (!this.#has(40)) return 'cut_header'
     const bytes = this.#bytes
     const at = this.#at
@@ -143,10 +152,10 @@ export class Decapsulator {
     return this.#extensions(bytes[at + 6] as number)
   }
 
-  #extensions(first: number): number | NoSegment | 'segment' {
+  #extensions(first: number): number | Peeled {
     let header = first
     for (let i = 0; i < LAYERS_MAX; i++) {
-      if (header === EXTENSION.fragment) return 'fragment'
+      if (header === EXTENSION.fragment) return this.#fragment()
       const isAuthentication = header === EXTENSION.authentication
       const isOther =
         header === EXTENSION.hopByHop ||
@@ -161,7 +170,26 @@ export class Decapsulator {
     return 'too_many_layers'
   }
 
-  #transport(protocol: number): number | NoSegment | 'segment' {
+  /** `next:u8 0:u8 offset:13 0:2 more:1 id:u32` (RFC 8200 §4.5). */
+  #fragment(): number | Peeled {
+    if (!this.#has(8)) return 'cut_header'
+    const next = this.#bytes[this.#at] as number
+    const fragment = this.#bytes.readUInt16BE(this.#at + 2)
+    if (!this.#mayGoOn(fragment >>> 3, (fragment & ~6) !== 0, next)) return 'fragment'
+    this.#at += 8
+    return this.#transport(next)
+  }
+
+  /**
+   * Fragments are counted and left: TCP avoids them. Of a datagram the first one has the header,
+   * and says how long all of it is.
+   */
+  #mayGoOn(offset: number, isFragment: boolean, protocol: number): boolean {
+    this.#isFragment = isFragment
+    return !isFragment || (offset === 0 && protocol === PROTOCOL.udp)
+  }
+
+  #transport(protocol: number): number | Peeled {
     switch (protocol) {
       case PROTOCOL.tcp:
         return this.#tcp()
@@ -174,7 +202,7 @@ export class Decapsulator {
       case PROTOCOL.ipv6:
         return ETHERTYPE.ipv6
       default:
-        return 'not_tcp'
+        return 'not_tcp_or_udp'
     }
   }
 
@@ -182,34 +210,56 @@ export class Decapsulator {
   #gre(): number | NoSegment {
     if (!this.#has(4)) return 'cut_header'
     const flags = this.#bytes.readUInt16BE(this.#at)
-    if ((flags & 7) !== 0) return 'not_tcp' // version 1 is PPTP's
+    if ((flags & 7) !== 0) return 'not_tcp_or_udp' // version 1 is PPTP's
     const options = (flags >>> 15) + ((flags >>> 13) & 1) + ((flags >>> 12) & 1)
     const protocol = this.#bytes.readUInt16BE(this.#at + 2)
     this.#at += 4 + 4 * options
     return protocol === 0 ? 'malformed' : protocol
   }
 
-  /** Only what tunnels: VXLAN (RFC 7348 §5) and Geneve (RFC 8926 §3.4). */
-  #udp(): number | NoSegment {
-    if (!this.#has(16)) return 'not_tcp'
+  /** RFC 768; and what tunnels in it: VXLAN (RFC 7348 §5) and Geneve (RFC 8926 §3.4). */
+  #udp(): number | Peeled {
+    if (!this.#has(UDP_HEADER_BYTES)) return 'cut_header'
     const bytes = this.#bytes
     const port = bytes.readUInt16BE(this.#at + 2)
-    const at = this.#at + 8
-    const first = bytes[at] as number
-    if (VXLAN_PORTS.includes(port) && (first & 0x08) !== 0) {
-      this.#at = at + 8
+    const at = this.#at + UDP_HEADER_BYTES
+    const mayTunnel = port === GENEVE_PORT || VXLAN_PORTS.includes(port)
+    if (!mayTunnel || at + TUNNEL_HEADER_BYTES > this.#wireEnd) return this.#datagram(at)
+    if (!this.#has(UDP_HEADER_BYTES + TUNNEL_HEADER_BYTES)) return 'cut_header'
+    if (this.#isFragment) return 'fragment'
+    if (port !== GENEVE_PORT && ((bytes[at] as number) & 0x08) !== 0) {
+      this.#at = at + TUNNEL_HEADER_BYTES
       return ETHERTYPE.bridged
     }
-    if (port === GENEVE_PORT && first >>> 6 === 0) {
+    if (port === GENEVE_PORT && (bytes[at] as number) >>> 6 === 0) {
       const protocol = bytes.readUInt16BE(at + 2)
-      this.#at = at + 8 + 4 * (first & 63)
+      this.#at = at + TUNNEL_HEADER_BYTES + 4 * ((bytes[at] as number) & 63)
       return protocol === 0 ? 'malformed' : protocol
     }
-    return 'not_tcp'
+    return this.#datagram(at)
+  }
+
+  #datagram(at: number): Peeled {
+    const bytes = this.#bytes
+    const length = bytes.readUInt16BE(this.#at + 4) - UDP_HEADER_BYTES
+    if (length < 0 || (at + length > this.#wireEnd && !this.#isFragment)) return 'malformed'
+    const { segment } = this
+    segment.sourcePort = bytes.readUInt16BE(this.#at)
+    segment.destinationPort = bytes.readUInt16BE(this.#at + 2)
+    segment.sequence = 0
+    segment.acknowledgement = 0
+    segment.flags = 0
+    segment.timestamp = -1
+    segment.window = 0
+    segment.bytes = bytes
+    segment.at = at
+    segment.length = length
+    segment.captured = Math.max(0, Math.min(this.#end, this.#wireEnd, at + length) - at)
+    return 'datagram'
   }
 
   /** RFC 9293 §3.1. */
-  #tcp(): NoSegment | 'segment' {
+  #tcp(): Peeled {
     if (!this.#has(20)) return 'cut_header'
     const bytes = this.#bytes
     const at = this.#at

@@ -1,4 +1,4 @@
-/** A TCP segment as it stood on the wire. The object is filled again for each. */
+/** A TCP segment, or a datagram, as it stood on the wire. The object is filled again for each. */
 export const TCP_FLAG = { fin: 1, syn: 2, rst: 4, psh: 8, ack: 16, urg: 32 } as const
 
 export class Segment {

@@ -74,8 +74,8 @@ export function ip(
   ])
 }
 
-export function udp(destinationPort: number, body: Uint8Array): Buffer {
-  return Buffer.concat([u16(5555), u16(destinationPort), u16(8 + body.length), u16(0), body])
+export function udp(destinationPort: number, body: Uint8Array, sourcePort = 5555): Buffer {
+  return Buffer.concat([u16(sourcePort), u16(destinationPort), u16(8 + body.length), u16(0), body])
 }
 
 /** A TCP segment in IP. */

@@ -1,12 +1,7 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import fc from 'fast-check'
-import type { FlowBatch } from '../../../pipeline/flows/batch.ts'
-import { flowLog } from '../../../pipeline/flows/json.ts'
-import { OK, type Outcome, retryable } from '../../../pipeline/outcome.ts'
+import { OK, retryable } from '../../../pipeline/outcome.ts'
 import { schema } from '../../../receivers/pcap/config.ts'
 import { PcapReceiver } from '../../../receivers/pcap/pcap_receiver.ts'
 import {
@@ -19,58 +14,7 @@ import {
 import { hostOf, settingsOf } from '../../pipeline/surroundings.ts'
 import { answer, Capture, Conversation, get } from './conversation.ts'
 import { pcap, pcapng, type Timed } from './packets.ts'
-
-type Row = Record<string, string | number | boolean>
-
-interface Read {
-  readonly rows: Row[]
-  readonly exchanges: Row[]
-  readonly connections: Row[]
-  readonly notes: Record<string, number>
-  readonly ledger: ReturnType<typeof settingsOf>['ledger']
-}
-
-/** Rows of a capture file, read by the receiver as the graph runs it. */
-async function read(
-  t: TestContext,
-  file: Buffer,
-  more: { options?: object; answer?: () => Outcome } = {},
-): Promise<Read> {
-  const directory = mkdtempSync(join(tmpdir(), 'flowspan-pcap-'))
-  t.after(() => rmSync(directory, { recursive: true }))
-  const path = join(directory, 'capture')
-  writeFileSync(path, file)
-  const settings = settingsOf({ id: 'pcap' })
-  const rows: Row[] = []
-  const next = {
-    mutates: false,
-    consume(batch: FlowBatch) {
-      const outcome = more.answer?.() ?? OK
-      if (outcome.kind !== 'ok') return outcome
-      settings.ledger.out += batch.rows
-      const line = flowLog(batch)
-      for (let i = 0; i < batch.rows; i++) rows.push(JSON.parse(line(i)) as Row)
-      return outcome
-    },
-  }
-  const receiver = new PcapReceiver(settings, schema.parse({ path, ...more.options }), next)
-  settings.ledger.heldBy = () => receiver.held()
-  const { promise, resolve } = Promise.withResolvers<void>()
-  await receiver.start({ ...hostOf(), finished: resolve })
-  await promise
-  await receiver.shutdown()
-  const entry = settings.ledger.entry()
-  const lost = Object.values(entry.lost).reduce((sum, count) => sum + count, 0)
-  const used = Object.values(entry.used).reduce((sum, count) => sum + count, 0)
-  assert.equal(entry.in, entry.out + used + lost + entry.held)
-  return {
-    rows,
-    exchanges: rows.filter((row) => row.kind === 'exchange'),
-    connections: rows.filter((row) => row.kind === 'connection'),
-    notes: Object.fromEntries(settings.ledger.notes),
-    ledger: settings.ledger,
-  }
-}
+import { type Row, readCapture } from './read.ts'
 
 const CLIENT = { options: { ends: 'client' } }
 
@@ -84,7 +28,7 @@ test('a handshake of TLS in many segments shows the same at both ends', async (t
     .say('client', Buffer.concat([changeCipherSpec, encrypted(53)]), 500)
     .say('server', encrypted(1200))
     .close()
-  const { exchanges, connections } = await read(t, pcap(talk.packets))
+  const { exchanges, connections } = await readCapture(t, pcap(talk.packets))
   assert.equal(exchanges.length, 0)
   const closed = connections.filter(({ state }) => state === 'closed')
   assert.deepEqual(
@@ -102,7 +46,7 @@ test('a request and its response are an exchange at each end, with the times of 
     .say('client', get('/a?k=v'))
     .say('server', answer('hello'), 3000)
     .close()
-  const { exchanges, connections } = await read(t, pcap(talk.packets))
+  const { exchanges, connections } = await readCapture(t, pcap(talk.packets))
   assert.deepEqual(
     exchanges.map((row) => [row.role, row.method, row.target, row.status, row.duration_us]),
     [
@@ -139,7 +83,7 @@ test('a host calls in the name of the only request it has open, and of none if t
   first.say('client', get('/one'))
   second.say('client', get('/two'))
   call.say('client', get('/whose')).say('server', answer('x'))
-  const { exchanges } = await read(t, pcap(capture.packets))
+  const { exchanges } = await readCapture(t, pcap(capture.packets))
   const caused = (target: string) =>
     exchanges.find((row) => row.target === target && row.role === 'client')
   assert.deepEqual(
@@ -160,7 +104,7 @@ test('one connection carries exchanges one after the other, pipelined, and cut i
     .say('client', both.slice(30))
   const answers = answer('one') + answer('two!', 404)
   for (const byte of answers) talk.say('server', byte, 1)
-  const { exchanges } = await read(t, pcap(talk.packets), CLIENT)
+  const { exchanges } = await readCapture(t, pcap(talk.packets), CLIENT)
   assert.deepEqual(
     exchanges.map((row) => [row.target, row.status, row.response_bytes]),
     [
@@ -174,7 +118,7 @@ test('retransmissions count for who sent them, and a second sight of a packet do
   const talk = new Conversation().open().say('client', get('/a')).again()
   talk.packets.push({ ...(talk.packets.at(-1) as Timed) })
   talk.say('server', answer('x'))
-  const { connections, exchanges, notes } = await read(t, pcap(talk.packets))
+  const { connections, exchanges, notes } = await readCapture(t, pcap(talk.packets))
   const last = connections.filter((row) => row.state === 'interim')
   assert.deepEqual(
     last.map((row) => [row.role, row.retransmits]),
@@ -194,7 +138,7 @@ test('a refused connect, a reset and an unanswered SYN say how they ended', asyn
   const opened = new Conversation({ clientPort: 2 }).open().packets[0] as Timed
   capture.packets.push({ ...opened, us: capture.clock.us })
   refused.reset('server')
-  const { connections } = await read(t, pcap(capture.packets))
+  const { connections } = await readCapture(t, pcap(capture.packets))
   const closed = connections.filter((row) => row.state === 'closed')
   assert.deepEqual(
     closed.map((row) => [row.role, String(row.src), row.close_reason]).sort(),
@@ -209,7 +153,7 @@ test('a refused connect, a reset and an unanswered SYN say how they ended', asyn
 test('a capture that began late and ended early gives what it has', async (t) => {
   const talk = new Conversation().open().say('client', get('/before')).say('server', answer('x'))
   talk.say('client', get('/seen')).say('server', answer('y')).say('client', get('/open'))
-  const { exchanges, connections } = await read(t, pcap(talk.packets.slice(4)), CLIENT)
+  const { exchanges, connections } = await readCapture(t, pcap(talk.packets.slice(4)), CLIENT)
   assert.deepEqual(
     exchanges.map((row) => [row.target, row.state, row.status]),
     [
@@ -236,7 +180,7 @@ test('packets of which only the beginning was captured still count whole', async
     length: bytes.length,
     ...(us !== undefined && { us }),
   }))
-  const { exchanges } = await read(t, pcap(cut), CLIENT)
+  const { exchanges } = await readCapture(t, pcap(cut), CLIENT)
   assert.deepEqual(
     exchanges.map((row) => [row.status, row.response_bytes]),
     [[200, answer(body).length]],
@@ -251,7 +195,7 @@ test('where packets say which end is on the capturing host, only its rows are gi
     ...packet,
     flags: isClients(packet.bytes) ? 2 : 1,
   }))
-  const { exchanges } = await read(t, pcapng(marked))
+  const { exchanges } = await readCapture(t, pcapng(marked))
   assert.deepEqual(
     exchanges.map((row) => row.role),
     ['client'],
@@ -261,7 +205,7 @@ test('where packets say which end is on the capturing host, only its rows are gi
 test('a damaged capture gives the rows before the damage, and says so', async (t) => {
   const talk = new Conversation().open().say('client', get('/a')).say('server', answer('x')).close()
   const file = Buffer.concat([pcap(talk.packets), Buffer.alloc(16, 0xff)])
-  const { exchanges, notes } = await read(t, file)
+  const { exchanges, notes } = await readCapture(t, file)
   assert.equal(exchanges.length, 2)
   assert.equal(notes.capture_damaged, 1)
 })
@@ -290,7 +234,10 @@ test('reading waits for a pipeline that takes nothing for a while, and nothing i
   let refusals = 3
   const options = { batch: { rows: 7 }, backlog_rows_max: 10, ends: 'client' }
   const answerOf = () => (refusals-- > 0 ? retryable('full', 5) : OK)
-  const { exchanges, ledger } = await read(t, pcap(capture.packets), { options, answer: answerOf })
+  const { exchanges, ledger } = await readCapture(t, pcap(capture.packets), {
+    options,
+    answer: answerOf,
+  })
   assert.equal(exchanges.length, 50)
   assert.deepEqual(ledger.entry().lost, {})
 })
@@ -305,7 +252,7 @@ test('any order of packets within a window, repeated or not, gives the same exch
     talk.ack('client')
   }
   talk.close()
-  const plain = await read(t, pcap(talk.packets), CLIENT)
+  const plain = await readCapture(t, pcap(talk.packets), CLIENT)
   const view = (rows: Row[]) =>
     rows.map((row) => [row.target, row.status, row.request_bytes, row.response_bytes])
   assert.equal(plain.exchanges.length, 5)
@@ -321,7 +268,7 @@ test('any order of packets within a window, repeated or not, gives the same exch
         const sameSide = a.bytes[15] === b.bytes[15]
         if (sameSide && draw() % 3 === 0) [repeated[i], repeated[i + 1]] = [b, a]
       }
-      const shuffled = await read(t, pcap(repeated), CLIENT)
+      const shuffled = await readCapture(t, pcap(repeated), CLIENT)
       assert.deepEqual(view(shuffled.exchanges), view(plain.exchanges))
     }),
     { numRuns: 40 },
@@ -340,7 +287,7 @@ test('no changed byte makes it throw, and its books balance', async (t) => {
     fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 5 }), async (changes) => {
       const changed = Buffer.from(file)
       for (const [at, byte] of changes) changed[at] = byte
-      await read(t, changed)
+      await readCapture(t, changed)
     }),
     { numRuns: 200 },
   )
