@@ -2,6 +2,7 @@
 import { toNumber } from '../u64.ts'
 import { Http1Shared } from './http1/shared.ts'
 import type { QueryPolicy } from './http1/target.ts'
+import { TopicNames } from './kafka/topic_names.ts'
 import type { Clock } from './rows.ts'
 
 export interface SharedOptions {
@@ -13,6 +14,7 @@ export interface SharedOptions {
 
 export class Shared {
   readonly http1 = new Http1Shared()
+  readonly kafkaTopics = new TopicNames()
   /** Bytes that parsers keep of messages which come in parts; `keep` says whether one more may. */
   keptBytes = 0
   readonly keptBytesMax: number

@@ -35,7 +35,15 @@ const REDIS = {
   port: 6379,
   status: 0,
 }
-const KAFKA = { protocol: 'kafka', version: '', target: 'orders', port: 9092, status: 0 }
+const KAFKA = {
+  protocol: 'kafka',
+  version: '13',
+  target: 'orders',
+  clientId: 'shop-1',
+  port: 9092,
+  status: 0,
+}
+const SENT = { partition: '2', messages: 12 }
 const DNS = {
   protocol: 'dns',
   version: '',
@@ -74,12 +82,29 @@ export const ROWS: { readonly [name: string]: FlowRow } = {
   'redis client error': { ...CLIENT, ...REDIS, error: 'WRONGTYPE' },
   'redis client without a key': { ...CLIENT, ...REDIS, method: 'PING', target: '', query: 'PING' },
   'memcached client': { ...CLIENT, ...MEMCACHED, method: 'get', target: 'session:*' },
-  'kafka producer': { ...CLIENT, ...KAFKA, method: 'Produce' },
+  'kafka producer': { ...CLIENT, ...KAFKA, ...SENT, method: 'Produce', target: 'orders' },
   'kafka producer error': { ...CLIENT, ...KAFKA, method: 'Produce', error: 'MESSAGE_TOO_LARGE' },
-  'kafka consumer': { ...CLIENT, ...KAFKA, method: 'Fetch', namespace: 'billing' },
+  'kafka producer, several topics': {
+    ...CLIENT,
+    ...KAFKA,
+    method: 'Produce',
+    target: '',
+    query: 'orders, payments',
+    messages: 30,
+  },
+  'kafka consumer': { ...CLIENT, ...KAFKA, method: 'Fetch', waitMaxMs: 500 },
   'kafka commit': { ...CLIENT, ...KAFKA, method: 'OffsetCommit', namespace: 'billing' },
   'kafka client, neither': { ...CLIENT, ...KAFKA, method: 'Metadata', target: '' },
-  'kafka broker': { ...SERVER, ...KAFKA, method: 'Produce' },
+  'kafka heartbeat': {
+    ...CLIENT,
+    ...KAFKA,
+    method: 'Heartbeat',
+    target: '',
+    namespace: 'billing',
+    error: 'REBALANCE_IN_PROGRESS',
+  },
+  'kafka broker': { ...SERVER, ...KAFKA, ...SENT, method: 'Produce' },
+  'kafka broker, asked to wait': { ...SERVER, ...KAFKA, method: 'Fetch', waitMaxMs: 500 },
   'dns client': { ...CLIENT, ...DNS, answers: '10.0.0.7,2001:db8::7' },
   'dns client, sent again': { ...CLIENT, ...DNS, retransmits: 1 },
   'dns client, too long for a datagram': { ...CLIENT, ...DNS, marks: ['answer_truncated'] },

@@ -46,6 +46,10 @@ export interface FlowRow {
   readonly error?: string
   readonly answers?: string
   readonly host?: string
+  readonly partition?: string
+  readonly messages?: number
+  readonly clientId?: string
+  readonly waitMaxMs?: number
   readonly port?: number
   readonly version?: string
   readonly status?: number
@@ -127,6 +131,10 @@ export function addFlowRow(batch: FlowBatch, row: FlowRow): number {
   base.error[at] = text(row.error)
   base.answers[at] = text(row.answers)
   base.host[at] = text(row.host ?? 'api')
+  base.partition[at] = text(row.partition)
+  base.messages[at] = row.messages ?? 0
+  base.client_id[at] = text(row.clientId)
+  base.wait_max_ms[at] = row.waitMaxMs ?? 0
   base.status[at] = row.status ?? 200
   base.request_bytes[at] = row.bytes ?? 120
   base.response_bytes[at] = row.responseBytes ?? 4096

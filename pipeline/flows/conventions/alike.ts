@@ -69,8 +69,10 @@ export class Alike<T> {
     const isServer = base.role[row] === ROLE.server
     const isDesynchronised = base.desynchronised[row] === 1
     const isAnswered = (base.response_bytes[row] as number) > 0
-    const flags = (isServer ? 1 : 0) | (isDesynchronised ? 2 : 0) | (isAnswered ? 4 : 0)
-    numbers[0] = (base.protocol[row] as number) * 8 + flags
+    const mayWait = base.wait_max_ms[row] !== 0
+    const flags =
+      (isServer ? 1 : 0) | (isDesynchronised ? 2 : 0) | (isAnswered ? 4 : 0) | (mayWait ? 8 : 0)
+    numbers[0] = (base.protocol[row] as number) * 16 + flags
     numbers[1] = base.method[row] as number
     this.#fillDetail(base, row)
     numbers[3] = base.namespace[row] as number

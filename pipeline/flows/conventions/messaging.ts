@@ -4,6 +4,9 @@
  * A producer that sends makes a PRODUCER span. One that polls makes a CLIENT span, as the
  * conventions have it since receiving and processing are told apart; a CONSUMER span is of who
  * processes, which is not seen on the wire. The broker's end is a SERVER span.
+ *
+ * A poll lasts as long as there is nothing to tell, up to what it allows. Its time is the
+ * operation's by the conventions, but not the broker's: what waits on purpose is marked.
  */
 import { SPAN_KIND } from '../../otlp/traces_writer.ts'
 import type { FlowBatch } from '../batch.ts'
@@ -15,20 +18,24 @@ import { serverPairs } from './server.ts'
 
 const NAME_MAX = 255
 
-/** `messaging.operation.type` by operation, in lower case; requests of other kinds have none. */
+/** What clients call these requests of Kafka; others keep the protocol's name. */
+const NAMES: ReadonlyMap<string, string> = new Map([
+  ['Produce', 'send'],
+  ['Fetch', 'poll'],
+  ['ShareFetch', 'poll'],
+  ['OffsetCommit', 'commit'],
+  ['TxnOffsetCommit', 'commit'],
+  ['ShareAcknowledge', 'ack'],
+])
+
+/** `messaging.operation.type`; operations of other names have none. */
 const TYPES: ReadonlyMap<string, string> = new Map([
   ['send', 'send'],
   ['publish', 'send'],
-  ['produce', 'send'],
   ['receive', 'receive'],
   ['poll', 'receive'],
-  ['fetch', 'receive'],
-  ['sharefetch', 'receive'],
   ['ack', 'settle'],
   ['commit', 'settle'],
-  ['offsetcommit', 'settle'],
-  ['txnoffsetcommit', 'settle'],
-  ['shareacknowledge', 'settle'],
 ])
 
 export const messaging: Conventions = {
@@ -36,10 +43,10 @@ export const messaging: Conventions = {
   metricDetail: 'target',
   sizes: EXCHANGE_SIZES,
 
-  /** `{operation} {topic}`. */
+  /** `{operation} {topic}`; without a topic not the server's address either, of which are many. */
   span(batch, row) {
     const { base } = batch
-    const operation = batch.text(base.method, row)
+    const operation = operationOf(batch, row)
     const pairs = operationPairs(batch, row)
     pairs.push(...protocolPairs(batch, row), ...serverPairs(batch, row))
     const name = `${operation} ${batch.text(base.target, row)}`.trim().slice(0, NAME_MAX)
@@ -51,10 +58,31 @@ export const messaging: Conventions = {
     }
   },
 
-  own() {},
+  own(writer, batch, row) {
+    const { base } = batch
+    const text = (key: string, value: string) => {
+      if (value !== '') writer.attrString(key, value)
+    }
+    text('messaging.client.id', batch.text(base.client_id, row))
+    text('messaging.destination.partition.id', batch.text(base.partition, row))
+    text('flowspan.messaging.destinations', batch.text(base.query, row))
+    const messages = base.messages[row] as number
+    // Not of single ones, as the conventions want it.
+    if (messages > 1) writer.attrInt('messaging.batch.message_count', messages)
+    const wait = base.wait_max_ms[row] as number
+    if (wait > 0) writer.attrInt('flowspan.exchange.wait_max_ms', wait)
+  },
 
   measure(batch, row) {
-    if (batch.base.role[row] === ROLE.server) return unnamed(batch, row, errorType(batch, row))
+    const { base } = batch
+    if (base.role[row] === ROLE.server) {
+      const measure = unnamed(batch, row, errorType(batch, row))
+      addKnown(measure.attributes, 'messaging.operation.name', operationOf(batch, row))
+      if (base.wait_max_ms[row] !== 0) {
+        measure.attributes.push(['flowspan.exchange.long_poll', true])
+      }
+      return measure
+    }
     const attributes = operationPairs(batch, row)
     attributes.push(...serverPairs(batch, row))
     return { duration: 'messaging.client.operation.duration', attributes }
@@ -65,23 +93,24 @@ export const messaging: Conventions = {
 
 function operationPairs(batch: FlowBatch, row: number): Pairs {
   const { base } = batch
-  const operation = batch.text(base.method, row)
+  const operation = operationOf(batch, row)
   const pairs: Pairs = [['messaging.system.name', batch.text(base.protocol, row)]]
   addKnown(pairs, 'messaging.operation.name', operation)
-  addKnown(pairs, 'messaging.operation.type', typeOf(operation))
+  addKnown(pairs, 'messaging.operation.type', TYPES.get(operation) ?? '')
   addKnown(pairs, 'messaging.destination.name', batch.text(base.target, row))
   addKnown(pairs, 'messaging.consumer.group.name', batch.text(base.namespace, row))
   addKnown(pairs, 'error.type', errorType(batch, row))
   return pairs
 }
 
-function typeOf(operation: string): string {
-  return TYPES.get(operation.toLowerCase()) ?? ''
+function operationOf(batch: FlowBatch, row: number): string {
+  const method = batch.text(batch.base.method, row)
+  return NAMES.get(method) ?? method
 }
 
 function kindOf(role: number, operation: string): number {
   if (role === ROLE.server) return SPAN_KIND.server
-  return typeOf(operation) === 'send' ? SPAN_KIND.producer : SPAN_KIND.client
+  return TYPES.get(operation) === 'send' ? SPAN_KIND.producer : SPAN_KIND.client
 }
 
 function errorType(batch: FlowBatch, row: number): string {

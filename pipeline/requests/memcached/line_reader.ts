@@ -49,6 +49,12 @@ export class LineReader extends PieceReader {
     return this.#state === LOST
   }
 
+  /** See Parser. */
+  get wantedFrom(): number {
+    if (this.#state === STOPPED) return Number.POSITIVE_INFINITY
+    return this.#state === BLOCK ? this.behind(this.#left) : 0
+  }
+
   stop(): void {
     this.#state = STOPPED
   }

@@ -90,6 +90,10 @@ export class MemcachedParser implements Parser, LineSink {
     this.#server.stop()
   }
 
+  wantedFrom(fromClient: boolean): number {
+    return (fromClient ? this.#client : this.#server).wantedFrom
+  }
+
   line(reader: LineReader): number {
     if (!reader.isClient) return this.#reply(reader)
     const command = commandOf(reader.text, this.#shared.query)

@@ -53,9 +53,9 @@ export class Talk {
   readonly #rows: Row[] = []
   readonly #writer: RowWriter
   readonly #tracker: RequestTracker
-  readonly #connection: Connection
+  #connection: Connection
   readonly #options: TalkOptions
-  readonly #offsets: { client: number; server: number }
+  #offsets: { client: number; server: number }
   #ns = 1_000_000_000
 
   constructor(options: TalkOptions = {}) {
@@ -102,6 +102,14 @@ export class Talk {
   skip(by: Said['by'], length: number): this {
     this.#ns += PIECE_NS
     this.#feed(by, Buffer.alloc(0), length)
+    return this
+  }
+
+  /** The connection ends, and what is said from now on is said on another one. */
+  reconnect(): this {
+    this.#connection.conversation?.finish(this.#ns)
+    this.#connection = connectionOf(this.#options)
+    this.#offsets = { client: 0, server: 0 }
     return this
   }
 
