@@ -3,6 +3,7 @@ import { flowMetrics } from './connectors/flow_metrics/index.ts'
 import { flowSpans } from './connectors/flow_spans/index.ts'
 import { debug } from './exporters/debug/index.ts'
 import { file } from './exporters/file/index.ts'
+import { loadBalancing } from './exporters/load_balancing/index.ts'
 import { nopExporter } from './exporters/nop/index.ts'
 import { otlp } from './exporters/otlp/index.ts'
 import { otlpHttp } from './exporters/otlp_http/index.ts'
@@ -38,6 +39,7 @@ export const COMPONENTS: readonly Factory[] = [
   // exporters
   debug,
   file,
+  loadBalancing,
   nopExporter,
   otlp,
   otlpHttp,

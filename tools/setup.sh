@@ -81,6 +81,7 @@ find_missing_packages() {
   need python3 python3
   [ $test = yes ] || return 0
   need bpftool bpftool
+  need dnsmasq-base dnsmasq
   need mariadb-client mariadb
   need mariadb-server mariadbd
   need memcached memcached

@@ -30,6 +30,8 @@ export interface ReflectorSettings {
   readonly resource: Resource
   /** Such as `spec.nodeName=worker-1`. */
   readonly fieldSelector?: string
+  /** Such as `kubernetes.io/service-name=web`. */
+  readonly labelSelector?: string
   readonly sink: Sink
   readonly logger: Logger
   /** The least wait after an error, in ms; 500 unless a test is in a hurry. */
@@ -183,8 +185,12 @@ export class Reflector {
   }
 
   #request(verb: 'list' | 'watch', query: Record<string, string>, inactivityMs: number): Request {
-    const { resource, fieldSelector } = this.#settings
-    const all = { ...query, ...(fieldSelector !== undefined && { fieldSelector }) }
+    const { resource, fieldSelector, labelSelector } = this.#settings
+    const all = {
+      ...query,
+      ...(fieldSelector !== undefined && { fieldSelector }),
+      ...(labelSelector !== undefined && { labelSelector }),
+    }
     return {
       path: `${resource.path}?${new URLSearchParams(all)}`,
       accept: resource.accept[verb],

@@ -91,6 +91,23 @@ export const NEEDS: Readonly<Record<string, Need>> = {
       broken: { path: join(folder, 'no/such/folder/out.jsonl') },
     }),
   },
+  'exporter/load_balancing': {
+    why: 'backends must be named: here two gRPC servers that take everything',
+    prepare: async () => {
+      const backends = await Promise.all([new Backend().listen(), new Backend().listen()])
+      const protocol = { otlp: { tls: { insecure: true } } }
+      const at = (ports: number[]) => ({
+        static: { hostnames: ports.map((port) => `127.0.0.1:${port}`) },
+      })
+      return {
+        config: { protocol, resolver: at(backends.map(({ port }) => port)) },
+        stuck: { protocol, resolver: at([9, 10]) },
+        close: () => {
+          for (const backend of backends) backend.close()
+        },
+      }
+    },
+  },
   'exporter/otlp': {
     why: 'a backend must be named: here a gRPC server that takes everything',
     prepare: async () => {

@@ -48,7 +48,7 @@ const SIGNALS = Object.keys(PAYLOADS) as (keyof typeof PAYLOADS)[]
 /** `nowhere` answers nobody, so that sending fails. */
 function configOf(directory: string, nowhere: number): string {
   const pipeline =
-    '{ receivers: [otlp, nop], processors: [memory_limiter, k8s_attributes, batch], exporters: [otlp, otlp_http, file, nop] }'
+    '{ receivers: [otlp, nop], processors: [memory_limiter, k8s_attributes, batch], exporters: [otlp, otlp_http, load_balancing, file, nop] }'
   return `
 receivers:
   otlp: { protocols: { grpc: { endpoint: "127.0.0.1:0" }, http: { endpoint: "127.0.0.1:0" } } }
@@ -69,6 +69,9 @@ exporters:
   otlp_http:
     endpoint: http://127.0.0.1:${nowhere}
     retry_on_failure: { enabled: false }
+  load_balancing:
+    resolver: { static: { hostnames: ["127.0.0.1:${nowhere}"] } }
+    protocol: { otlp: { tls: { insecure: true }, retry_on_failure: { enabled: false } } }
   file: { path: ${directory}/file }
   file/rows: { path: ${directory}/rows }
   nop:
