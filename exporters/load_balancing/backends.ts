@@ -5,7 +5,7 @@
  * that is gone comes back with its part of the queue, and can be given to others. Its books are its
  * own: the load balancer alone knows what became of an item.
  */
-import type { Host, Settings } from '../../pipeline/component.ts'
+import type { Host, Settings, Signal } from '../../pipeline/component.ts'
 import { grpcTransport } from '../../pipeline/exporter/grpc_client.ts'
 import { parseEndpoint } from '../../pipeline/exporter/grpc_endpoint.ts'
 import { type OtlpExporter, sendingExporter } from '../../pipeline/exporter/sending_exporter.ts'
@@ -21,6 +21,12 @@ export interface Backend {
   isGone: boolean
 }
 
+/** The signal of the requests, and the pipeline's: rows of flows go as logs. */
+export interface Carried {
+  readonly signal: OtlpBatch['signal']
+  readonly carries: Signal
+}
+
 /** Backends, and which keys are whose. Exchanged whole, so that one batch sees one set. */
 export interface BackendSet {
   readonly all: readonly Backend[]
@@ -30,15 +36,15 @@ export interface BackendSet {
 export class Backends {
   readonly #settings: Settings
   readonly #config: LoadBalancingConfig
-  readonly #signal: OtlpBatch['signal']
+  readonly #carried: Carried
   readonly #leaving = new Set<Promise<void>>()
   #host: Host | undefined
   #set: BackendSet | undefined
 
-  constructor(settings: Settings, config: LoadBalancingConfig, signal: OtlpBatch['signal']) {
+  constructor(settings: Settings, config: LoadBalancingConfig, carried: Carried) {
     this.#settings = settings
     this.#config = config
-    this.#signal = signal
+    this.#carried = carried
   }
 
   /** Undefined before any was found. */
@@ -63,7 +69,7 @@ export class Backends {
       known.delete(name)
     }
     if (all.length === 0) return false
-    this.#set = { all, owners: new Rendezvous(all.map(({ endpoint }) => endpoint)) }
+    this.#set = { all, owners: new Rendezvous(namesOf(all.map(({ endpoint }) => endpoint))) }
     for (const gone of known.values()) this.#leave(gone)
     return true
   }
@@ -87,7 +93,7 @@ export class Backends {
       const transport = grpcTransport(settings, otlp, { endpoint, path })
       const sending_queue = { ...otlp.sending_queue, wait_for_result: true }
       const config = { ...otlp, sending_queue }
-      const exporter = sendingExporter(settings, { signal: this.#signal, transport, config })
+      const exporter = sendingExporter(settings, { ...this.#carried, transport, config })
       await exporter.start?.(this.#host as Host)
       return { endpoint: name, exporter, isGone: false }
     } catch (error) {
@@ -103,4 +109,13 @@ export class Backends {
     const done = left.finally(() => this.#leaving.delete(done))
     this.#leaving.add(done)
   }
+}
+
+/**
+ * What keys are divided by: hosts, so that exporters to two ports of the same hosts agree on whose
+ * a key is; with their ports only where one host is several backends.
+ */
+function namesOf(endpoints: readonly string[]): readonly string[] {
+  const hosts = endpoints.map((endpoint) => endpoint.replace(/:\d+$/, ''))
+  return new Set(hosts).size === hosts.length ? hosts : endpoints
 }

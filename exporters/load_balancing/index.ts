@@ -1,14 +1,15 @@
 /** Divides traces, metrics, logs and flows among gateways, by keys that stay together. */
 import {
-  type Exporter,
   type ExtensionUse,
   exporter,
   type Settings,
   type Signal,
 } from '../../pipeline/component.ts'
+import { flowsExporter } from '../../pipeline/exporter/flows_exporter.ts'
 import { type OtlpExporter, sendingExporter } from '../../pipeline/exporter/sending_exporter.ts'
 import { extensionsOfClient } from '../../pipeline/extension_use.ts'
 import type { OtlpBatch } from '../../pipeline/otlp/batch.ts'
+import type { Carried } from './backends.ts'
 import { type LoadBalancingConfig, schema, validate } from './config.ts'
 import { KEYS_OF, type RoutingKey } from './keys.ts'
 import { LoadBalancer } from './load_balancing_exporter.ts'
@@ -22,23 +23,28 @@ export const loadBalancing = exporter<LoadBalancingConfig>({
   validate,
   extensions: extensionsOf,
   create: {
-    traces: (settings, config) => create(settings, config, 'traces'),
-    metrics: (settings, config) => create(settings, config, 'metrics'),
-    logs: (settings, config) => create(settings, config, 'logs'),
+    traces: (settings, config) => create(settings, config, { signal: 'traces' }),
+    metrics: (settings, config) => create(settings, config, { signal: 'metrics' }),
+    logs: (settings, config) => create(settings, config, { signal: 'logs' }),
+    flows: async (settings, config) => {
+      const made = await create(settings, config, { signal: 'logs', carries: 'flows' })
+      return flowsExporter(made, settings)
+    },
   },
 })
 
-async function create<S extends OtlpBatch['signal']>(
+async function create(
   settings: Settings,
   config: LoadBalancingConfig,
-  signal: S,
-): Promise<Exporter<S>> {
-  const key = keyFor(signal, settings.id, config.routing_key)
+  { signal, carries = signal }: { signal: OtlpBatch['signal']; carries?: Signal },
+): Promise<OtlpExporter> {
+  const key = keyFor(carries, settings.id, config.routing_key)
   const resolver = await resolverMaker(settings, config)
-  const balancer = new LoadBalancer(settings, config, { signal, key, resolver })
+  const carried = { signal, carries }
+  const balancer = new LoadBalancer(settings, config, { ...carried, key, resolver })
   const { sending_queue } = config
   if (sending_queue?.enabled !== true) return balancer
-  return queued(balancer, { settings, signal, sending_queue })
+  return queued(balancer, { settings, carried, sending_queue })
 }
 
 /** The queue holds batches undivided, so that what is sent later goes to the backends of then. */
@@ -46,11 +52,11 @@ function queued(
   balancer: LoadBalancer,
   of: {
     settings: Settings
-    signal: OtlpBatch['signal']
+    carried: Carried
     sending_queue: NonNullable<LoadBalancingConfig['sending_queue']>
   },
 ): OtlpExporter {
-  const { settings, signal, sending_queue } = of
+  const { settings, carried, sending_queue } = of
   let closing: Promise<void> | undefined
   const transport = {
     start: (host: Parameters<LoadBalancer['start']>[0]) => balancer.start(host),
@@ -62,7 +68,7 @@ function queued(
   }
   const retry_on_failure = { ...NO_RETRY }
   const config = { sending_queue, retry_on_failure, timeout: 0 }
-  const made = sendingExporter(settings, { signal, transport, config })
+  const made = sendingExporter(settings, { ...carried, transport, config })
   return {
     ...made,
     shutdown: async (deadline) => {

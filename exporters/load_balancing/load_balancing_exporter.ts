@@ -20,7 +20,7 @@ import {
   type Retryable,
   retryable,
 } from '../../pipeline/outcome.ts'
-import { type Backend, Backends } from './backends.ts'
+import { type Backend, Backends, type Carried } from './backends.ts'
 import type { LoadBalancingConfig } from './config.ts'
 import { divide, type Part } from './division.ts'
 import { divisionBy, type RoutingKey } from './keys.ts'
@@ -31,8 +31,7 @@ import { Telemetry } from './telemetry.ts'
 const FULL_RETRY_MS = 100
 const NO_BACKENDS = retryable('no backends were found yet')
 
-export interface LoadBalancerParts {
-  readonly signal: OtlpBatch['signal']
+export interface LoadBalancerParts extends Carried {
   readonly key: RoutingKey
   readonly resolver: (settings: ResolverSettings) => Resolver
 }
@@ -72,7 +71,7 @@ export class LoadBalancer implements OtlpExporter {
     this.#settings = settings
     this.#of = of
     this.#queues = config.protocol.otlp.sending_queue.enabled
-    this.#backends = new Backends(settings, config, of.signal)
+    this.#backends = new Backends(settings, config, { signal: of.signal, carries: of.carries })
     this.#resolver = of.resolver({
       logger: settings.logger,
       resolved: (endpoints) => this.#resolved(endpoints),

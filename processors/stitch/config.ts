@@ -47,6 +47,15 @@ export const schema = z
       .min(0)
       .optional()
       .describe('memory for the identities of rows, by which doubled ones are dropped'),
+    part: z
+      .enum(['all', 'causes', 'pairs'])
+      .default('all')
+      .describe('what is decided here, where several gateways divide the rows'),
+    memory: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('id of the stitch processor whose memory this one uses'),
     acknowledge: z
       .enum(['taken', 'handed_on'])
       .default('taken')
@@ -72,7 +81,15 @@ export const schema = z
 export type StitchConfig = z.infer<typeof schema>
 
 export function validate(config: StitchConfig): readonly ConfigProblem[] {
-  if (config.window_total >= config.window) return []
-  const found = `it is ${config.window_total}ms, window is ${config.window}ms`
-  return [{ path: ['window_total'], message: `must not be less than window: ${found}` }]
+  const problems: ConfigProblem[] = []
+  if (config.window_total < config.window) {
+    const found = `it is ${config.window_total}ms, window is ${config.window}ms`
+    const message = `must not be less than window: ${found}`
+    problems.push({ path: ['window_total'], message })
+  }
+  if (config.part === 'causes' && config.memory === undefined) {
+    const message = 'must name the stitch processor that has `part: pairs`: causes are found there'
+    problems.push({ path: ['memory'], message })
+  }
+  return problems
 }

@@ -15,7 +15,7 @@
  */
 import type { Columns } from '../../pipeline/flows/batch.ts'
 import { type RequestKey, spanId } from '../../pipeline/flows/ids.ts'
-import { LINK_METHOD, ROLE } from '../../pipeline/flows/schema.ts'
+import { KIND, LINK_METHOD, ROLE } from '../../pipeline/flows/schema.ts'
 
 /** What the awaited span is to become. */
 export const EDGE = {
@@ -56,6 +56,22 @@ export function hasTraceparent(base: Columns<'base'>, row: number): boolean {
       (trace[at + 3] as number)) !==
       0 && ((span[row * 2] as number) | (span[row * 2 + 1] as number)) !== 0
   )
+}
+
+/** A call that another request made its process send. */
+export function isCaused(base: Columns<'base'>, row: number): boolean {
+  const cause = base.cause_flow_id
+  return (
+    base.kind[row] === KIND.exchange &&
+    base.role[row] === ROLE.client &&
+    ((cause[row * 2] as number) | (cause[row * 2 + 1] as number)) !== 0
+  )
+}
+
+/** Whether a row came with its span, so with all that another processor decided. */
+export function isDecided(stitch: Columns<'stitch'>, row: number): boolean {
+  const { span_id: span } = stitch
+  return ((span[row * 2] as number) | (span[row * 2 + 1] as number)) !== 0
 }
 
 /**

@@ -8,6 +8,7 @@
  * time more on average.
  */
 import { type Columns, FlowBatch } from '../../pipeline/flows/batch.ts'
+import type { StitchConfig } from './config.ts'
 import type { SettledBatch } from './handing_on.ts'
 import { NONE } from './span_table.ts'
 
@@ -35,8 +36,12 @@ export class Pin {
   /** The node of each row that waits, else NONE; made with the first. */
   nodes: Int32Array | undefined
 
-  constructor(batch: FlowBatch, owner: PinOwner) {
+  /** What is decided of its rows; see Memory.take. */
+  readonly part: StitchConfig['part']
+
+  constructor(batch: FlowBatch, owner: PinOwner, part: StitchConfig['part'] = 'all') {
     this.batch = batch
+    this.part = part
     this.stitch = batch.add('stitch')
     this.owner = owner
   }

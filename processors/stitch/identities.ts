@@ -47,11 +47,14 @@ export class Identities {
     return this.#pages.size * PAGE_BYTES
   }
 
-  /** Whether the row has come before; from now on it has. Rows without an identity never have. */
-  isDouble(batch: FlowBatch, row: number): boolean {
+  /**
+   * Whether the row has come before; from now on it has. Rows without an identity never have.
+   * @param way '' or a way of its own that rows come by, such as before they are sent on to here
+   */
+  isDouble(batch: FlowBatch, row: number, { way }: { way: string }): boolean {
     const sequence = batch.origin?.sequence[row] ?? 0
     if (this.#pagesMax === 0 || !(sequence > 0)) return false
-    const page = this.#pageOf(this.#runOf(batch, row), Math.floor(sequence / PAGE_ROWS))
+    const page = this.#pageOf(way + this.#runOf(batch, row), Math.floor(sequence / PAGE_ROWS))
     const bit = sequence % PAGE_ROWS
     const word = bit >>> 5
     const mask = 1 << (bit & 31)

@@ -6,7 +6,7 @@ import type { Columns } from '../../pipeline/flows/batch.ts'
 import { type RequestKey, spanId, traceId } from '../../pipeline/flows/ids.ts'
 import { KIND, ROLE, STATE } from '../../pipeline/flows/schema.ts'
 import type { StitchConfig } from './config.ts'
-import { EDGE, hasTraceparent, newEvidence, readEvidence } from './evidence.ts'
+import { EDGE, hasTraceparent, isCaused, isDecided, newEvidence, readEvidence } from './evidence.ts'
 import { HeldRows, type Pin, type PinOwner } from './held_rows.ts'
 import { Identities } from './identities.ts'
 import { KnownFlows } from './known_flows.ts'
@@ -17,6 +17,11 @@ import { WaitingSpans } from './waiting.ts'
 
 type Noted = 'evicted' | 'released_early' | 'chain_broken' | 'late' | 'identities_evicted'
 export type Note = (name: Noted, count: number) => void
+
+/** Rows that are decided before they are sent on, perhaps to this very process. */
+const ON_ITS_WAY = { way: 'causes ' } as const
+const ARRIVED = { way: '' } as const
+const ALIAS = 0x2545f491
 
 export class Memory {
   #config: StitchConfig
@@ -83,9 +88,18 @@ export class Memory {
   /**
    * Takes a row, which is ready at once or waits; false for one that was taken before, which the
    * pin does not get back. Times are milliseconds of one clock.
+   *
+   * Of a pin with the part `causes` only calls with a cause are decided, and all else is ready as
+   * it is; with `pairs` such calls come decided, and keep what they came with.
    */
   take(pin: Pin, row: number, now: number): boolean {
-    if (this.#identities.isDouble(pin.batch, row)) return false
+    const isOnItsWay = pin.part === 'causes'
+    if (isOnItsWay && !isCaused(pin.batch.base, row)) {
+      pin.makeReady(row)
+      return true
+    }
+    const way = isOnItsWay ? ON_ITS_WAY : ARRIVED
+    if (this.#identities.isDouble(pin.batch, row, way)) return false
     this.#now = now
     this.#takeNew(pin, row)
     return true
@@ -99,8 +113,8 @@ export class Memory {
       return
     }
     const spans = this.#spans
-    const slot = this.#slotOf(base, row)
-    if (spans.state[slot] === EXPECTED) this.#firstRow(slot, base, row)
+    const slot = this.#slotOf(pin, row)
+    if (spans.state[slot] === EXPECTED) this.#firstRow(slot, pin, row)
     else if (base.state[row] === STATE.closed) this.#lastRow(slot)
     if (spans.state[slot] === SETTLED) {
       this.#write(slot, pin, row)
@@ -153,12 +167,14 @@ export class Memory {
   }
 
   /** The slot of the row's span, a new one (EXPECTED) when the span was not heard of. */
-  #slotOf(base: Columns<'base'>, row: number): number {
+  #slotOf({ batch, part }: Pin, row: number): number {
+    const { base } = batch
     const key = this.#key
     key.flowLo = base.flow_id[row * 2] as number
     key.flowHi = base.flow_id[row * 2 + 1] as number
     key.offset = base.request_offset[row] as number
     spanId(this.#id, 0, key, base.role[row] as number)
+    this.#id[0] = aliased(this.#id[0] as number, part)
     return this.#find(this.#id, true)
   }
 
@@ -170,8 +186,9 @@ export class Memory {
   }
 
   /** Notes what the row says, and looks for the parent. `#key` is the row's. */
-  #firstRow(slot: number, base: Columns<'base'>, row: number): void {
+  #firstRow(slot: number, pin: Pin, row: number): void {
     const spans = this.#spans
+    const { base } = pin.batch
     const { flowLo, flowHi } = this.#key
     spans.state[slot] = ARRIVING
     spans.time[slot] = this.#now
@@ -189,6 +206,10 @@ export class Memory {
     if (this.#missed.take(spans.ids[at] as number, spans.ids[at + 1] as number)) {
       this.#note('late', 1)
     }
+    if (pin.part === 'pairs' && isDecided(pin.stitch, row)) {
+      this.#adopt(slot, pin, row)
+      return
+    }
     const { wait, confidence_min: confidenceMin } = this.#config
     const evidence = this.#evidence
     const clientKnown = wait === 'always' || this.#flows.has(flowLo, flowHi)
@@ -198,6 +219,20 @@ export class Memory {
     spans.confidence[slot] = evidence.confidence
     const none = evidence.edge === EDGE.none
     this.#waiting.arrive(slot, none ? NONE : this.#find(evidence.span, evidence.expect))
+  }
+
+  /** What another gateway has decided stands, for those that wait here too. */
+  #adopt(slot: number, { stitch }: Pin, row: number): void {
+    const spans = this.#spans
+    const copy = (field: number, column: Uint32Array, words: number) =>
+      spans.ids.set(column.subarray(row * words, (row + 1) * words), spans.word(slot, field))
+    copy(table.TRACE_ID, stitch.trace_id, 4)
+    copy(table.PARENT_ID, stitch.parent_span_id, 2)
+    copy(table.CANDIDATE_TRACE_ID, stitch.candidate_trace_id, 4)
+    copy(table.CANDIDATE_SPAN_ID, stitch.candidate_span_id, 2)
+    spans.method[slot] = stitch.link_method[row] as number
+    spans.confidence[slot] = stitch.link_confidence[row] as number
+    this.#waiting.settleAsDecided(slot)
   }
 
   /** Another row of a span that is known: the closed one of an open exchange, or a copy. */
@@ -250,8 +285,9 @@ export class Memory {
       stitch.trace_id[row * 4 + i] = ids[at + table.TRACE_ID + i] as number
       stitch.candidate_trace_id[row * 4 + i] = ids[at + table.CANDIDATE_TRACE_ID + i] as number
     }
+    stitch.span_id[row * 2] = aliased(ids[at + table.SPAN_ID] as number, pin.part)
+    stitch.span_id[row * 2 + 1] = ids[at + table.SPAN_ID + 1] as number
     for (let i = 0; i < 2; i++) {
-      stitch.span_id[row * 2 + i] = ids[at + table.SPAN_ID + i] as number
       stitch.parent_span_id[row * 2 + i] = ids[at + table.PARENT_ID + i] as number
       stitch.candidate_span_id[row * 2 + i] = ids[at + table.CANDIDATE_SPAN_ID + i] as number
     }
@@ -287,4 +323,12 @@ export class Memory {
     this.#note('evicted', 1)
     return true
   }
+}
+
+/**
+ * A call that is decided on its way has not been seen where it is sent to: its slot has another id,
+ * so that nobody takes it for a parent there. Its own inverse.
+ */
+function aliased(lo: number, part: Pin['part']): number {
+  return part === 'causes' ? lo ^ ALIAS : lo
 }

@@ -31,13 +31,16 @@ export interface MemoryUse {
  * Processors of one id have one section, so they differ only while a reload exchanges it: the one
  * that came last has the newer, and if it goes first the older counts again.
  */
-export function useMemory(id: string, config: StitchConfig, note: Note): MemoryUse {
+export function useMemory(own: string, config: StitchConfig, note: Note): MemoryUse {
+  const id = config.memory ?? own
   const shared = memories.get(id) ?? { memory: new Memory(config, note), uses: [] }
   memories.set(id, shared)
   const { memory, uses } = shared
   const use: Use = { config }
-  uses.push(use)
-  memory.reconfigure(config)
+  // A guest's windows count only as long as the memory's own processors are not there.
+  if (id === own) uses.push(use)
+  else uses.unshift(use)
+  memory.reconfigure((uses.at(-1) as Use).config)
   return {
     memory,
     release(owner) {

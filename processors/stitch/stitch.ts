@@ -58,7 +58,7 @@ export class Stitch implements Processor<'flows'>, PinOwner {
       return retryable('stitch is full, for what follows it refuses rows', FULL_RETRY_MS)
     }
     const now = this.#clock()
-    const pin = new Pin(batch, this)
+    const pin = new Pin(batch, this, this.#config.part)
     for (let row = 0; row < batch.rows; row++) if (!memory.take(pin, row, now)) pin.doubles++
     const answer = this.#answerTo(pin)
     this.tick()

@@ -69,6 +69,12 @@ export class WaitingSpans {
     else this.#waitBelow(slot, parent)
   }
 
+  /** Takes an ARRIVING span whose ids are final already. */
+  settleAsDecided(slot: number): void {
+    this.#answerForwarded(slot)
+    this.#settle(slot)
+  }
+
   /** Ends the wait of a top: its parent will not be seen. */
   giveUp(top: number): void {
     const parent = this.#spans.unlink(top)

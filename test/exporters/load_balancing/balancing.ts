@@ -44,6 +44,7 @@ export async function balancing(
   const made = await running(t, (settings) => {
     return new LoadBalancer(settings, config, {
       signal: 'traces',
+      carries: 'traces',
       key: 'traceID',
       resolver: (given) => {
         of = given
