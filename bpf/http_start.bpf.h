@@ -41,10 +41,4 @@ static __always_inline bool is_http_start(__u64 head)
 	}
 }
 
-/* A TLS handshake record of any version. */
-static __always_inline bool is_tls_start(__u64 head)
-{
-	return (head & 0xffff) == WORD(0x16, 0x03, 0, 0);
-}
-
 #endif

@@ -16,16 +16,18 @@ enum verdict {
 	VERDICT_NEVER = 2,
 	/* short messages of a protocol that user space tells: the beginning of every piece */
 	VERDICT_FRAMED = 3,
+	/* TLS: its hellos */
+	VERDICT_TLS = 4,
 };
 
 /* One direction of a connection. Positions are bytes from the stream's begin. */
 struct stream {
 	/* all before has been reported */
 	__u64 reported;
-	/* bytes before this may belong to a message's head */
+	/* bytes before this may belong to a message's head, or to a hello of TLS */
 	__u64 capture_until;
 	/*
-	 * the stream's first 8 bytes, as far as seen, while the verdict is open; of HTTP/2
+	 * the stream's first 8 bytes, as far as seen, while the verdict is open or TLS; of HTTP/2
 	 * afterwards, the beginning of a frame that goes on in the next piece
 	 */
 	__u64 first;
@@ -77,7 +79,8 @@ struct conn {
 	/* HTTP/2: frames of several messages stand among each other */
 	__u8 interleaved;
 	__u8 closed;
-	__u8 pad[1];
+	/* TLS: what the server says next ends the handshake */
+	__u8 awaits_server;
 	__u32 drops;
 	/* the reason of most drops, by majority vote */
 	__u32 drop_reason;

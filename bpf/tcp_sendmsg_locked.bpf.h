@@ -37,8 +37,8 @@ static __always_inline bool copy_sent(struct conn *conn, struct scratch *scratch
 	if ((__u32)want > span.len) {
 		span.len = want;
 		piece->captured = read_user(scratch, from, &span);
-	} else if (want == 0) {
-		piece->captured = 0;
+	} else {
+		piece->captured = least(piece->captured, want);
 	}
 	if (piece->len < EDGE_BYTES)
 		*(__u64 *)scratch->record.tail = short_tail(head, piece->len);

@@ -5,12 +5,12 @@
  * Short pieces come whole. Of a long one comes, where HTTP/1 is spoken, the beginning when it may
  * hold a message's head, else only its length; where frames are, the first capture_small bytes. A
  * connection that speaks neither is found out by its first bytes and from then on costs one check.
+ * Of TLS come the hellos.
  */
 #ifndef FLOWSPAN_VERDICT_BPF_H
 #define FLOWSPAN_VERDICT_BPF_H
 
-#include "framed_start.bpf.h"
-#include "maps.bpf.h"
+#include "tls_hello.bpf.h"
 
 /* Pieces that may match nothing before a connection is given up. */
 #define UNDECIDED_PIECES_MAX 8
@@ -19,6 +19,9 @@
 /* What is_http_start() looks at, and the length of a record's tail. */
 #define EDGE_BYTES 8
 #define HTTP2_PREFACE_BYTES 24
+/* Bytes of the requests for TLS that clients of PostgreSQL and of MySQL begin with. */
+#define POSTGRESQL_STARTTLS 8
+#define MYSQL_STARTTLS 36
 
 struct piece {
 	__u64 offset;
@@ -49,7 +52,10 @@ static __always_inline void decide(struct conn *conn, const struct piece *piece,
 	bool whole = offset + piece->len >= EDGE_BYTES;
 
 	if (is_tls_start(head))
-		conn->verdict = VERDICT_NEVER;
+		conn->verdict = piece->offset < EDGE_BYTES && is_from_client(conn, piece) &&
+						(!whole || is_hello_start(head, TLS_CLIENT_HELLO)) ?
+					VERDICT_TLS :
+					VERDICT_NEVER;
 	else if (offset < EDGE_BYTES &&
 		 is_framed_start(head, whole, is_from_client(conn, piece))) {
 		conn->verdict = VERDICT_FRAMED;
@@ -78,7 +84,8 @@ static __always_inline bool is_message_start(struct conn *conn, const struct pie
 	}
 	if (conn->verdict == VERDICT_UNDECIDED)
 		decide(conn, piece, head);
-	return false;
+	/* behind CONNECT */
+	return conn->verdict == VERDICT_HTTP && is_hello_start(head, TLS_CLIENT_HELLO);
 }
 
 /* Has the reader seen enough of the connection? */
@@ -91,6 +98,17 @@ static __always_inline bool is_over(const volatile struct want *want)
 static __always_inline __u32 least(__u32 one, __u32 other)
 {
 	return one < other ? one : other;
+}
+
+/*
+ * Does a piece begin there that may be a client's hello behind a request for TLS, or without the
+ * header of the record?
+ */
+static __always_inline bool may_be_hello(__u64 offset)
+{
+	return offset == POSTGRESQL_STARTTLS || offset == MYSQL_STARTTLS ||
+	       offset == POSTGRESQL_STARTTLS + TLS_RECORD_HEADER ||
+	       offset == MYSQL_STARTTLS + TLS_RECORD_HEADER;
 }
 
 /*
@@ -116,6 +134,8 @@ static __always_inline bool choose(struct conn *conn, struct piece *piece)
 		conn->verdict = VERDICT_NEVER;
 		return false;
 	}
+	if (is_from_client(conn, piece) && may_be_hello(piece->offset))
+		most = knobs.capture_max;
 	/* 8 bytes are not worth a choice, and are their own tail */
 	if (want && piece->len > EDGE_BYTES) {
 		from = want->from[piece->direction & 1];
@@ -147,6 +167,22 @@ static __always_inline void to_end(struct piece *piece)
 	piece->flags = 0;
 }
 
+/* As wanted(), where TLS is spoken. */
+static __always_inline int wanted_hello(struct conn *conn, const struct piece *piece, __u64 head)
+{
+	struct stream *stream = &conn->streams[piece->direction & 1];
+	bool from_client = is_from_client(conn, piece);
+
+	if (piece->offset < EDGE_BYTES) {
+		stream->first |= head << piece->offset * 8;
+		begin_hello(stream, piece->offset + piece->len >= EDGE_BYTES,
+			    from_client ? TLS_CLIENT_HELLO : TLS_SERVER_HELLO);
+	}
+	if (piece->offset >= stream->capture_until)
+		return behind_hello(conn, from_client, piece->len, head);
+	return least(piece->len, stream->capture_until - piece->offset);
+}
+
 /* How many bytes of the piece to copy, its first 8 being `head`. -1: none, and no record either. */
 static __always_inline int wanted(struct conn *conn, const struct piece *piece, __u64 head)
 {
@@ -155,12 +191,14 @@ static __always_inline int wanted(struct conn *conn, const struct piece *piece, 
 
 	if (piece->chosen)
 		return piece->captured;
-	if (is_message_start(conn, piece, head))
+	if (conn->verdict != VERDICT_TLS && is_message_start(conn, piece, head))
 		stream->capture_until = piece->offset + knobs.capture_max;
 	else if (is_over(want_of(conn)))
 		conn->verdict = VERDICT_NEVER;
 	if (conn->verdict == VERDICT_NEVER)
 		return -1;
+	if (conn->verdict == VERDICT_TLS)
+		return wanted_hello(conn, piece, head);
 	if (conn->verdict == VERDICT_FRAMED)
 		return least(piece->len, knobs.capture_max);
 	if (piece->len <= knobs.capture_small)

@@ -79,15 +79,6 @@ suite('payload', { skip: SKIP }, () => {
     }
   })
 
-  test('a connection that begins with TLS leaves no piece', async () => {
-    const hello = '\x16\x03\x01\x02\x00\x01'
-    const options = { up: hex([hello, GET]), down: hex([OK, OK]) }
-    const made = await sockets('messages', { options })
-    const { client, server } = await piecesOf(kernel, made)
-    assert.deepEqual(client.map(text), [])
-    assert.deepEqual(server.map(text), [])
-  })
-
   test('a connection of which 8 pieces match nothing is given up', async () => {
     const options = { up: hex(Array(10).fill('what?')), down: hex(Array(10).fill('220 hello')) }
     const made = await sockets('messages', { options })

@@ -32,11 +32,21 @@ export class CapturedPods {
 
   /** Rows of exchanges that have ended, once there are so many that fit. */
   async exchanges(count: number, fits: (row: Row) => boolean = () => true): Promise<Row[]> {
+    return await this.#ended('exchange', count, fits)
+  }
+
+  /** The same of connections. */
+  async connections(count: number, fits: (row: Row) => boolean = () => true): Promise<Row[]> {
+    return await this.#ended('connection', count, fits)
+  }
+
+  async #ended(what: string, count: number, fits: (row: Row) => boolean): Promise<Row[]> {
     const enough = async () => {
-      const rows = (await this.#rows()).filter(isEnded).filter(fits)
+      const ended = ({ kind, state }: Row) => kind === what && state === 'closed'
+      const rows = (await this.#rows()).filter(ended).filter(fits)
       return rows.length >= count ? rows : undefined
     }
-    return await waitFor(`the capture of ${count} exchanges`, enough, { timeoutMs: 30_000 })
+    return await waitFor(`the capture of ${count} ${what}s`, enough, { timeoutMs: 30_000 })
   }
 
   /** Ends the capture and removes everything; what runs in the pods must have been stopped. */
@@ -57,8 +67,4 @@ export class CapturedPods {
       .filter(Boolean)
       .map((line) => JSON.parse(line) as Row)
   }
-}
-
-function isEnded({ kind, state }: Row): boolean {
-  return kind === 'exchange' && state === 'closed'
 }

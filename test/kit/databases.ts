@@ -31,12 +31,17 @@ export async function startRedis(t: TestContext, pods: CapturedPods): Promise<vo
 }
 
 /** User `bench`, database `postgres`. */
-export async function startPostgresql(t: TestContext, pods: CapturedPods): Promise<void> {
+export async function startPostgresql(
+  t: TestContext,
+  pods: CapturedPods,
+  more: readonly string[] = [],
+): Promise<void> {
   const data = dataDirectory(pods)
   const make = [join(POSTGRESQL_BIN, 'initdb'), '-D', data, '-U', 'bench', '-A', 'trust']
   execFileSync('setpriv', [...AS_NOBODY.slice(1), ...make, '--no-sync'], { stdio: 'ignore' })
   execFileSync('sh', ['-c', `echo 'host all all 0.0.0.0/0 trust' >> ${data}/pg_hba.conf`])
-  const settings = ['listen_addresses=0.0.0.0', 'fsync=off', `unix_socket_directories=${data}`]
+  const basic = ['listen_addresses=0.0.0.0', 'fsync=off', `unix_socket_directories=${data}`]
+  const settings = [...basic, ...more]
   const server = await serveInPod(pods.server, {
     port: POSTGRESQL_PORT,
     command: [
