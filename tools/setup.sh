@@ -80,6 +80,7 @@ find_missing_packages() {
   need nginx-light nginx
   need python3 python3
   [ $test = yes ] || return 0
+  need bind9-dnsutils dig
   need bpftool bpftool
   need dnsmasq-base dnsmasq
   need mariadb-client mariadb
@@ -92,6 +93,7 @@ find_missing_packages() {
   need redis-server redis-server
   need redis-tools redis-cli
   need sysbench sysbench
+  need unbound unbound
   need wrk wrk
 }
 
@@ -111,7 +113,7 @@ install_packages() {
     apt-get install -y -q --no-install-recommends $missing ||
     fail "apt-get install$missing failed, for the reason above"
   # Tests start servers of their own: those of the packages must not serve for it.
-  for service in nginx mariadb memcached postgresql redis-server; do
+  for service in nginx mariadb memcached postgresql redis-server unbound; do
     case $missing in
       *$service*) systemctl disable --now "$service" >/dev/null 2>&1 || true ;;
     esac

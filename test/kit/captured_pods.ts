@@ -18,13 +18,13 @@ export class CapturedPods {
   readonly client: Pod = this.#network.pod('client')
   /** Removed by `close`; for the server's data, too. */
   readonly directory = temporaryDirectory('captured')
-  readonly #file = join(this.directory, 'capture.pcap')
+  readonly file = join(this.directory, 'capture.pcap')
   #capture: Program | undefined
 
   /** Captures from when the promise resolves on. */
   async capture(): Promise<void> {
     // As root: the directory is root's. Both ends: packets say on which end's host they were seen.
-    const filter = ['-Z', 'root', '-i', 'any', '-U', '-w', this.#file, 'tcp or udp']
+    const filter = ['-Z', 'root', '-i', 'any', '-U', '-w', this.file, 'tcp or udp']
     const program = new Program(inPod(this.server, ['tcpdump', ...filter]))
     this.#capture = program
     await program.line(/listening on any/)
@@ -58,7 +58,7 @@ export class CapturedPods {
 
   async #rows(): Promise<Row[]> {
     // The last packet may be half written yet: what stands before it counts.
-    const command = ['replay', this.#file, '--format', 'json']
+    const command = ['replay', this.file, '--format', 'json']
     const { stdout } = await run(PROGRAM, command, { maxBuffer: 64 << 20 }).catch(
       (error: { stdout: string }) => error,
     )

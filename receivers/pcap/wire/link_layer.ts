@@ -28,6 +28,8 @@ const AF_INET = 2
 const AF_INET6: readonly number[] = [10, 24, 28, 30]
 /** sll_pkttype of frames that this machine sent: PACKET_OUTGOING (linux/if_packet.h). */
 const OUTGOING = 4
+/** linux/if_arp.h */
+const ARPHRD_LOOPBACK = 772
 
 /** What follows the link layer. */
 export interface Network {
@@ -45,11 +47,11 @@ export function networkOf(packet: Packet, out: Network): boolean {
       return has(14) && found(out, bytes.readUInt16BE(at + 12), at + 14)
     case LINKTYPE.linuxCooked:
       if (!has(16)) return false
-      packet.direction = cookedDirection(bytes.readUInt16BE(at))
+      packet.direction = cookedDirection(bytes.readUInt16BE(at), bytes.readUInt16BE(at + 2))
       return found(out, bytes.readUInt16BE(at + 14), at + 16)
     case LINKTYPE.linuxCooked2:
       if (!has(20)) return false
-      packet.direction = cookedDirection(bytes[at + 10] as number)
+      packet.direction = cookedDirection(bytes[at + 10] as number, bytes.readUInt16BE(at + 8))
       packet.interfaceId = bytes.readUInt32BE(at + 4)
       return found(out, bytes.readUInt16BE(at), at + 20)
     case LINKTYPE.raw:
@@ -72,7 +74,9 @@ function found(out: Network, etherType: number, at: number): true {
   return true
 }
 
-function cookedDirection(type: number): number {
+/** Over loopback a packet goes out and comes in at once, and is captured once. */
+function cookedDirection(type: number, arphrd: number): number {
+  if (arphrd === ARPHRD_LOOPBACK) return 0
   return type === OUTGOING ? 2 : 1
 }
 
