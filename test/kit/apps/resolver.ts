@@ -1,7 +1,7 @@
 /**
  * Looks names up at one name server, all at once, as Node does it itself.
  *
- *     resolver.ts ADDRESS COUNT     n0.shop … A and AAAA; prints lines: type name addresses or error
+ *     resolver.ts ADDRESS COUNT     n0.shop …; prints lines: A|AAAA name addresses or error
  */
 import { Resolver } from 'node:dns/promises'
 

@@ -72,6 +72,7 @@ export interface DatagramOptions {
   readonly way?: Partial<Way>
   readonly captured?: number
   readonly tid?: number
+  readonly sleeps?: number
   readonly pid?: number
 }
 
@@ -131,10 +132,11 @@ export class Post {
   }
 
   /** Whether it was read. */
-  give(bytes: Uint8Array, { sent, way, captured, tid = 1, pid = 1 }: DatagramOptions): boolean {
+  give(bytes: Uint8Array, options: DatagramOptions): boolean {
+    const { sent, way, captured, tid = 1, pid = 1, sleeps = 0 } = options
     this.ns += DATAGRAM_NS
     const piece = pieceOf(Buffer.from(bytes.subarray(0, captured ?? bytes.length)), bytes.length)
-    Object.assign(piece, { sent, timeNs: this.ns, tid, pid })
+    Object.assign(piece, { sent, timeNs: this.ns, tid, pid, sleeps })
     return this.tracker.datagram({ ...WAY, ...way }, piece)
   }
 
