@@ -18,6 +18,7 @@ const BENCHES = [
   'otlp_write',
   'otlp_receive',
   'flows_otlp',
+  'gateways',
   'exchange_path',
   'causes',
   'storage',

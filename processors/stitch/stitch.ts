@@ -119,29 +119,37 @@ export class Stitch implements Processor<'flows'>, PinOwner {
     this.tick()
   }
 
-  /** Sends all ready rows: a batch as it is when all its rows are, else rows gathered anew. */
+  /**
+   * Sends all ready rows: a batch as it is when all its rows are, else rows gathered anew. Nothing
+   * is sent before all was taken, as what follows may give rows to this memory, which wakes others.
+   */
   #flush(): void {
     if (this.#awake.length === 0) return
     const pins = this.#awake
     this.#awake = []
-    const gathered = new Gathering(
-      pins.reduce((sum, pin) => sum + (pin.settled === undefined ? pin.ready.length : 0), 0),
-      this.#outbox,
-    )
+    const taken: { readonly batch: FlowBatch; readonly ready: readonly number[] }[] = []
+    const whole: Pin[] = []
+    let rows = 0
     for (const pin of pins) {
-      const { ready, batch } = pin
       if (pin.settled !== undefined) {
-        if (pin.isComplete) pin.settled(wholeOf(pin))
+        if (pin.isComplete) whole.push(pin)
         else this.#awake.push(pin)
         continue
       }
+      const { ready, batch } = pin
       pin.ready = []
-      this.#taken -= ready.length
-      if (ready.length === batch.rows) gathered.pass(batch)
-      else gathered.add(batch, ready)
+      rows += ready.length
+      taken.push({ batch, ready })
       this.#use?.memory.compact(pin)
     }
+    this.#taken -= rows
+    const gathered = new Gathering(rows, this.#outbox)
+    for (const { batch, ready } of taken) {
+      if (ready.length === batch.rows) gathered.pass(batch)
+      else gathered.add(batch, ready)
+    }
     gathered.end()
+    for (const pin of whole) pin.settled?.(wholeOf(pin))
   }
 }
 
