@@ -48,11 +48,16 @@ class Program {
     this.piece(on, OK, { sent: true, ...by })
   }
 
-  /** A call on a connection that is open already. */
-  calls(path: string, by: By = {}): void {
-    const on = this.connection('client')
-    Object.assign(on, { startNs: 1, connectTid: 0 })
+  /** A call on a connection of its own, by the thread that connects. */
+  calls(path: string, by: By = {}): Connection {
+    const { tid: connectTid = 1, sleeps: connectSleeps = 0 } = by
+    const connected = { startNs: this.post.ns, connectTid, connectSleeps }
+    const on = Object.assign(this.connection('client'), connected)
     this.piece(on, `GET /${path} HTTP/1.1\r\n\r\n`, { sent: true, ...by })
+    return on
+  }
+
+  isAnswered(on: Connection, by: By = {}): void {
     this.piece(on, OK, { sent: false, ...by })
   }
 
@@ -132,37 +137,57 @@ test('a forwarder asks what it was asked, unless it was asked twice', () => {
   assert.deepEqual(calls(twice), ['thread', 0.5])
 })
 
-/** An event loop that sends its call in the same breath as it reads the request, often enough. */
+/** An event loop that sends two calls for each request, each in the breath in which it may. */
 function eventLoop(): Program {
   const program = new Program()
   for (let i = 0; i < 20; i++) {
     const on = program.isAsked(`learn${i}`)
-    program.calls(`learnt${i}`)
+    program.isAnswered(program.calls(`first${i}`))
+    program.isAnswered(program.calls(`second${i}`))
     program.answers(on)
   }
   return program
 }
 
+/** Causes of a request's first call and another's second, while the other of them waits. */
+function causesOfCalls(program: Program): unknown[][] {
+  const asked = program.isAsked('a')
+  const first = program.calls('first-of-a')
+  const other = program.isAsked('b')
+  const waiting = program.calls('first-of-b')
+  program.isAnswered(first)
+  program.isAnswered(program.calls('second-of-a'))
+  program.isAnswered(waiting)
+  return ['first-of-b', 'second-of-a'].map((path) => {
+    const [method, confidence, flow] = program.causeOf(path)
+    return [method, confidence, flow === flowOf(path === 'first-of-b' ? other : asked)]
+  })
+}
+
 test('an event loop that looks up names has the causes that it had without', () => {
-  const plain = eventLoop()
-  plain.isAsked('a')
-  plain.isAsked('b')
-  plain.calls('of-b')
-  const [method, confidence] = plain.causeOf('of-b')
-  assert.equal(method, 'thread')
+  const plain = causesOfCalls(eventLoop())
+  for (const [method, confidence, isRight] of plain) {
+    assert.deepEqual([method, isRight], ['thread', true])
+    assert.ok((confidence as number) > 0.8, String(confidence))
+  }
 
   const looking = eventLoop()
-  // A and AAAA at once teach nothing of calls, whenever their answers come.
+  // A and AAAA at once teach nothing of calls, whenever they are asked for and answered.
   for (let i = 0; i < 20; i++) {
-    const on = looking.isAsked(`x${i}`)
-    for (const type of [TYPE.A, TYPE.AAAA]) looking.asks(i, { type })
-    for (const type of [TYPE.A, TYPE.AAAA]) looking.hears(i, { type, sleeps: 1 })
-    looking.answers(on, { sleeps: 1 })
+    const open = i % 2 === 0 ? ['x'] : ['x', 'y']
+    const all = open.map((name) => looking.isAsked(`${name}${i}`))
+    const sleeps = i % 4 < 2 ? 0 : 1
+    for (const type of [TYPE.A, TYPE.AAAA]) looking.asks(i, { type, sleeps })
+    for (const type of [TYPE.A, TYPE.AAAA]) looking.hears(i, { type, sleeps: 2 })
+    for (const on of all) looking.answers(on)
   }
-  looking.isAsked('a', { sleeps: 1 })
-  looking.isAsked('b', { sleeps: 1 })
-  looking.calls('of-b', { sleeps: 1 })
-  assert.deepEqual(looking.causeOf('of-b').slice(0, 2), [method, confidence])
+  assert.deepEqual(causesOfCalls(looking), plain)
+
+  // Nor does a request wait for a look-up that somebody else may be in need of.
+  const waiting = eventLoop()
+  waiting.isAsked('c')
+  waiting.asks(99)
+  for (const [, confidence] of causesOfCalls(waiting)) assert.ok((confidence as number) <= 0.5)
 })
 
 test('the answer to a look-up may be awaited by many, so it names no cause', () => {
@@ -172,7 +197,7 @@ test('the answer to a look-up may be awaited by many, so it names no cause', () 
   program.isAsked('b')
   program.hears(1)
   // For a, whose name is known now, or for b.
-  program.calls('of-either')
+  program.isAnswered(program.calls('of-either'))
   assert.deepEqual(program.causeOf('of-either').slice(0, 2), ['thread', 0.5])
 })
 
