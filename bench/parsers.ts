@@ -2,6 +2,8 @@
  * What the search for requests costs a protocol, from piece to row: exchanges a CPU second, without
  * kernel, ring and packets. HTTP/1 is measured beside it in the same run, round by round in turns.
  */
+import type { Connection } from '../pipeline/requests/connection.ts'
+import type { Way } from '../pipeline/requests/datagrams.ts'
 import { RowWriter } from '../pipeline/requests/rows.ts'
 import { RequestTracker } from '../pipeline/requests/tracker.ts'
 import { connectionOf, pieceOf, type Said } from '../test/pipeline/requests/talk.ts'
@@ -17,6 +19,8 @@ export interface Conversation {
   readonly port: number
   readonly exchanges: number
   readonly said: readonly Said[]
+  /** Over UDP: each is a datagram, each query from a port of its own. */
+  readonly isDatagrams?: boolean
 }
 
 const FIELDS = 'Host: shop.example\r\nUser-Agent: wrk/4.2\r\nAccept: */*\r\nX-Request-Id: 5a3f\r\n'
@@ -36,7 +40,7 @@ export function http1(exchanges: number): Conversation {
 }
 
 /** CPU nanoseconds an exchange, seen at one end. */
-function round({ name, port, exchanges, said }: Conversation): number {
+function round({ name, port, exchanges, said, isDatagrams = false }: Conversation): number {
   let rows = 0
   const writer = new RowWriter({
     rowsMax: 1000,
@@ -73,14 +77,33 @@ function round({ name, port, exchanges, said }: Conversation): number {
     return piece
   })
   const before = process.cpuUsage()
-  for (const piece of pieces) {
-    tracker.conversationOf(connection).feed(piece)
-    tracker.bound()
+  if (isDatagrams) {
+    for (const [i, piece] of pieces.entries()) tracker.datagram(wayOf(connection, i >> 1), piece)
+  } else {
+    for (const piece of pieces) {
+      tracker.conversationOf(connection).feed(piece)
+      tracker.bound()
+    }
   }
   const { user, system } = process.cpuUsage(before)
   rows += writer.take()?.rows ?? 0
   if (rows !== exchanges) throw new Error(`${name}: ${rows} rows of ${exchanges}`)
   return ((user + system) * 1000) / exchanges
+}
+
+/** Of the server's end; the object is new each time, as the ring's would not be. */
+function wayOf({ srcAddress, dstAddress, dstPort }: Connection, query: number): Way {
+  return {
+    localAddress: dstAddress,
+    remoteAddress: srcAddress,
+    localPort: dstPort,
+    remotePort: 1024 + query,
+    netns: 1,
+    cgroupLo: 0,
+    cgroupHi: 0,
+    pid: 1,
+    comm: 'dnsmasq',
+  }
 }
 
 export function measureParsers(conversations: readonly Conversation[]): void {

@@ -20,10 +20,11 @@ export class DnsDatagrams implements DatagramProtocol {
    * Service, Docker's) only what is DNS to the last byte is.
    */
   read(piece: Piece, { local, remote }: Ports): 'request' | 'response' | undefined {
-    if (isLikeDns(local) || isLikeDns(remote)) return undefined
+    const isAtHome = local === DNS_PORT || remote === DNS_PORT
+    if (!isAtHome && (isLikeDns(local) || isLikeDns(remote))) return undefined
     const { message } = this
     if (!message.read(piece.bytes, piece)) return undefined
-    if (local !== DNS_PORT && remote !== DNS_PORT) {
+    if (!isAtHome) {
       if (!message.isExact || !message.hasQuestion) return undefined
       if (!message.isResponse && message.answers > 0) return undefined
     }
