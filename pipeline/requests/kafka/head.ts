@@ -18,6 +18,8 @@ export const MESSAGE_BYTES_MAX = 1 << 27
 const KEYS = 128
 const VERSIONS = 32
 const CLIENT_ID_BYTES_MAX = 255
+/** Numbers of fewer bytes, without a name of the client, may mean anything. */
+const NAMELESS_BYTES_MIN = 25
 
 export interface RequestHead {
   readonly length: number
@@ -47,17 +49,20 @@ export function isRequest(bytes: Buffer): Sureness {
   if (bytes.length < CLIENT_ID_AT) return isBeginning(bytes) ? 'likely' : 'unlike'
   const head = requestHead(bytes)
   const api = head === undefined ? undefined : apiOf(head.key)
-  if (head === undefined || api === undefined || head.version > api.versionMax) return 'unlike'
+  if (head === undefined || api === undefined) return 'unlike'
   const idLength = bytes.readInt16BE(REQUEST_HEAD_BYTES)
   if (idLength < -1 || idLength > CLIENT_ID_BYTES_MAX) return 'unlike'
   if (CLIENT_ID_AT + idLength > head.length + LENGTH_BYTES) return 'unlike'
   const id = bytes.toString('latin1', CLIENT_ID_AT, CLIENT_ID_AT + Math.max(0, idLength))
   if (!/^[\x20-\x7e]*$/.test(id)) return 'unlike'
+  const isNamed = idLength > 0 && id.length === idLength
+  // A client may be newer than what is described here, and ask by ApiVersions what it may say.
+  if (head.version > api.versionMax) return isNamed ? 'sure' : 'likely'
   const end = head.length + LENGTH_BYTES
   const walk = walkOf(bytes, { head, end })
   if (walk === undefined || walk.broken || (!walk.cut && !walk.isWhole)) return 'unlike'
-  if (walk.isWhole) return idLength > 0 || head.key === API_VERSIONS || end > 24 ? 'sure' : 'likely'
-  return idLength > 0 && id.length === idLength ? 'sure' : 'likely'
+  const isLong = walk.isWhole && (head.key === API_VERSIONS || end >= NAMELESS_BYTES_MIN)
+  return isNamed || isLong ? 'sure' : 'likely'
 }
 
 function walkOf(

@@ -32,8 +32,9 @@ const LONG_HEAD_BYTES = 1024
 const MESSAGE_BYTES = 8 << 10
 /** Tells the names of all topics with their ids. */
 const METADATA_BYTES = 64 << 10
-/** An answer that asks to come again with the id that it gives (KIP-394), as every member does. */
+/** Answers that are part of how a connection begins: come again with this id, in that version. */
 const MEMBER_ID_REQUIRED = 79
+const UNSUPPORTED_VERSION = 35
 const NO_ACKS = 0
 
 interface Asked {
@@ -206,7 +207,7 @@ export class KafkaParser implements Parser, FrameSink {
     if (shape.isFlexible && head.key !== API_VERSIONS) walk.tags()
     walk.read(shape)
     const { facts } = walk
-    if (facts.error !== 0 && facts.error !== MEMBER_ID_REQUIRED) {
+    if (facts.error !== 0 && !isInvitation(head, facts.error)) {
       exchange.error = ERRORS.get(facts.error) ?? `error_${facts.error}`
     }
     // The head of what is fetched is enough, of others an error may stand anywhere.
@@ -250,6 +251,12 @@ export class KafkaParser implements Parser, FrameSink {
     const length = first.readInt32BE(0)
     return length + 4 >= total && length <= MESSAGE_BYTES_MAX
   }
+}
+
+/** By KIP-394 and KIP-511: every new member of a group meets it, and every newer client. */
+function isInvitation({ key }: RequestHead, error: number): boolean {
+  if (error === MEMBER_ID_REQUIRED) return true
+  return error === UNSUPPORTED_VERSION && key === API_VERSIONS
 }
 
 function wantedOfResponse(asked: Asked | undefined): number {

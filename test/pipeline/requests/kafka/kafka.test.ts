@@ -209,12 +209,13 @@ suite('others', () => {
     assert.deepEqual(told(talk(...said)), ['Heartbeat', 'Produce'])
   })
 
-  test('the response to ApiVersions has the old head, whatever its version', () => {
-    const head = { key: 18, version: 3, correlation: 1, flexible: true }
-    const asked = request(head, compact('lib'), compact('1.0'), u8(0))
-    assert.deepEqual(told(talk(asked, response(1, i16(35), array()))), [
-      'ApiVersions UNSUPPORTED_VERSION',
-    ])
+  test('a client that is newer than all is invited to say what its broker can read', () => {
+    const head = { key: 18, version: 9, correlation: 1, flexible: true }
+    const asked = request(head, compact('lib'), compact('9.0'), u8(7, 7, 7))
+    // The old head, and the oldest body.
+    const rows = talk(asked, response(1, i16(35), array()), beat, beaten)
+    assert.deepEqual(told(rows), ['ApiVersions', 'Heartbeat'])
+    assert.deepEqual(marks(rows), [undefined, undefined])
   })
 
   test('a member that is told its id has met no error', () => {
