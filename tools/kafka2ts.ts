@@ -10,7 +10,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 const TARGET = join(import.meta.dirname, '../pipeline/requests/kafka/messages.gen.ts')
 const MESSAGES = 'common/message'
@@ -50,7 +50,11 @@ interface Row {
 /** The generated module's text. */
 export function messagesModule(jars: readonly [string, string]): string {
   const [now, before] = jars.map(rowsOf) as [Row[], Row[]]
-  const rows = before.flatMap((old) => removed(old, now)).concat(now)
+  const reaching = now.map((row) => {
+    const old = before.find(({ key }) => key === row.key)
+    return { ...row, from: reach(row, old) }
+  })
+  const rows = before.flatMap((old) => removed(old, now)).concat(reaching)
   rows.sort((a, b) => a.key - b.key || a.from - b.from)
   const errors = errorsOf(jars[0]).map(([name, code]) => `  [${code}, '${name}'],`)
   return [
@@ -69,14 +73,17 @@ export function messagesModule(jars: readonly [string, string]): string {
 
 /** What the old release alone defines: an API, or versions whose fields are gone. */
 function removed(old: Row, now: readonly Row[]): Row[] {
-  const at = now.findIndex(({ key }) => key === old.key)
-  const row = now[at]
+  const row = now.find(({ key }) => key === old.key)
   if (row === undefined) return [old]
-  const differs = (version: number) => of(old, version) !== of(row, version)
-  let to = row.from - 1
-  while (to >= old.from && !differs(to)) to--
-  ;(now as Row[])[at] = { ...row, from: Math.max(to + 1, old.from) }
+  const to = reach(row, old) - 1
   return to < old.from ? [] : [{ ...old, to }]
+}
+
+/** The oldest version that the new release describes as the old one does. */
+function reach(row: Row, old: Row | undefined): number {
+  let from = row.from
+  while (old !== undefined && from > old.from && of(old, from - 1) === of(row, from - 1)) from--
+  return from
 }
 
 /** The fields of one version. */
@@ -246,8 +253,8 @@ function wrapped(text: string): string[] {
 
 /** As the clients print them. */
 function errorsOf(jar: string): [name: string, code: string][] {
-  const slf4j = join(jar, '../slf4j-api.jar')
-  const command = ['-cp', `${jar}:${slf4j}`, 'org.apache.kafka.common.protocol.Errors']
+  // With what it logs by, which lies beside it.
+  const command = ['-cp', `${dirname(jar)}/*`, 'org.apache.kafka.common.protocol.Errors']
   const text = execFileSync('java', command, {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],

@@ -82,9 +82,11 @@ find_missing_packages() {
   [ $test = yes ] || return 0
   need bind9-dnsutils dig
   need bpftool bpftool
+  need default-jdk-headless javac
   need dnsmasq-base dnsmasq
   need mariadb-client mariadb
   need mariadb-server mariadbd
+  need maven mvn
   need memcached memcached
   need openssl openssl
   need tcpdump tcpdump

@@ -51,6 +51,12 @@ const BACKENDS = {
   },
   otelcol: { folder: join(MODULES, 'otelcol'), program: 'otelcol', package: '.', minutes: 3 },
   confmap: { folder: join(MODULES, 'confmap'), program: 'confmap', package: '.', minutes: 1 },
+  kafka_go: {
+    folder: join(MODULES, 'kafka_go'),
+    program: 'kafka_go',
+    package: '.',
+    minutes: 1,
+  },
   prometheus_text: {
     folder: join(MODULES, 'prometheus_text'),
     program: 'prometheus_text',
@@ -97,7 +103,7 @@ export async function ensureProgram(source: GoProgram): Promise<string> {
   const answer = await goAvailable()
   if (!answer.available) throw new Error(`Cannot build ${program}: ${answer.reason}`)
   const key = hash(source, answer.version)
-  const path = join(cache(), `${basename(folder)}-${key}`, program)
+  const path = join(backendsCache(), `${basename(folder)}-${key}`, program)
   const known = building.get(path) ?? build(source, path)
   building.set(path, known)
   // A failure is not remembered: the next test says it again, with its own stack.
@@ -111,7 +117,7 @@ async function build(source: GoProgram, path: string): Promise<string> {
   mkdirSync(dirname(path), { recursive: true })
   process.stderr.write(`Building ${program} from its Go module (about ${minutes} minutes, once)\n`)
   try {
-    await run('flock', [join(cache(), 'lock'), ...buildCommand(path, source.package)], {
+    await run('flock', [join(backendsCache(), 'lock'), ...buildCommand(path, source.package)], {
       cwd: folder,
       env: { ...process.env, ...ENVIRONMENT },
       maxBuffer: OUTPUT_BYTES_MAX,
@@ -157,7 +163,8 @@ function hash(source: GoProgram, goVersion: string): string {
   return hash.digest('hex').slice(0, 16)
 }
 
-function cache(): string {
+/** Where all that tests talk to is kept. */
+export function backendsCache(): string {
   const { FLOWSPAN_CACHE, XDG_CACHE_HOME } = process.env
   const base = FLOWSPAN_CACHE || XDG_CACHE_HOME || join(homedir(), '.cache')
   return join(base, 'flowspan/backends')
