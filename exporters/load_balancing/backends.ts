@@ -68,7 +68,13 @@ export class Backends {
       if (backend !== undefined) all.push(backend)
       known.delete(name)
     }
-    if (all.length === 0) return false
+    // Those that cannot be used are tried anew each time, which alone is no change.
+    if (
+      all.length === 0 ||
+      (all.length === before.length && all.every((b) => before.includes(b)))
+    ) {
+      return false
+    }
     this.#set = { all, owners: new Rendezvous(namesOf(all.map(({ endpoint }) => endpoint))) }
     for (const gone of known.values()) this.#leave(gone)
     return true

@@ -27,8 +27,8 @@ import { divisionBy, type RoutingKey } from './keys.ts'
 import type { Resolver, ResolverSettings } from './resolvers/resolver.ts'
 import { Telemetry } from './telemetry.ts'
 
-/** How long a part waits for room in a backend's queue before it is divided again. */
-const FULL_RETRY_MS = 100
+/** How often a part looks for room in a backend's queue, or a batch for backends. */
+const LOOK_MS = 100
 const NO_BACKENDS = retryable('no backends were found yet')
 
 export interface LoadBalancerParts extends Carried {
@@ -107,8 +107,12 @@ export class LoadBalancer implements OtlpExporter {
     return OK
   }
 
-  /** Tries to deliver a batch and tells what came of it, whatever `sending_queue` says. */
+  /**
+   * Tries to deliver a batch of a queue in front, and tells what came of it. As long as there are
+   * no backends it waits: nobody else would try again.
+   */
   async send(batch: OtlpBatch): Promise<Outcome> {
+    while (this.#backends.set === undefined && !this.#isStopping) await sleep(LOOK_MS)
     const parts = this.#divide(batch)
     if ('kind' in parts) return parts
     // What the queue in front books for a batch that was sent is the batch.
@@ -172,7 +176,7 @@ export class LoadBalancer implements OtlpExporter {
     })
     if (outcome.kind === 'ok') ends.sent(items)
     else if (outcome === QUEUE_FULL && !this.#isStopping) {
-      await sleep(FULL_RETRY_MS)
+      await sleep(LOOK_MS)
       await this.#deliverAgain(batch, ends)
     } else if (outcome.kind === 'retryable' && backend.isGone && !this.#isStopping) {
       this.#settings.ledger.note('rerouted', items)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { status } from '@grpc/grpc-js'
 import { schema, validate } from '../../../exporters/load_balancing/config.ts'
+import type { LoadBalancer } from '../../../exporters/load_balancing/load_balancing_exporter.ts'
 import { OK } from '../../../pipeline/outcome.ts'
 import { until } from '../sending.ts'
 import { backends, balancing, configured, endpointOf, OTLP, traces, tracesAt } from './balancing.ts'
@@ -120,6 +121,15 @@ test('a queue in front divides what it holds when it is sent', async (t) => {
   await until(() => at.flatMap(tracesAt).length === 60)
   await until(() => ledger.entry().used.sent === 60)
   assert(at.every(({ received }) => received.length === 1))
+})
+
+test('what a queue in front holds waits until there are backends', async (t) => {
+  const at = await backends(t, 1)
+  const { exporter, resolve } = await balancing(t, [])
+  const sent = (exporter as LoadBalancer).send(traces(1))
+  resolve(at)
+  assert.equal(await sent, OK)
+  assert.deepEqual(at.flatMap(tracesAt), [1])
 })
 
 test('a routing key of another signal is refused, with those that can be', async (t) => {
