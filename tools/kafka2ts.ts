@@ -96,7 +96,7 @@ function of({ request, response }: Row, version: number): string {
       out = out.replace(
         /([^\s[\](){}?!]+|\([^()]*\)|[?!]*(?:\[[^[\]]*\]|\{[^{}]*\}))@(\d+)(\+|-(\d+)|)/g,
         (_, field, from, more, to) => {
-          const last = more === '+' ? Infinity : Number(to ?? from)
+          const last = more === '+' ? Number.POSITIVE_INFINITY : Number(to ?? from)
           return version >= Number(from) && version <= last ? field : ''
         },
       )
@@ -187,8 +187,9 @@ function fieldText(field: Field, message: Message): string {
   if (!isArray) return `${field.nullableVersions === undefined ? '' : '?'}{${inner}}${range}`
   const isPlaces = message.type === 'response' && /^(Metadata|DescribeTopic)/.test(message.name)
   // Who leads which partition says nothing of how the request went.
-  if (isPlaces && field.name === 'Partitions')
-    return `[${inner.replace(/2e|4p/g, ([n]) => n as string)}]${range}`
+  if (isPlaces && field.name === 'Partitions') {
+    return `[${inner.replaceAll('2e', '2').replaceAll('4p', '4')}]${range}`
+  }
   return `${field.name === 'ForgottenTopicsData' ? '!' : ''}[${inner}]${range}`
 }
 

@@ -105,6 +105,12 @@ export class Talk {
     return this
   }
 
+  /** Where of that end's bytes something is wanted again: see Parser. */
+  wantedFrom(by: Said['by']): number | undefined {
+    const { conversation, role } = this.#connection
+    return conversation?.wantedFrom((by === 'client') === (role === ROLE.client))
+  }
+
   /** The connection ends, and what is said from now on is said on another one. */
   reconnect(): this {
     this.#connection.conversation?.finish(this.#ns)

@@ -133,6 +133,23 @@ suite('fetch', () => {
     assert.deepEqual(marks(rows), [true, true])
   })
 
+  test('of long records nothing is wanted, and nothing need be known', () => {
+    const { bytes } = fetched(1, { topics: { orders: batch(5000, 200_000) } })
+    const talk = new Talk({ port: PORT }).say(fetch(1, { topics: ['orders'] }))
+    talk.say(server(bytes.subarray(0, 2000)))
+    assert.equal(talk.wantedFrom('server'), bytes.length)
+    assert.equal(talk.wantedFrom('client'), 0)
+    const rows = talk
+      .skip('server', bytes.length - 2000)
+      .say(beat, beaten)
+      .end()
+    assert.deepEqual(told(rows), ['Fetch orders', 'Heartbeat'])
+    assert.deepEqual(
+      [rows[0]?.response_bytes, ...marks(rows)],
+      [bytes.length, undefined, undefined],
+    )
+  })
+
   test('an error of a partition is the error', () => {
     const rows = talk(
       fetch(1, { topics: ['orders'] }),

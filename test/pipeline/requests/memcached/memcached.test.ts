@@ -53,6 +53,19 @@ const BATCH = [
   server('EN\r\n'),
 ]
 
+test('of long values nothing is wanted, and nothing need be known', () => {
+  const talk = new Talk({ port: 11_211 }).say(client('get big\r\n'))
+  talk.say(server(`VALUE big 0 100000\r\n${'x'.repeat(500)}`))
+  const head = 'VALUE big 0 100000\r\n'.length
+  assert.equal(talk.wantedFrom('server'), head + 100_000 + 2)
+  const rows = talk
+    .skip('server', 100_002 - 500)
+    .say(server('END\r\n'))
+    .end()
+  assert.deepEqual([rows.length, rows[0]?.desynchronised], [1, undefined])
+  assert.equal(rows[0]?.response_bytes, head + 100_002 + 5)
+})
+
 parserSuite('memcached', { port: PORT, conversations: [BASIC, PIPELINE, NOREPLY, META, BATCH] })
 
 test('a command and its reply: name, key pattern, text without values, sizes', () => {
