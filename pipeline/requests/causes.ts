@@ -144,6 +144,8 @@ export class Causes {
 
   /** A thread begins to write the response. */
   answering(exchange: Exchange, tid: number): void {
+    // Of a datagram that came in nobody may know who has read it.
+    if (exchange.tid === 0) return
     this.#habits.get(exchange.pid).threads |= tid === exchange.tid ? ANSWERS_IN_THREAD : HANDS_OVER
   }
 
@@ -161,7 +163,9 @@ export class Causes {
 
   /** A thread begins to read the response to a request that this process has sent. */
   returned(exchange: Exchange, tid: number): void {
-    if (tid !== exchange.tid) this.#habits.get(exchange.pid).threads |= HANDS_OVER
+    if (tid !== exchange.tid && !exchange.isLookup) {
+      this.#habits.get(exchange.pid).threads |= HANDS_OVER
+    }
     this.#awaited(exchange)
     const { cause } = exchange
     if (cause !== undefined && cause.threadSlot >= 0) cause.readOrder = ++this.#reads

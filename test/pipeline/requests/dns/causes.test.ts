@@ -190,6 +190,25 @@ test('an event loop that looks up names has the causes that it had without', () 
   for (const [, confidence] of causesOfCalls(waiting)) assert.ok((confidence as number) <= 0.5)
 })
 
+test('that nobody knows who reads a datagram says nothing of how a process works', () => {
+  const program = new Program()
+  const asked = program.isAsked('a', { tid: 5 })
+  program.asks(1, { tid: 5 })
+  program.hears(1, { tid: 0 })
+  program.isAsked('b', { tid: 6 })
+  program.isAnswered(program.calls('of-a', { tid: 5 }))
+  assert.deepEqual(program.causeOf('of-a'), ['thread', 0.9, flowOf(asked)])
+
+  const resolver = new Program()
+  const query53 = (sent: boolean, tid: number) =>
+    resolver.post.give(sent ? answer(NAME) : query(NAME), { sent, tid, way: SERVER_WAY })
+  query53(false, 0)
+  query53(true, 5)
+  const its = resolver.isAsked('a', { tid: 5 })
+  resolver.isAnswered(resolver.calls('of-a', { tid: 5 }))
+  assert.deepEqual(resolver.causeOf('of-a'), ['thread', 0.9, flowOf(its)])
+})
+
 test('the answer to a look-up may be awaited by many, so it names no cause', () => {
   const program = eventLoop()
   program.isAsked('a')
