@@ -1,8 +1,8 @@
 /**
  * What TCP connections did, an edge: local end, peer's service and workload, role.
  *
- * Bytes, retransmits and round-trip time are those of whole connections, so they are counted when
- * the connection closes.
+ * Bytes, retransmits, drops and times are added up from row to row of a connection (`…_delta`), so
+ * that one that stays open is counted while it is. Round-trip time is measured as it closes.
  */
 import type { Columns, FlowBatch } from '../../pipeline/flows/batch.ts'
 import { RowIndex } from '../../pipeline/flows/row_index.ts'
@@ -14,11 +14,14 @@ import {
   TRANSPORT,
 } from '../../pipeline/flows/schema.ts'
 import {
+  TCP_BUSY_TIME,
   TCP_CONNECT_DURATION,
   TCP_CONNECTIONS,
+  TCP_DROPS,
   TCP_IO,
   TCP_RETRANSMITS,
   TCP_RTT,
+  TCP_SYN_RETRIES,
 } from './instruments.ts'
 import type { Peer, Resource } from './resources.ts'
 import { type Attributes, isMeasured, Metric, type MetricOptions, type Series } from './series.ts'
@@ -32,6 +35,11 @@ export interface Ends {
 interface Member {
   readonly metric: Metric
   readonly attributes: Attributes
+}
+
+interface MemberSeries {
+  readonly series: (which: Member) => Series
+  readonly now: number
 }
 
 interface Edge {
@@ -50,20 +58,29 @@ export class Connections {
   readonly #sent: Member
   readonly #received: Member
   readonly #retransmits: Member
+  readonly #synRetries: Member
+  readonly #drops: Member
+  /** Of the time in which there was data to send. */
+  readonly #unlimited: Member
+  readonly #rwndLimited: Member
+  readonly #sndbufLimited: Member
   readonly #rtt: Member
   readonly #connect: Member
   readonly #index = new RowIndex<Edge>(3)
   #base: Columns<'base'> | undefined
 
   constructor(options: MetricOptions) {
-    const [connections, io, retransmits, rtt, connect] = [
+    const [connections, io, retransmits, synRetries, drops, busy, rtt, connect] = [
       new Metric(TCP_CONNECTIONS, options),
       new Metric(TCP_IO, options),
       new Metric(TCP_RETRANSMITS, options),
+      new Metric(TCP_SYN_RETRIES, options),
+      new Metric(TCP_DROPS, options),
+      new Metric(TCP_BUSY_TIME, options),
       new Metric(TCP_RTT, options),
       new Metric(TCP_CONNECT_DURATION, options),
     ] as const
-    this.metrics = [connections, io, retransmits, rtt, connect]
+    this.metrics = [connections, io, retransmits, synRetries, drops, busy, rtt, connect]
     this.#opened = { metric: connections, attributes: stateOf('opened', 'none') }
     const ended = (state: string) =>
       CLOSE_REASONS.map((why) => ({ metric: connections, attributes: stateOf(state, why) }))
@@ -72,6 +89,14 @@ export class Connections {
     this.#sent = { metric: io, attributes: [['network.io.direction', 'transmit']] }
     this.#received = { metric: io, attributes: [['network.io.direction', 'receive']] }
     this.#retransmits = { metric: retransmits, attributes: [] }
+    this.#synRetries = { metric: synRetries, attributes: [] }
+    this.#drops = { metric: drops, attributes: [] }
+    const limitedBy = (limit: string): Member => {
+      return { metric: busy, attributes: [['flowspan.tcp.limit', limit]] }
+    }
+    this.#unlimited = limitedBy('none')
+    this.#rwndLimited = limitedBy('rwnd')
+    this.#sndbufLimited = limitedBy('sndbuf')
     this.#rtt = { metric: rtt, attributes: [] }
     this.#connect = { metric: connect, attributes: [] }
   }
@@ -85,24 +110,44 @@ export class Connections {
   measure(row: number, ends: Ends, now: number): void {
     const base = this.#base as Columns<'base'>
     const state = base.state[row]
-    if (state === STATE.interim || base.transport[row] !== TRANSPORT.tcp) return
+    if (base.transport[row] !== TRANSPORT.tcp) return
     const edge = this.#edge(base, row, ends)
     const member = (which: Member) => seriesOf(edge, which, now)
     const reason = base.close_reason[row] as number
+    this.#figures(base, row, { series: member, now })
+    if (state === STATE.interim) return
+    const syns = base.syn_retries[row] as number
     if (state === STATE.open) {
       member(this.#opened).add(1, now)
+      if (syns > 0) member(this.#synRetries).add(syns, now)
       const connect = base.connect_us[row] as number
       if (isMeasured(connect)) member(this.#connect).record(connect / 1e6, now)
     } else if (neverEstablished(base, row)) {
       member(this.#failed[reason] as Member).add(1, now)
+      if (syns > 0) member(this.#synRetries).add(syns, now)
     } else {
       member(this.#closed[reason] as Member).add(1, now)
-      member(this.#sent).add(base.bytes_sent[row] as number, now)
-      member(this.#received).add(base.bytes_received[row] as number, now)
-      member(this.#retransmits).add(base.retransmits[row] as number, now)
       const srtt = base.srtt_us[row] as number
       if (srtt > 0) member(this.#rtt).record(srtt / 1e6, now)
     }
+  }
+
+  /** What has come about since the connection's row before. Most of it is 0, most of the time. */
+  #figures(base: Columns<'base'>, row: number, of: MemberSeries): void {
+    const add = (column: ArrayLike<number>, which: Member, unit = 1) => {
+      const value = column[row] as number
+      if (value > 0 && isMeasured(value)) of.series(which).add(value * unit, of.now)
+    }
+    add(base.bytes_sent_delta, this.#sent)
+    add(base.bytes_received_delta, this.#received)
+    add(base.retransmits_delta, this.#retransmits)
+    add(base.drops_delta, this.#drops)
+    add(base.rwnd_limited_delta_us, this.#rwndLimited, 1e-6)
+    add(base.sndbuf_limited_delta_us, this.#sndbufLimited, 1e-6)
+    const limited =
+      (base.rwnd_limited_delta_us[row] ?? 0) + (base.sndbuf_limited_delta_us[row] ?? 0)
+    const unlimited = (base.busy_delta_us[row] as number) - limited
+    if (unlimited > 0) of.series(this.#unlimited).add(unlimited * 1e-6, of.now)
   }
 
   #edge(base: Columns<'base'>, row: number, { local, remote }: Ends): Edge {

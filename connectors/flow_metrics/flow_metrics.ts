@@ -5,6 +5,7 @@ import { KIND, STATE } from '../../pipeline/flows/schema.ts'
 import { OK, type Outcome } from '../../pipeline/outcome.ts'
 import type { FlowMetricsConfig } from './config.ts'
 import { Connections } from './connections.ts'
+import { Listeners } from './listeners.ts'
 import { pointsOf } from './points.ts'
 import { Requests } from './requests.ts'
 import { peerOf, resourceOf } from './resources.ts'
@@ -27,6 +28,7 @@ export class FlowMetrics implements Connector<'flows'> {
   readonly #remotes = new EndCache('remote', { make: peerOf, entriesMax: ENDS_MAX })
   readonly #requests: Requests
   readonly #connections: Connections
+  readonly #listeners: Listeners
   readonly #metrics: readonly Metric[]
   #timer: NodeJS.Timeout | undefined
   #flushing: Promise<void> | undefined
@@ -47,7 +49,9 @@ export class FlowMetrics implements Connector<'flows'> {
     }
     this.#requests = new Requests(options, config)
     this.#connections = new Connections(options)
-    this.#metrics = [...this.#requests.metrics, ...this.#connections.metrics]
+    this.#listeners = new Listeners(options)
+    const makers = [this.#requests, this.#connections, this.#listeners]
+    this.#metrics = makers.flatMap(({ metrics }) => metrics)
   }
 
   start(): void {
@@ -61,10 +65,13 @@ export class FlowMetrics implements Connector<'flows'> {
     this.#remotes.begin(batch)
     this.#requests.begin(batch)
     this.#connections.begin(batch)
+    this.#listeners.begin(batch)
     for (let row = 0; row < batch.rows; row++) {
       const local = this.#locals.at(row)
       if (kind[row] === KIND.connection) {
         this.#connections.measure(row, { local, remote: this.#remotes.at(row) }, now)
+      } else if (kind[row] === KIND.listener) {
+        this.#listeners.measure(row, local, now)
       } else if (state[row] === STATE.closed) {
         this.#requests.measure(row, local, now)
       }

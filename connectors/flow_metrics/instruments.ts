@@ -22,6 +22,8 @@ export interface Instrument {
   readonly description: string
   /** Upper bounds of a histogram's buckets, ascending; a counter has none. */
   readonly bounds?: readonly number[]
+  /** A counter of what is not whole. */
+  readonly isReal?: boolean
 }
 
 /** What the conventions measure of exchanges, and what they do not. */
@@ -51,13 +53,45 @@ export const TCP_CONNECTIONS: Instrument = {
 export const TCP_IO: Instrument = {
   name: 'flowspan.tcp.io',
   unit: 'By',
-  description: 'Application bytes of closed TCP connections.',
+  description: 'Application bytes of TCP connections.',
 }
 
 export const TCP_RETRANSMITS: Instrument = {
   name: 'flowspan.tcp.retransmits',
   unit: '{segment}',
-  description: 'Segments that closed TCP connections sent again.',
+  description: 'Segments that TCP connections sent again, SYNs and SYN-ACKs apart.',
+}
+
+export const TCP_SYN_RETRIES: Instrument = {
+  name: 'flowspan.tcp.syn.retries',
+  unit: '{segment}',
+  description: 'SYNs that clients sent again.',
+}
+
+export const TCP_DROPS: Instrument = {
+  name: 'flowspan.tcp.drops',
+  unit: '{packet}',
+  description: 'Packets of TCP connections that the kernel dropped at this end.',
+}
+
+/** By what the time went to: flowspan.tcp.limit. */
+export const TCP_BUSY_TIME: Instrument = {
+  name: 'flowspan.tcp.busy.time',
+  unit: 's',
+  description: 'Time in which TCP connections had data to send, by what held it up.',
+  isReal: true,
+}
+
+export const TCP_LISTENER_DROPS: Instrument = {
+  name: 'flowspan.tcp.listener.drops',
+  unit: '{packet}',
+  description: 'Handshakes that listeners dropped, as their queues were full.',
+}
+
+export const TCP_SYNACK_RETRIES: Instrument = {
+  name: 'flowspan.tcp.listener.synack.retries',
+  unit: '{segment}',
+  description: 'SYN-ACKs that listeners sent again, of handshakes that succeed and that do not.',
 }
 
 export const TCP_RTT: Instrument = {

@@ -70,13 +70,14 @@ function writePoint(
   writer: MetricsWriter,
   { metric, series, time }: { metric: Metric; series: Series; time: Uint32Array },
 ): void {
-  const { bounds } = metric.instrument
+  const { bounds, isReal } = metric.instrument
   if (bounds === undefined) writer.beginNumberPoint()
   else writer.beginHistogramPoint()
   writer.start(series.start, 0)
   writer.time(time, 0)
   if (bounds === undefined) {
-    writer.valueInt(series.sum)
+    if (isReal) writer.valueDouble(series.sum)
+    else writer.valueInt(series.sum)
   } else {
     writer.sum(series.sum)
     writer.buckets(bounds, series.counts)

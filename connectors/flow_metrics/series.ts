@@ -21,7 +21,7 @@ export class Series {
   readonly attributes: Uint8Array
   /** Nanoseconds since the Unix epoch, as halves: when the series began. */
   readonly start = new Uint32Array(2)
-  /** Whole for counters, any number for histograms. */
+  /** Whole for counters but of time, any number for histograms. */
   sum = 0
   /** Values a bucket; none for a counter. */
   readonly counts: Float64Array

@@ -29,7 +29,7 @@ export interface EndText {
 }
 
 export interface FlowRow {
-  readonly kind?: 'exchange' | 'connection'
+  readonly kind?: 'exchange' | 'connection' | 'listener'
   readonly state?: 'open' | 'interim' | 'closed'
   readonly role: 'client' | 'server'
   readonly transport?: 'tcp' | 'udp'
@@ -62,6 +62,8 @@ export interface FlowRow {
   readonly responseBytes?: number
   readonly sent?: number
   readonly received?: number
+  /** Since the row before; else all. */
+  readonly sentDelta?: number
   readonly reason?: CloseReason
   readonly marks?: readonly (
     | 'answer_truncated'
@@ -120,6 +122,9 @@ export function addFlowRow(batch: FlowBatch, row: FlowRow): number {
   base.bytes_sent[at] = row.sent ?? 0
   base.bytes_received[at] = row.received ?? 0
   base.retransmits[at] = row.retransmits ?? 0
+  base.bytes_sent_delta[at] = row.sentDelta ?? row.sent ?? 0
+  base.bytes_received_delta[at] = row.received ?? 0
+  base.retransmits_delta[at] = row.retransmits ?? 0
   base.srtt_us[at] = row.srttUs ?? 0
   base.min_rtt_us[at] = row.srttUs ?? 0
   base.protocol[at] = text(row.protocol ?? 'http')
