@@ -179,16 +179,18 @@ struct bpf_iter__task_file {
 	struct file *file;
 };
 
-/* include/trace/events/skb.h: told apart by its fields */
+/* The running kernel's value is taken, by bpf_core_enum_value. */
+enum skb_drop_reason { SKB_DROP_REASON_NOT_SPECIFIED = 2 };
+
+/* include/trace/events/skb.h: kernels are told apart by its fields, whose types must be theirs */
 struct trace_event_raw_kfree_skb {
 	void *rx_sk;
-	int reason;
+	enum skb_drop_reason reason;
 };
 
 /* Values are the running kernel's, by bpf_core_enum_value. */
 enum sock_flags { SOCK_DONE = 1 };
 enum iter_type { ITER_UBUF = 0, ITER_IOVEC = 1 };
-enum skb_drop_reason { SKB_DROP_REASON_NOT_SPECIFIED = 2 };
 enum tcp_chrono {
 	TCP_CHRONO_BUSY = 1,
 	TCP_CHRONO_RWND_LIMITED = 2,
