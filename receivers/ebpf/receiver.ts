@@ -19,6 +19,7 @@ import { WallClock } from './clock.ts'
 import type { EbpfConfig } from './config.ts'
 import { type Counters, openCounters } from './counters.ts'
 import { describeCapture } from './describe.ts'
+import { measureDrops } from './drop_counts.ts'
 import { Followed } from './followed.ts'
 import { KernelLosses } from './loss.ts'
 import { measure } from './measure.ts'
@@ -91,7 +92,13 @@ export class EbpfReceiver implements Component {
     this.#kernel = kernel
     this.#followed.dropReasons = info.dropReasons
     this.#waitMs = this.#config.interval
-    this.#stopMeasuring = measure(this.#settings, info)
+    const stops = [
+      measure(this.#settings, info),
+      measureDrops(this.#settings, { counters: kernel.counters, reasons: info.dropReasons }),
+    ]
+    this.#stopMeasuring = () => {
+      for (const stop of stops) stop()
+    }
     for (const line of describeCapture(info)) logger.info(line)
     this.#schedule()
   }
