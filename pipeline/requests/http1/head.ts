@@ -27,6 +27,8 @@ const HTTP1 = Buffer.from('HTTP/1.')
 const CONTENT_LENGTH = Buffer.from('content-length')
 const TRANSFER_ENCODING = Buffer.from('transfer-encoding')
 const HOST = Buffer.from('host')
+const EXPECT = Buffer.from('expect')
+const CONTINUE = Buffer.from('100-continue')
 const TRACEPARENT = Buffer.from('traceparent')
 
 /** `contentLength` when there is none, and when what is there is not one length. */
@@ -45,6 +47,8 @@ export class Head {
   /** There is a transfer coding; `chunked`: the last one is that. */
   transferCoded = false
   chunked = false
+  /** `Expect: 100-continue`. */
+  expects = false
   /** The valid trace context: trace id (4 words), parent id (2 words), low first; then flags. */
   readonly trace = new Uint32Array(7)
   traces = 0
@@ -58,7 +62,15 @@ export class Head {
     this.contentLength = NO_LENGTH
     this.transferCoded = false
     this.chunked = false
+    this.expects = false
     this.traces = 0
+  }
+
+  /** It says two things of where its body ends (RFC 9112 §6.1, §6.3). */
+  get isAmbiguous(): boolean {
+    const { contentLength, transferCoded, version } = this
+    if (contentLength === BAD_LENGTH) return true
+    return transferCoded && (contentLength !== NO_LENGTH || version === '1.0')
   }
 }
 
@@ -178,18 +190,20 @@ function readField(head: Head, bytes: Buffer, line: number, lf: number): void {
   if (colon === lf) return
   const length = colon - line
   // Most lines are told by this alone to be of no interest.
-  if (length !== 4 && length !== 11 && length !== 14 && length !== 17) return
+  if (length !== 4 && length !== 6 && length !== 11 && length !== 14 && length !== 17) return
   let at = colon + 1
   let to = lf
   while (at < to && isSpace(bytes[at] as number)) at++
   while (to > at && isSpace(bytes[to - 1] as number)) to--
   if (length === 4 && isName(bytes, line, HOST)) {
     head.host = textOf(bytes, at, Math.min(to, at + HOST_BYTES_MAX))
+  } else if (length === 6 && isName(bytes, line, EXPECT)) {
+    head.expects = to - at === CONTINUE.length && isName(bytes, at, CONTINUE)
   } else if (length === 14 && isName(bytes, line, CONTENT_LENGTH)) {
     readLength(head, bytes, at, to)
   } else if (length === 17 && isName(bytes, line, TRANSFER_ENCODING)) {
     head.transferCoded = true
-    head.chunked = /(?:^|,)[ \t]*chunked$/i.test(bytes.toString('latin1', at, to))
+    head.chunked = /(?:^|,)\s*chunked$/i.test(bytes.toString('latin1', at, to))
   } else if (length === 11 && isName(bytes, line, TRACEPARENT)) {
     // W3C Trace Context §3.2: with more than one, none is valid.
     head.traces += head.traces > 0 || parseTraceparent(head.trace, bytes, at, to) ? 1 : 0

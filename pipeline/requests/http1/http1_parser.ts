@@ -3,11 +3,13 @@ import type { Exchange } from '../exchange.ts'
 import type { Exchanges } from '../exchanges.ts'
 import type { Parser } from '../parser.ts'
 import type { Shared } from '../shared.ts'
+import type { TlsStart } from '../tls/tls_parser.ts'
 import { BODY, type Body, requestBody, responseBody } from './framing.ts'
 import type { Head } from './head.ts'
 import type { Piece } from './piece.ts'
 import { Http1Stream, type MessageSink } from './stream.ts'
 import { authorityOf, pathOf } from './target.ts'
+import { Tunnel } from './tunnel.ts'
 
 /** As many pieces of no HTTP, from a connection's beginning on, and it speaks something else. */
 const OTHER_PIECES_MAX = 8
@@ -17,46 +19,64 @@ export class Http1Parser implements Parser, MessageSink {
   readonly #responses: Http1Stream
   readonly #exchanges: Exchanges
   readonly #shared: Shared
+  /** The request that is coming in waits for leave to send its body. */
+  #expects = false
+  #tunnel: Tunnel | undefined
 
-  constructor(exchanges: Exchanges, shared: Shared) {
+  /** @param start where the directions begin to speak HTTP */
+  constructor(exchanges: Exchanges, shared: Shared, start?: TlsStart) {
     this.#exchanges = exchanges
     this.#shared = shared
     this.#requests = new Http1Stream(true, this, shared.http1)
     this.#responses = new Http1Stream(false, this, shared.http1)
+    this.#requests.position = start?.request ?? 0
+    this.#responses.position = start?.response ?? 0
   }
 
   get requestPosition(): number {
-    return this.#requests.position
+    return this.#tunnel?.inner?.requestPosition ?? this.#requests.position
   }
 
   get responsePosition(): number {
-    return this.#responses.position
+    return this.#tunnel?.inner?.responsePosition ?? this.#responses.position
   }
 
   get lastNs(): number {
-    return Math.max(this.#requests.lastNs, this.#responses.lastNs)
+    const lastNs = Math.max(this.#requests.lastNs, this.#responses.lastNs)
+    return Math.max(this.#tunnel?.inner?.lastNs ?? 0, lastNs)
   }
 
   feed(piece: Piece, fromClient: boolean): void {
-    if (fromClient) this.#requests.feed(piece)
-    else this.#responses.feed(piece)
+    if (this.#tunnel === undefined) {
+      if (fromClient) this.#requests.feed(piece)
+      else this.#responses.feed(piece)
+    }
+    // What follows the head that opens a tunnel may be in its piece.
+    this.#tunnel?.feed(piece, fromClient)
   }
 
   sweep(silentNs: number): void {
     if (this.#responses.lastNs < silentNs) this.#responses.endUnframed()
+    const isAnswered = this.#exchanges.asking?.responseDone
+    if (isAnswered && this.#requests.lastNs < silentNs) this.#requests.endUnframed()
+    this.#tunnel?.inner?.sweep(silentNs)
   }
 
-  abandoned(): void {
+  abandoned(exchange: Exchange): void {
     this.#responses.resynchronised = true
+    this.#tunnel?.inner?.abandoned(exchange)
   }
 
   finish(): void {
-    this.#requests.finish()
-    this.#responses.finish()
+    // Who has its answer need not have sent all of its request.
+    this.#requests.finish({ isCutShort: this.#exchanges.asking?.responseDone !== true })
+    this.#responses.finish({ isCutShort: true })
+    this.#tunnel?.inner?.finish()
   }
 
   /** A tunnel, or what was taken for HTTP for want of anything better. */
-  wantedFrom(): number {
+  wantedFrom(fromClient: boolean): number {
+    if (this.#tunnel !== undefined) return this.#tunnel.wantedFrom(fromClient)
     const [requests, responses] = [this.#requests, this.#responses]
     const isOver = requests.stopped && responses.stopped
     const isOther = requests.otherPieces + responses.otherPieces >= OTHER_PIECES_MAX
@@ -79,7 +99,8 @@ export class Http1Parser implements Parser, MessageSink {
   #request(stream: Http1Stream, head: Head): Body {
     // Without pipelining, a new request says that the response before it is over.
     if (this.#exchanges.waiting === 1) this.#responses.endUnframed()
-    this.#exchanges.begin(stream, {
+    this.#expects = head.expects
+    const exchange = this.#exchanges.begin(stream, {
       protocol: 'http',
       version: head.version,
       method: head.method,
@@ -88,6 +109,7 @@ export class Http1Parser implements Parser, MessageSink {
       trace: head.traces === 1 ? head.trace.slice() : undefined,
       truncated: stream.cut,
     })
+    this.#mark(exchange, head)
     return requestBody(head)
   }
 
@@ -100,16 +122,36 @@ export class Http1Parser implements Parser, MessageSink {
       this.#exchanges.orphanResponse()
       return BODY.unknown
     }
-    if (exchange === this.#exchanges.asking) this.#requests.endUnframed()
+    if (exchange === this.#exchanges.asking) {
+      this.#requests.endUnframed()
+      // RFC 9110 §10.1.1: the body may come now, or never.
+      if (this.#expects) this.#requests.doubtBody()
+    }
     exchange.status = head.status
     if (stream.cut) exchange.truncated = true
+    this.#mark(exchange, head)
     this.#exchanges.answer(exchange, stream)
     const body = responseBody(head, exchange.method)
     if (body === BODY.tunnel) {
       if (exchange === this.#exchanges.asking) this.end(this.#requests)
+      const start = { request: this.#requests.position, response: stream.position }
       this.#requests.stop()
+      if (head.status !== 101) this.#tunnel = this.#opened(start)
     }
     return body
+  }
+
+  #opened(start: TlsStart): Tunnel {
+    const [exchanges, shared] = [this.#exchanges, this.#shared]
+    const openHttp = () => new Http1Parser(exchanges, shared, start)
+    return new Tunnel({ exchanges, shared, start, openHttp })
+  }
+
+  /** RFC 9112 §6.3: what asks for two framings may be an attempt to smuggle a message. */
+  #mark(exchange: Exchange, head: Head): void {
+    if (!head.isAmbiguous) return
+    exchange.ambiguous = true
+    this.#shared.count('http_ambiguous')
   }
 
   /**

@@ -82,6 +82,8 @@ export class Http1Stream extends StreamReader {
   #spoken = false
   /** Pieces are missing since the last message began. */
   #torn = false
+  /** No byte of the message's body has come. */
+  #isUntouched = false
   readonly #buffer: HeadBuffer
 
   constructor(request: boolean, sink: MessageSink, shared: Http1Shared) {
@@ -127,11 +129,19 @@ export class Http1Stream extends StreamReader {
     this.#state = LOST
   }
 
-  /** The connection has ended. */
-  finish(): void {
+  /** Nobody has sent any of the body, and it may never come: the next message may, instead. */
+  doubtBody(): void {
+    if (!this.#isUntouched || (this.#state !== LENGTH && this.#state !== CHUNKED)) return
+    this.#chunks = undefined
+    this.#state = UNFRAMED
+  }
+
+  /** The connection has ended. `isCutShort`: a body that had not been sent whole is marked. */
+  finish({ isCutShort }: { isCutShort: boolean }): void {
     const state = this.#state
     this.#release()
-    if (state === LENGTH || state === CHUNKED || state === CHUNKED_LOST) this.desynchronised = true
+    const isBody = state === LENGTH || state === CHUNKED || state === CHUNKED_LOST
+    if (isBody && isCutShort) this.desynchronised = true
     if (state >= LENGTH && state <= CHUNKED_LOST) this.#sink.end(this)
     this.#state = STOPPED
   }
@@ -182,6 +192,7 @@ export class Http1Stream extends StreamReader {
   }
 
   #afterBody(count: number): void {
+    if (count > 0) this.#isUntouched = false
     if (this.#state === LENGTH) {
       this.#left -= count
       if (this.#left === 0) this.#end()
@@ -275,6 +286,7 @@ export class Http1Stream extends StreamReader {
   }
 
   #enter(body: Body): void {
+    this.#isUntouched = true
     switch (body) {
       case BODY.none:
         this.#end()

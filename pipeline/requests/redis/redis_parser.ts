@@ -19,6 +19,9 @@ const SUBSCRIPTION = /^[PS]?(UN)?SUBSCRIBE$/
 /** From here on the connection is something else: a stream of commands, or no replies. */
 const LAST = ['MONITOR', 'PSYNC', 'SYNC', 'CLIENT REPLY']
 
+/** As many as can be had. */
+const REPLY_BYTES = 8192
+
 export class RedisParser implements Parser, RespSink {
   readonly #exchanges: Exchanges
   readonly #shared: Shared
@@ -31,6 +34,8 @@ export class RedisParser implements Parser, RespSink {
   #subscribed = false
   /** Bytes were missing since the last exchange that was whole. */
   #torn = false
+  /** The framing of a reply was lost. */
+  #missed = false
 
   constructor(exchanges: Exchanges, shared: Shared) {
     this.#exchanges = exchanges
@@ -74,6 +79,11 @@ export class RedisParser implements Parser, RespSink {
     return (fromClient ? this.#commands : this.#replies).wantedFrom
   }
 
+  /** Replies of many short values are long, and each of them is part of the framing. */
+  wantedBytes(fromClient: boolean): number {
+    return fromClient || !this.#missed ? 0 : REPLY_BYTES
+  }
+
   begin(reader: RespReader): void {
     if (!reader.isClient) this.#undecided = true
   }
@@ -86,7 +96,9 @@ export class RedisParser implements Parser, RespSink {
   lost(reader: RespReader): void {
     this.#torn = true
     this.#shared.count('redis_desynchronised')
-    if (!reader.isClient) this.#exchanges.finish(this.lastNs)
+    if (reader.isClient) return
+    this.#missed = true
+    this.#exchanges.finish(this.lastNs)
   }
 
   #command(reader: RespReader): void {

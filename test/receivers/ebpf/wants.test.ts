@@ -68,6 +68,32 @@ test('nothing more is wanted of HTTP/1 after the switch to another protocol', ()
   assert.deepEqual(connection.wants(), { requests: NOTHING, responses: NOTHING })
 })
 
+test('a tunnel through HTTP/1 is wanted until the handshake in it is over', () => {
+  const connection = new Script().connection()
+  connection.request({ bytes: 'CONNECT shop.example:443 HTTP/1.1\r\n\r\n' })
+  connection.response({ bytes: 'HTTP/1.1 200 Connection established\r\n\r\n' })
+  assert.deepEqual(connection.wants(), { requests: ALL, responses: ALL })
+  handshakeIn(connection)
+})
+
+test('nothing more is wanted of a tunnel in which the server speaks first', () => {
+  const connection = new Script().connection()
+  connection.request({ bytes: 'CONNECT shop.example:22 HTTP/1.1\r\n\r\n' })
+  connection.response({ bytes: 'HTTP/1.1 200 OK\r\n\r\nSSH-2.0-OpenSSH\r\n' })
+  assert.deepEqual(connection.wants(), { requests: NOTHING, responses: NOTHING })
+})
+
+test('more bytes of Redis’s replies are wanted once one was too long to follow', () => {
+  const connection = new Script().connection()
+  const reply = `*300\r\n${'$3\r\nabc\r\n'.repeat(300)}`
+  connection.request({ bytes: '*2\r\n$4\r\nMGET\r\n$1\r\nk\r\n' })
+  assert.equal(connection.wants().responses.bytes, 0)
+  connection.response({ bytes: reply, captured: 1024 })
+  assert.deepEqual(connection.wants(), { requests: ALL, responses: { from: 0n, bytes: 8192 } })
+  connection.request({ bytes: PING }).response({ bytes: '+PONG\r\n' })
+  assert.equal(connection.wants().responses.bytes, 8192)
+})
+
 test('nothing more is wanted of what 8 pieces do not tell', () => {
   const connection = new Script().connection()
   for (let i = 0; i < 4; i++) {
