@@ -30,6 +30,7 @@ const CONFIG = {
   payloadRingBytes: 16 << 20,
   captureSmallBytes: 1024,
   captureMaxBytes: 4096,
+  udp: { enabled: false, idleMs: 60_000, flowsMax: 1, dnsPorts: [] },
 }
 
 interface Reading {

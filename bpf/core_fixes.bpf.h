@@ -33,6 +33,9 @@ static __always_inline __u64 get_cgroup_id(const struct sock *sk)
 extern int bpf_dynptr_from_skb(struct __sk_buff *skb, __u64 flags,
 			       struct bpf_dynptr *ptr__uninit) __ksym __weak;
 
+/* Since 6.2: a socket as the kernel has it, from one whose fields are those of struct bpf_sock. */
+extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
+
 /* Loops whose turns the verifier does not go through one by one, since 6.4. */
 extern int bpf_iter_num_new(struct bpf_iter_num *it, int start, int end) __ksym __weak;
 extern int *bpf_iter_num_next(struct bpf_iter_num *it) __ksym __weak;

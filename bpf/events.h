@@ -12,10 +12,15 @@
 
 #define COMM_LEN 16
 
+#include "udp_events.h"
+
 enum record_type {
 	RECORD_CONNECTION = 1,
 	RECORD_PAYLOAD = 2,
 	RECORD_LISTENER = 3,
+	/* udp_events.h */
+	RECORD_UDP = 4,
+	RECORD_DATAGRAM = 5,
 };
 
 /* As ROW_STATES, ROLES and CLOSE_REASONS in pipeline/flows/schema.ts. */
@@ -30,6 +35,9 @@ enum close_reason {
 	CLOSE_REFUSED = 5,
 	CLOSE_UNREACHABLE = 6,
 	CLOSE_ABORTED = 7,
+	/* of UDP: nothing has come for a while; the socket was closed */
+	CLOSE_IDLE = 8,
+	CLOSE_RELEASED = 9,
 };
 
 enum direction { DIRECTION_RECEIVED = 0, DIRECTION_SENT = 1 };
@@ -220,6 +228,15 @@ enum counter {
 	/* events of listeners that did not fit */
 	COUNTER_LISTENER_LOST_RING = 15,
 	COUNTER_LISTENER_EVENTS = 16,
+	/* flows of UDP: records of them, and those that did not fit */
+	COUNTER_UDP_EVENTS = 32,
+	COUNTER_UDP_LOST_RING = 33,
+	/* datagrams that are counted nowhere: there was no room for another flow */
+	COUNTER_UDP_LOST_FLOWS = 34,
+	/* the same: their headers could not be read */
+	COUNTER_UDP_LOST_HEADERS = 35,
+	/* flows of flowspan itself, left out */
+	COUNTER_UDP_OWN = 36,
 	/* packets dropped, by enum skb_drop_reason; the last is all that are beyond */
 	COUNTER_DROPS = 256,
 	COUNTER_DROPS_OTHER = 511,
@@ -262,6 +279,7 @@ struct knobs {
 	__u32 pad;
 	/* an open connection has a record so often, at most */
 	__u64 interim_ns;
+	struct udp_knobs udp;
 };
 
 #endif

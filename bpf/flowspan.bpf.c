@@ -13,10 +13,13 @@
 
 #include "events.h"
 
+#define NS_PER_SEC 1000000000ULL
+
 /* Alone in .rodata: the loader writes it there before the programs are verified. */
 const volatile struct knobs knobs = {
 	.capture_small = 1024,
 	.capture_max = 4096,
+	.udp = { .idle_ns = 60 * NS_PER_SEC },
 };
 
 #include "bpf_sk_storage_map.bpf.h"
@@ -27,6 +30,10 @@ const volatile struct knobs knobs = {
 #include "task_file.bpf.h"
 #include "tcp_retransmit_synack.bpf.h"
 #include "tcp_sendmsg_locked.bpf.h"
+#include "cgroup_skb.bpf.h"
+#include "cgroup_sock_release.bpf.h"
+#include "udp_fail_queue_rcv_skb.bpf.h"
+#include "udp_sweep.bpf.h"
 
 /* Tracing helpers are for GPL-compatible programs alone. */
 char LICENSE[] SEC("license") = "GPL";

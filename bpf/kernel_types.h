@@ -64,6 +64,7 @@ struct sock {
 	atomic_t sk_drops;
 	__u32 sk_ack_backlog;
 	__u32 sk_max_ack_backlog;
+	__u8 sk_userlocks : 4;
 	__u16 sk_protocol;
 };
 
@@ -128,6 +129,10 @@ struct tcp_skb_cb {
 
 struct sk_buff {
 	struct sock *sk;
+	unsigned char *head;
+	__u16 network_header;
+	__u16 transport_header;
+	unsigned int len;
 	char cb[48];
 };
 
@@ -209,6 +214,8 @@ struct bpf_iter_num {
 #define AF_INET 2
 #define AF_INET6 10
 #define PF_KTHREAD 0x00200000
+#define IPPROTO_UDP 17
 #define IPPROTO_MPTCP 262
+#define SOCK_BINDPORT_LOCK 8
 
 #endif

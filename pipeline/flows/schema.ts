@@ -136,7 +136,6 @@ export const BASE_COLUMNS = {
   syn_retries: column('u32', 'connection', "a client's SYNs sent again", { absent: 'never' }),
   synack_retries: column('u32', 'all', "a server's SYN-ACKs sent again"),
   lost: column('u32', 'connection', 'tcp_sock.lost: segments marked lost', { absent: 'never' }),
-  socket_drops: column('u32', 'connection', 'datagrams that this end had no room for'),
   srtt_us: column('u32', 'all', 'smoothed round-trip time'),
   rttvar_us: column('u32', 'connection', 'mean deviation of the round-trip time'),
   min_rtt_us: column('u32', 'all', 'least round-trip time in the kernel’s window'),

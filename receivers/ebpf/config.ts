@@ -1,9 +1,10 @@
 /** What a user may set on `ebpf`; the README has the table. */
+import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import type { ConfigProblem } from '../../pipeline/component.ts'
 import { duration } from '../../pipeline/config/duration.ts'
 import { requestOptions } from '../../pipeline/requests/options.ts'
-import { CAPTURE_LIMIT } from './events.gen.ts'
+import { CAPTURE_LIMIT, UDP_LIMIT } from './events.gen.ts'
 
 /** Rings are mapped in pages, and their size must be a power of two of them. */
 const RING_BYTES_MIN = 4096
@@ -48,8 +49,26 @@ export const schema = z.strictObject({
         .max(CAPTURE_LIMIT.CAPTURE_MAX)
         .default(4096)
         .describe('bytes copied of a longer piece that may hold the head of a message'),
+      dns_ports: z
+        .array(z.number().int().min(1).max(65_535))
+        .max(UDP_LIMIT.DNS_PORTS_MAX)
+        .default([53])
+        .describe('ports of servers whose datagrams are read as DNS'),
     })
     .prefault({ open_row_after: undefined }),
+  udp: z
+    .strictObject({
+      enabled: z.boolean().default(true).describe('follow UDP too'),
+      idle_timeout: duration('60s').describe('a flow of UDP is over when nothing came for so long'),
+      flows_max: z
+        .number()
+        .int()
+        .min(1)
+        .max(1 << 24)
+        .default(65_536)
+        .describe('flows of UDP that are followed at the same time'),
+    })
+    .prefault({ idle_timeout: undefined }),
   connections_max: z
     .number()
     .int()
@@ -107,12 +126,16 @@ const FIXED = [
   ['requests', 'enabled'],
   ['requests', 'capture_small_bytes'],
   ['requests', 'capture_max_bytes'],
+  ['requests', 'dns_ports'],
+  ['udp', 'enabled'],
+  ['udp', 'idle_timeout'],
+  ['udp', 'flows_max'],
 ] as const
 
 export function fixed(running: EbpfConfig, wanted: EbpfConfig): readonly ConfigProblem[] {
   return FIXED.flatMap((path) => {
     const [before, after] = [valueAt(running, path), valueAt(wanted, path)]
-    if (before === after) return []
+    if (isDeepStrictEqual(before, after)) return []
     return [{ path, message: `Cannot change without a restart: it is ${before}, not ${after}` }]
   })
 }

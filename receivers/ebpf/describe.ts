@@ -7,9 +7,16 @@ export function describeCapture({ capabilities }: KernelInfo): string[] {
       .filter(({ signal, state }) => state === 'active' && wanted(signal))
       .map(({ hook }) => hook)
   const isPayload = (signal: string) => signal.startsWith('payload')
-  const connections = hooks((signal) => !isPayload(signal))
+  const isUdp = (signal: string) => signal.startsWith('udp')
+  const isOther = (signal: string) => isPayload(signal) || isUdp(signal) || signal === 'dns'
+  const connections = hooks((signal) => !isOther(signal))
   const payload = hooks(isPayload)
   const lines = [`Capturing TCP connections of this host, by ${connections.join(', ')}`]
+  const udp = hooks(isUdp)
+  if (udp.length > 0) {
+    const dns = hooks((signal) => signal === 'dns').length > 0 ? ', and DNS in it' : ''
+    lines.push(`Capturing UDP${dns}, by ${udp.join(', ')}`)
+  }
   if (payload.length > 0) {
     lines.push(`Capturing plaintext requests, by ${payload.join(', ')}`)
     lines.push('To see something, make a request to any server here, as curl http://127.0.0.1/')

@@ -7,6 +7,8 @@ export const RECORD_TYPE = {
   RECORD_CONNECTION: 1,
   RECORD_PAYLOAD: 2,
   RECORD_LISTENER: 3,
+  RECORD_UDP: 4,
+  RECORD_DATAGRAM: 5,
 } as const
 
 export const CONN_STATE = {
@@ -29,6 +31,8 @@ export const CLOSE_REASON = {
   CLOSE_REFUSED: 5,
   CLOSE_UNREACHABLE: 6,
   CLOSE_ABORTED: 7,
+  CLOSE_IDLE: 8,
+  CLOSE_RELEASED: 9,
 } as const
 
 export const DIRECTION = {
@@ -64,6 +68,11 @@ export const COUNTER = {
   COUNTER_OLDER_MPTCP: 14,
   COUNTER_LISTENER_LOST_RING: 15,
   COUNTER_LISTENER_EVENTS: 16,
+  COUNTER_UDP_EVENTS: 32,
+  COUNTER_UDP_LOST_RING: 33,
+  COUNTER_UDP_LOST_FLOWS: 34,
+  COUNTER_UDP_LOST_HEADERS: 35,
+  COUNTER_UDP_OWN: 36,
   COUNTER_DROPS: 256,
   COUNTER_DROPS_OTHER: 511,
   COUNTER_MAX: 512,
@@ -98,6 +107,11 @@ export const ConnFigures = {
   last_sent_ms: 100, // __u32
   last_received_ms: 104, // __u32
   pad: 108, // __u32
+} as const
+
+export const UDP_LIMIT = {
+  DNS_PORTS_MAX: 8,
+  DATAGRAM_MAX: 4096,
 } as const
 
 export const ConnRecord = {
@@ -189,10 +203,69 @@ export const Want = {
 } as const
 
 export const Knobs = {
-  size: 24,
+  size: 48,
   capture_small: 0, // __u32
   capture_max: 4, // __u32
   jiffy_us: 8, // __u32
   pad: 12, // __u32
   interim_ns: 16, // __u64
+  udp: 24, // udp_knobs
+} as const
+
+export const UdpKnobs = {
+  size: 24,
+  idle_ns: 0, // __u64
+  dns_ports: 8, // __u16[8]
+} as const
+
+export const UdpRecord = {
+  size: 152,
+  type: 0, // __u8
+  state: 1, // __u8
+  role: 2, // __u8
+  close_reason: 3, // __u8
+  netns: 4, // __u32
+  flow_id: 8, // __u64
+  start_ns: 16, // __u64
+  end_ns: 24, // __u64
+  cgroup_id: 32, // __u64
+  bytes_sent: 40, // __u64
+  bytes_received: 48, // __u64
+  datagrams_sent: 56, // __u64
+  datagrams_received: 64, // __u64
+  bytes_sent_since: 72, // __u64
+  bytes_received_since: 80, // __u64
+  drops: 88, // __u32
+  drops_since: 92, // __u32
+  pid: 96, // __u32
+  local_port: 100, // __u16
+  remote_port: 102, // __u16
+  local_addr: 104, // __u8[16]
+  remote_addr: 120, // __u8[16]
+  comm: 136, // char[16]
+} as const
+
+export const DatagramRecord = {
+  size: 96,
+  type: 0, // __u8
+  direction: 1, // __u8
+  local_port: 2, // __u16
+  remote_port: 4, // __u16
+  pad: 6, // __u16
+  len: 8, // __u32
+  captured: 12, // __u32
+  netns: 16, // __u32
+  pid: 20, // __u32
+  tid: 24, // __u32
+  sleeps: 28, // __u32
+  cgroup_id: 32, // __u64
+  time_ns: 40, // __u64
+  local_addr: 48, // __u8[16]
+  remote_addr: 64, // __u8[16]
+  comm: 80, // char[16]
+} as const
+
+export const Sweep = {
+  size: 4,
+  again: 0, // __u32
 } as const

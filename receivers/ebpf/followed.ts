@@ -11,6 +11,7 @@ import { RequestTracker, type TrackerConfig } from '../../pipeline/requests/trac
 import type { EbpfConfig } from './config.ts'
 import { connectionRow } from './connection_row.ts'
 import { ConnectionTable, commOf, connId, KernelConnection, u64 } from './connections.ts'
+import { Datagram } from './datagram.ts'
 import {
   CONN_STATE,
   ConnRecord,
@@ -21,6 +22,7 @@ import {
 } from './events.gen.ts'
 import { listenerRow } from './listener_row.ts'
 import type { OnRecord } from './ring.ts'
+import { udpRow } from './udp_row.ts'
 
 const NS_PER_MS = 1e6
 /** Of a piece none of whose bytes is known; its tail neither. */
@@ -68,6 +70,7 @@ export class Followed {
   readonly #table: ConnectionTable
   readonly #requests: RequestTracker
   readonly #piece = new Piece()
+  readonly #datagram = new Datagram()
   /** Pieces that the ledger has not been told of. */
   #used = 0
   #closed: Closed[] = []
@@ -99,6 +102,10 @@ export class Followed {
       listenerRow(this.#rows, view, at)
       return
     }
+    if (view.getUint8(at) === RECORD_TYPE.RECORD_UDP) {
+      udpRow(this.#rows, view, at)
+      return
+    }
     const known = this.#table.get(connId(view, at + ConnRecord.conn_id))
     const state = view.getUint8(at + ConnRecord.state)
     if (known !== undefined && state === CONN_STATE.CONN_CLOSED) {
@@ -127,6 +134,15 @@ export class Followed {
   }
 
   #payload(view: DataView, at: number, length: number): void {
+    if (view.getUint8(at) === RECORD_TYPE.RECORD_DATAGRAM) {
+      this.#used++
+      const datagram = this.#datagram
+      datagram.fill(view, at, length)
+      if (!this.#requests.datagram(datagram, datagram.piece)) {
+        this.#ledger.note('datagrams_unread', 1)
+      }
+      return
+    }
     const connection = this.#table.get(connId(view, at + PayloadRecord.conn_id))
     if (connection === undefined) {
       this.#ledger.lost('connection_unknown', 1)

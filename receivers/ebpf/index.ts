@@ -27,5 +27,11 @@ export function kernelConfig(config: EbpfConfig): KernelConfig {
     payloadRingBytes: config.payload_ring_bytes,
     captureSmallBytes: config.requests.capture_small_bytes,
     captureMaxBytes: config.requests.capture_max_bytes,
+    udp: {
+      enabled: config.udp.enabled,
+      idleMs: config.udp.idle_timeout,
+      flowsMax: config.udp.flows_max,
+      dnsPorts: config.requests.dns_ports,
+    },
   }
 }

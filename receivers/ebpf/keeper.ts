@@ -7,13 +7,15 @@ import { join } from 'node:path'
 import type { Capability } from '../../pipeline/capability.ts'
 import type { Privileged, PrivilegedSettings } from '../../pipeline/component.ts'
 import type { KernelInfo } from './capabilities.ts'
+import { cgroupRoot } from './cgroup.ts'
 import { dropReasons } from './drop_reasons.ts'
 import { COUNTER, Knobs } from './events.gen.ts'
-import { BpfObject } from './libbpf.ts'
+import { BpfError, BpfObject } from './libbpf.ts'
 import { Passes } from './passes.ts'
 import { select } from './select.ts'
 import { KERNEL_SIGNALS, type KernelSignal, type SignalGroup, type Way } from './signals.ts'
 import { jiffyUs } from './tick.ts'
+import { setUdpKnobs, type UdpConfig, UdpSweeps } from './udp_sweeps.ts'
 
 const OBJECT = join(import.meta.dirname, '../../bpf/build/flowspan.bpf.o')
 const KERNEL_BTF = '/sys/kernel/btf/vmlinux'
@@ -39,6 +41,7 @@ export interface KernelConfig {
   readonly captureSmallBytes: number
   /** So much comes from the beginning of an HTTP/1 message; the same limit. */
   readonly captureMaxBytes: number
+  readonly udp: UdpConfig
 }
 
 /**
@@ -104,7 +107,14 @@ export function probeKernel(config: KernelConfig): readonly Capability[] {
 }
 
 function selectKernel(config: KernelConfig) {
-  const wanted = { connections: true, payload: config.requests, drops: config.drops }
+  const { requests, drops, udp } = config
+  const wanted: { readonly [G in SignalGroup]: boolean } = {
+    connections: true,
+    payload: requests,
+    drops,
+    udp: udp.enabled,
+    dns: udp.enabled && requests && udp.dnsPorts.length > 0,
+  }
   const isWanted = ({ group }: KernelSignal) => wanted[group]
   return select((ways) => load(config, ways), isWanted)
 }
@@ -112,23 +122,32 @@ function selectKernel(config: KernelConfig) {
 /** Loads and attaches the programs of these ways alone; on failure nothing stays. */
 function load(config: KernelConfig, ways: readonly Way[]): BpfObject {
   const attached = new Set(ways.flatMap(({ programs }) => programs))
+  const ofCgroup = new Set(ways.flatMap((way) => way.cgroup ?? []))
   const iterators = new Set(ways.flatMap((way) => way.iterators ?? []))
   const object = new BpfObject(OBJECT)
   try {
     object.setMaxEntries('connections', config.connRingBytes)
     object.setMaxEntries('payload', config.payloadRingBytes)
+    object.setMaxEntries('udp_flows', config.udp.flowsMax)
     object.setInitialValue('.rodata', knobs(config))
     for (const program of object.programs()) {
-      if (!attached.has(program) && !iterators.has(program)) object.skip(program)
+      if (![attached, ofCgroup, iterators].some((set) => set.has(program))) object.skip(program)
     }
     object.load()
     markOwn(object, process.pid)
     for (const program of attached) object.attach(program)
+    for (const program of ofCgroup) object.attachCgroup(program, rootOfCgroups())
     return object
   } catch (error) {
     object.close()
     throw error
   }
+}
+
+function rootOfCgroups(): string {
+  const root = cgroupRoot()
+  if (root !== undefined) return root
+  throw new BpfError('No cgroup v2 tree is mounted here (mount -t cgroup2 none /sys/fs/cgroup)', '')
 }
 
 function knobs(config: KernelConfig): Uint8Array {
@@ -140,6 +159,7 @@ function knobs(config: KernelConfig): Uint8Array {
   // A pass comes to each connection a little earlier or later than the one before.
   const leastMs = Math.round(config.interimMs * INTERIM_SHARE)
   view.setBigUint64(Knobs.interim_ns, BigInt(leastMs) * 1_000_000n, true)
+  setUdpKnobs(view, config.requests ? config.udp : { ...config.udp, dnsPorts: [] })
   return bytes
 }
 
@@ -164,6 +184,7 @@ export function keepKernel(
     ringBytes: config.connRingBytes,
     failed: ({ message }) => logger.warn({ error: message }, 'Cannot pass over connections'),
   })
+  const sweeps = new UdpSweeps(object, iterators)
   const timer = setInterval(() => publishMisses(object, ways), MISSES_INTERVAL_MS)
   timer.unref()
   let child: number | undefined
@@ -176,6 +197,7 @@ export function keepKernel(
         object.deleteElem('own', u32(child))
         // The one before knew of connections that its successor has to be told of.
         passes.all()
+        sweeps.all()
       }
       child = pid
       markOwn(object, pid)
@@ -185,6 +207,7 @@ export function keepKernel(
       open = false
       clearInterval(timer)
       passes.close()
+      sweeps.close()
       object.close()
     },
   }

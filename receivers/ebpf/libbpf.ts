@@ -4,7 +4,7 @@
  * libbpf explains failures by printing: what it prints during a call is kept and becomes part of
  * the error, the verifier's complaint included.
  */
-import { closeSync, readSync } from 'node:fs'
+import { closeSync, openSync, readSync } from 'node:fs'
 import koffi from 'koffi'
 import { errnoName } from './memory.ts'
 
@@ -14,6 +14,8 @@ const PRINT_DEBUG = 2
 const PRINTED_BYTES_MAX = 1 << 20
 /** linux/bpf.h: struct bpf_prog_info up to recursion_misses, and offsets in it. */
 const PROG_INFO = { size: 232, run_time_ns: 192, run_cnt: 200, recursion_misses: 208 } as const
+/** libbpf's bpf.h: struct bpf_test_run_opts, as far as it is used. */
+const TEST_RUN = { size: 80, sz: 0, ctx_in: 32, ctx_size_in: 48 } as const
 
 type Pointer = unknown
 
@@ -57,6 +59,8 @@ function bind() {
     programName: lib.func('const char *bpf_program__name(void *program)'),
     setAutoload: lib.func('int bpf_program__set_autoload(void *program, bool autoload)'),
     attach: lib.func('void *bpf_program__attach(void *program)'),
+    attachCgroup: lib.func('void *bpf_program__attach_cgroup(void *program, int cgroupFd)'),
+    testRun: lib.func('int bpf_prog_test_run_opts(int programFd, void *options)'),
     attachIter: lib.func('void *bpf_program__attach_iter(void *program, void *opts)'),
     linkFd: lib.func('int bpf_link__fd(void *link)'),
     createIter: lib.func('int bpf_iter_create(int linkFd)'),
@@ -181,6 +185,30 @@ export class BpfObject {
     const { result, printed } = this.#listen(() => this.#lib.attach(this.#program(program)))
     if (result === null) throw new BpfError(`Cannot attach ${program}: ${lastErrno()}`, printed)
     this.#links.push(result)
+  }
+
+  /** The same for all sockets of the cgroup whose directory this is, and below. */
+  attachCgroup(program: string, directory: string): void {
+    const fd = openSync(directory, 'r')
+    try {
+      const attach = () => this.#lib.attachCgroup(this.#program(program), fd)
+      const { result, printed } = this.#listen(attach)
+      if (result === null) throw new BpfError(`Cannot attach ${program}: ${lastErrno()}`, printed)
+      this.#links.push(result)
+    } finally {
+      closeSync(fd)
+    }
+  }
+
+  /** Runs a program of type `syscall`, with what it takes for its context. */
+  run(program: string, context: Uint8Array): void {
+    const options = new DataView(new ArrayBuffer(TEST_RUN.size))
+    options.setBigUint64(TEST_RUN.sz, BigInt(TEST_RUN.size), true)
+    options.setBigUint64(TEST_RUN.ctx_in, koffi.address(context), true)
+    options.setUint32(TEST_RUN.ctx_size_in, context.byteLength, true)
+    const fd = this.#lib.programFd(this.#program(program))
+    const error = this.#lib.testRun(fd, new Uint8Array(options.buffer))
+    if (error !== 0) throw new Error(`Cannot run ${program}: ${errnoName(-error)}`)
   }
 
   /** Begins to run an iterator program over all that a map holds, or all files of all tasks. */

@@ -14,6 +14,13 @@ const LOSSES = [
   [COUNTER.COUNTER_CONN_MISSED, 'connection_program_busy'],
   [COUNTER.COUNTER_PAYLOAD_LOST_RING, 'payload_ring_full'],
   [COUNTER.COUNTER_PAYLOAD_MISSED, 'payload_program_busy'],
+  [COUNTER.COUNTER_UDP_LOST_RING, 'connection_ring_full'],
+] as const
+
+/** Datagrams that no flow counts. No row is made of any of them, so none lacks them. */
+const UNCOUNTED = [
+  [COUNTER.COUNTER_UDP_LOST_FLOWS, 'udp_flows_full'],
+  [COUNTER.COUNTER_UDP_LOST_HEADERS, 'udp_header_unread'],
 ] as const
 
 /** Counts outside the balance, as the ledger notes them. */
@@ -29,6 +36,8 @@ const NOTES = [
   [COUNTER.COUNTER_OLDER_SHARED, 'older_connections_shared'],
   [COUNTER.COUNTER_OLDER_QUEUED, 'older_connections_not_accepted'],
   [COUNTER.COUNTER_OLDER_MPTCP, 'older_connections_mptcp'],
+  [COUNTER.COUNTER_UDP_EVENTS, 'kernel_udp_events'],
+  [COUNTER.COUNTER_UDP_OWN, 'own_udp_flows'],
 ] as const
 
 export class KernelLosses {
@@ -62,17 +71,20 @@ export class KernelLosses {
   update(): void {
     let lost = 0
     this.epochBefore = this.epoch
-    for (const [index, reason] of LOSSES) {
-      const count = this.#since(index)
-      this.#ledger.in += count
-      this.#ledger.lost(reason, count)
-      lost += count
-    }
+    for (const [index, reason] of LOSSES) lost += this.#lost(index, reason)
+    for (const [index, reason] of UNCOUNTED) this.#lost(index, reason)
     if (lost > 0) this.epoch++
     for (const [index, name] of NOTES) {
       const count = this.#since(index)
       if (count > 0) this.#ledger.note(name, count)
     }
+  }
+
+  #lost(index: number, reason: string): number {
+    const count = this.#since(index)
+    this.#ledger.in += count
+    this.#ledger.lost(reason, count)
+    return count
   }
 
   #since(index: number): number {

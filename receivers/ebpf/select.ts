@@ -68,13 +68,16 @@ function choose(signal: KernelSignal, load: LoadWays): Choice {
   return { signal, ...because() }
 }
 
-/** Half of the payload is of no use: requests without responses. */
+/** Half of the payload is of no use, requests without responses, and half of UDP as little. */
 function together(choices: readonly Choice[]): Choice[] {
-  const lacking = choices.find(({ signal, way }) => signal.group === 'payload' && !way)
-  if (lacking === undefined) return [...choices]
   return choices.map((choice) => {
-    if (choice.signal.group !== 'payload' || choice.way === undefined) return choice
-    return { signal: choice.signal, why: `Of no use without ${lacking.signal.signal}` }
+    const { signal, way } = choice
+    if (signal.group === 'connections' || way === undefined) return choice
+    const lacking = choices.find(
+      (other) => other.signal.group === signal.group && !other.signal.optional && !other.way,
+    )
+    if (lacking === undefined) return choice
+    return { signal, why: `Of no use without ${lacking.signal.signal}` }
   })
 }
 

@@ -9,6 +9,8 @@ export interface Way {
   /** As the kernel calls it, with the program's type as libbpf spells it. */
   readonly hook: string
   readonly programs: readonly string[]
+  /** Programs that are attached to the root of the cgroup v2 tree instead. */
+  readonly cgroup?: readonly string[]
   /** Programs that are run when needed, and attached to nothing. */
   readonly iterators?: readonly string[]
   /** What the kernel must have, with the Linux that brought it: "the tracepoint x (Linux 5.15)". */
@@ -16,16 +18,19 @@ export interface Way {
 }
 
 /**
- * `payload` is wanted where requests are read. Its signals come together or not at all. `drops` is
- * wanted where packets that the kernel drops are counted.
+ * `payload` is wanted where requests are read. Its signals come together or not at all, and so do
+ * those of `udp`, unless they say that they may be missing; `dns` is both. `drops` is wanted where
+ * packets that the kernel drops are counted.
  */
-export type SignalGroup = 'connections' | 'payload' | 'drops'
+export type SignalGroup = 'connections' | 'payload' | 'drops' | 'udp' | 'dns'
 
 export interface KernelSignal {
   readonly signal: string
   readonly group: SignalGroup
   /** Without it flowspan does not start. */
   readonly required?: boolean
+  /** The others of its group do without it. */
+  readonly optional?: boolean
   readonly ways: readonly Way[]
 }
 
@@ -143,6 +148,71 @@ export const KERNEL_SIGNALS: readonly KernelSignal[] = [
         hook: 'tp_btf/tcp_sendmsg_locked',
         programs: ['sent'],
         needs: 'the tracepoint tcp_sendmsg_locked (Linux 6.16)',
+      },
+    ],
+  },
+  {
+    signal: 'udp_sent',
+    group: 'udp',
+    ways: [
+      {
+        hook: 'cgroup_skb/egress',
+        programs: [],
+        cgroup: ['udp_sent'],
+        iterators: ['sweep_udp'],
+        needs: 'bpf_rdonly_cast() (Linux 6.2)',
+      },
+    ],
+  },
+  {
+    signal: 'udp_received',
+    group: 'udp',
+    ways: [
+      {
+        hook: 'cgroup_skb/ingress',
+        programs: [],
+        cgroup: ['udp_received'],
+        needs: 'bpf_rdonly_cast() (Linux 6.2)',
+      },
+    ],
+  },
+  {
+    // Without it a flow is over when it has been idle for long enough.
+    signal: 'udp_closed',
+    group: 'udp',
+    optional: true,
+    ways: [
+      {
+        hook: 'cgroup/sock_release',
+        programs: [],
+        cgroup: ['udp_closed'],
+        needs: 'programs for the release of sockets (Linux 5.9)',
+      },
+    ],
+  },
+  {
+    signal: 'udp_drops',
+    group: 'udp',
+    optional: true,
+    ways: [
+      {
+        hook: 'tp_btf/udp_fail_queue_rcv_skb',
+        programs: ['udp_dropped'],
+        needs: 'the packet in the tracepoint udp_fail_queue_rcv_skb (Linux 6.10)',
+      },
+    ],
+  },
+  {
+    // Look-ups in datagrams; those over TCP are payload.
+    signal: 'dns',
+    group: 'dns',
+    ways: [
+      {
+        hook: 'cgroup_skb',
+        programs: [],
+        cgroup: ['udp_sent', 'udp_received'],
+        iterators: ['sweep_udp'],
+        needs: 'bpf_rdonly_cast() (Linux 6.2)',
       },
     ],
   },

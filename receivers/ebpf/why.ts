@@ -36,6 +36,7 @@ function whyForbidden(error: BpfError, { hook }: Way): string {
     return 'Forbidden by kernel lockdown in mode confidentiality: boot with lockdown=integrity'
   }
   const [kind] = hook.split('/')
+  if (kind?.startsWith('cgroup')) return 'Needs CAP_NET_ADMIN, beside CAP_BPF and CAP_PERFMON'
   return `This kernel forbids ${kind} programs (${error.message})`
 }
 

@@ -23,6 +23,7 @@ import { openRing, type Ring } from '../../receivers/ebpf/ring.ts'
 import { openWants, type Wants } from '../../receivers/ebpf/wants.ts'
 import { waitFor } from '../kit/processes.ts'
 import { skipUnless } from '../kit/requirements.ts'
+import { type CapturedDatagram, capturedDatagram, type UdpFlow, udpFlow } from './udp.ts'
 
 /** Everything up to 8 KiB comes whole, so that streams can be put together again. */
 export const CONFIG: KernelConfig = {
@@ -33,6 +34,7 @@ export const CONFIG: KernelConfig = {
   payloadRingBytes: 1 << 24,
   captureSmallBytes: CAPTURE_LIMIT.CAPTURE_MAX,
   captureMaxBytes: CAPTURE_LIMIT.CAPTURE_MAX,
+  udp: { enabled: true, idleMs: 60_000, flowsMax: 65_536, dnsPorts: [53] },
 }
 
 export const settings = { id: 'ebpf', logger: pino({ level: 'silent' }) }
@@ -125,6 +127,8 @@ export class Kernel {
   readonly connections: Connection[] = []
   readonly listeners: Listener[] = []
   readonly pieces: Piece[] = []
+  readonly udp: UdpFlow[] = []
+  readonly datagrams: CapturedDatagram[] = []
   readonly #connRing: Ring
   readonly #payloadRing: Ring
   readonly wants: Wants
@@ -149,10 +153,16 @@ export class Kernel {
   /** Takes what the rings hold. */
   drain(): void {
     this.#connRing.drain((view, at) => {
-      if (view.getUint8(at) === RECORD_TYPE.RECORD_LISTENER) this.listeners.push(listener(view, at))
+      const type = view.getUint8(at)
+      if (type === RECORD_TYPE.RECORD_LISTENER) this.listeners.push(listener(view, at))
+      else if (type === RECORD_TYPE.RECORD_UDP) this.udp.push(udpFlow(view, at))
       else this.connections.push(connection(view, at))
     })
-    this.#payloadRing.drain((view, at) => this.pieces.push(piece(view, at)))
+    this.#payloadRing.drain((view, at) => {
+      const isDatagram = view.getUint8(at) === RECORD_TYPE.RECORD_DATAGRAM
+      if (isDatagram) this.datagrams.push(capturedDatagram(view, at))
+      else this.pieces.push(piece(view, at))
+    })
   }
 
   /** The first connection record that matches; waits for it. */
@@ -177,7 +187,10 @@ export class Kernel {
       const { COUNTER_PAYLOAD_EVENTS, COUNTER_PAYLOAD_LOST_RING } = COUNTER
       return (
         (balances(this.connections.length, [COUNTER_CONN_EVENTS, COUNTER_CONN_LOST_RING]) &&
-          balances(this.pieces.length, [COUNTER_PAYLOAD_EVENTS, COUNTER_PAYLOAD_LOST_RING])) ||
+          balances(this.pieces.length + this.datagrams.length, [
+            COUNTER_PAYLOAD_EVENTS,
+            COUNTER_PAYLOAD_LOST_RING,
+          ])) ||
         undefined
       )
     })
@@ -251,16 +264,16 @@ function piece(view: DataView, at: number): Piece {
   }
 }
 
-function copy(view: DataView, at: number, length: number): Buffer {
+export function copy(view: DataView, at: number, length: number): Buffer {
   return Buffer.from(new Uint8Array(view.buffer, view.byteOffset + at, length))
 }
 
-function text(view: DataView, at: number): string {
+export function text(view: DataView, at: number): string {
   return copy(view, at, 16).toString().replace(/\0.*/s, '')
 }
 
 /** 32 hexadecimal digits, or dotted where IPv4 is mapped. */
-function address(view: DataView, at: number): string {
+export function address(view: DataView, at: number): string {
   const bytes = copy(view, at, 16)
   const mapped = bytes.subarray(0, 12).equals(Buffer.from('00000000000000000000ffff', 'hex'))
   return mapped ? bytes.subarray(12).join('.') : bytes.toString('hex')

@@ -64,7 +64,11 @@ suite('`flowspan probe`', { skip: SKIP }, () => {
 test('every kernel program belongs to a signal, and every signal has its programs', () => {
   const object = new BpfObject(join(ROOT, 'bpf/build/flowspan.bpf.o'))
   const named = KERNEL_SIGNALS.flatMap(({ ways }) =>
-    ways.flatMap(({ programs, iterators = [] }) => [...programs, ...iterators]),
+    ways.flatMap(({ programs, cgroup = [], iterators = [] }) => [
+      ...programs,
+      ...cgroup,
+      ...iterators,
+    ]),
   )
   assert.deepEqual(object.programs().sort(), [...new Set(named)].sort())
   object.close()

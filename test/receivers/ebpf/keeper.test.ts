@@ -3,12 +3,16 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
+import type { Capability } from '../../../pipeline/capability.ts'
 import { BpfError, BpfObject } from '../../../receivers/ebpf/libbpf.ts'
 import { KERNEL_SIGNALS } from '../../../receivers/ebpf/signals.ts'
 import { Kernel, SKIP } from '../../bpf/kernel.ts'
 import { waitFor } from '../../kit/processes.ts'
 
 const KEEPER = join(import.meta.dirname, '../../../receivers/ebpf/keeper.ts')
+
+/** Root may do all the same with one of them. */
+const LESS = '-net_admin,-sys_admin'
 
 suite('openKernel', { skip: SKIP }, () => {
   test('tells each signal with its hook', async () => {
@@ -30,8 +34,29 @@ suite('openKernel', { skip: SKIP }, () => {
       [
         ['payload_received', 'off', 'Turned off by the configuration'],
         ['payload_sent', 'off', 'Turned off by the configuration'],
+        ['dns', 'off', 'Turned off by the configuration'],
       ],
     )
+  })
+
+  test('follows TCP where UDP cannot be followed, and says what is missing', () => {
+    const code = `
+      const { openKernel } = await import(${JSON.stringify(KEEPER)})
+      const udp = { enabled: true, idleMs: 60000, flowsMax: 64, dnsPorts: [53] }
+      const config = { requests: false, drops: false, interimMs: 0, connRingBytes: 4096,
+        payloadRingBytes: 4096, captureSmallBytes: 64, captureMaxBytes: 64, udp }
+      const settings = { id: 'ebpf', logger: { debug() {}, warn() {} } }
+      const kernel = await openKernel(config, settings)
+      console.log(JSON.stringify(kernel.info.capabilities))
+      kernel.close()`
+    const without = ['--bounding-set', LESS, '--inh-caps', LESS, '--']
+    const command = [process.execPath, '--input-type=module', '-e', code]
+    const { stdout, stderr } = spawnSync('setpriv', [...without, ...command], { encoding: 'utf8' })
+    const rows = JSON.parse(stdout || `"${stderr}"`) as Capability[]
+    const of = (wanted: string) => rows.find(({ signal }) => signal === wanted)
+    assert.equal(of('connections')?.state, 'active')
+    assert.equal(of('udp_sent')?.state, 'unavailable')
+    assert.match(of('udp_sent')?.why ?? '', /Needs CAP_NET_ADMIN/)
   })
 
   test('refuses without privileges and names what is missing', () => {

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A datagram is counted in its flow, which it may begin.
+ */
+#ifndef FLOWSPAN_UDP_COUNT_BPF_H
+#define FLOWSPAN_UDP_COUNT_BPF_H
+
+#include "udp_flow.bpf.h"
+
+static __always_inline void key_of(struct udp_key *key, const struct datagram *datagram,
+				   __u64 cookie)
+{
+	__builtin_memset(key, 0, sizeof(*key));
+	key->cookie = cookie;
+	__builtin_memcpy(key->remote_addr, datagram->remote_addr, 16);
+	key->remote_port = datagram->remote_port;
+}
+
+/* The process that sends: on the way out the kernel runs in its system call. */
+static __always_inline void take_sender(struct udp_flow *flow, struct bpf_sock *sk)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+	struct udp_owner *owner;
+
+	if (task->flags & PF_KTHREAD)
+		return;
+	flow->pid = task->tgid;
+	bpf_probe_read_kernel(flow->comm, COMM_LEN, task->group_leader->comm);
+	owner = bpf_sk_storage_get(&udp_owners, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!owner || owner->pid)
+		return;
+	__builtin_memcpy(owner->comm, flow->comm, COMM_LEN);
+	owner->own = is_own(flow->pid);
+	owner->pid = flow->pid;
+}
+
+/* What came in first: of the process that has sent by this socket before. */
+static __always_inline void take_owner(struct udp_flow *flow, struct bpf_sock *sk)
+{
+	struct udp_owner *owner = bpf_sk_storage_get(&udp_owners, sk, 0, 0);
+
+	if (!owner)
+		return;
+	flow->pid = owner->pid;
+	flow->own = owner->own;
+	__builtin_memcpy(flow->comm, owner->comm, COMM_LEN);
+}
+
+/* Fields that struct bpf_sock does not have. Was the port chosen by the socket's owner? */
+static __always_inline bool take_kernel(struct udp_flow *flow, const struct bpf_sock *sk)
+{
+	const struct sock *socket = bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct sock));
+
+	flow->netns = BPF_CORE_READ(socket, __sk_common.skc_net.net, ns.inum);
+	flow->cgroup_id = get_cgroup_id(socket);
+	return BPF_CORE_READ_BITFIELD_PROBED(socket, sk_userlocks) & SOCK_BINDPORT_LOCK;
+}
+
+/* NULL: there is no room. */
+static __always_inline struct udp_flow *begin_flow(const struct udp_key *key, struct bpf_sock *sk,
+						   const struct datagram *datagram)
+{
+	struct udp_flow flow = {};
+	bool bound;
+
+	flow.start_ns = bpf_ktime_get_ns();
+	flow.local_port = datagram->local_port;
+	flow.remote_port = datagram->remote_port;
+	__builtin_memcpy(flow.local_addr, datagram->local_addr, 16);
+	__builtin_memcpy(flow.remote_addr, datagram->remote_addr, 16);
+	flow.flow_id = flow_id_of_addresses(flow.local_addr, flow.remote_addr,
+					    (__u32)flow.local_port << 16 | flow.remote_port,
+					    flow.start_ns);
+	bound = take_kernel(&flow, sk);
+	flow.role = udp_role(datagram, bound);
+	if (is_dns_port(flow.local_port) || is_dns_port(flow.remote_port))
+		flow.wanted = 1;
+	if (datagram->direction == DIRECTION_SENT) {
+		take_sender(&flow, sk);
+		flow.own = flow.pid && is_own(flow.pid);
+	} else {
+		take_owner(&flow, sk);
+	}
+	flow.own = is_own_datagram(&flow);
+	/* another CPU may have begun it meanwhile: then it is that one's */
+	if (!bpf_map_update_elem(&udp_flows, key, &flow, BPF_NOEXIST) && flow.own)
+		count(COUNTER_UDP_OWN);
+	return bpf_map_lookup_elem(&udp_flows, key);
+}
+
+/* The flow that the datagram was counted in; NULL: none. */
+static __always_inline struct udp_flow *count_datagram(struct bpf_sock *sk, __u64 cookie,
+						       const struct datagram *datagram)
+{
+	struct udp_flow *flow;
+	struct udp_key key;
+	__u32 way = datagram->direction & 1;
+
+	key_of(&key, datagram, cookie);
+	flow = bpf_map_lookup_elem(&udp_flows, &key);
+	if (!flow) {
+		flow = begin_flow(&key, sk, datagram);
+		if (!flow) {
+			count(COUNTER_UDP_LOST_FLOWS);
+			return NULL;
+		}
+	}
+	if (!flow->pid && way == DIRECTION_SENT)
+		take_sender(flow, sk);
+	__sync_fetch_and_add(&flow->bytes[way], datagram->len);
+	__sync_fetch_and_add(&flow->count[way], datagram->count);
+	flow->last_ns = bpf_ktime_get_ns();
+	return flow;
+}
+
+#endif

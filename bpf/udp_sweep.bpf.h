@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Looks over the flows of UDP: the keeper runs it every second. Tells of those that nobody knows of
+ * yet, again of those that go on, and ends those whose socket was closed or that are idle.
+ */
+#ifndef FLOWSPAN_UDP_SWEEP_BPF_H
+#define FLOWSPAN_UDP_SWEEP_BPF_H
+
+#include "udp_count.bpf.h"
+
+/* Two sweeps. */
+#define RELEASED_NS 2000000000ULL
+
+struct sweeping {
+	__u64 now;
+	__u32 again;
+	/* the rest waits for the next sweep */
+	__u32 stopped;
+};
+
+/* The reader is to have room for connections of TCP, which wait for nobody. */
+static __always_inline bool is_half_full(void)
+{
+	return bpf_ringbuf_query(&connections, BPF_RB_AVAIL_DATA) >
+	       bpf_ringbuf_query(&connections, BPF_RB_RING_SIZE) / 2;
+}
+
+/* Tells of a flow that goes on, if it is time to. */
+static __always_inline void tell_flow(struct udp_flow *flow, const struct sweeping *sweeping)
+{
+	__u64 told = flow->told_ns;
+
+	if (!told) {
+		flow->told_ns = sweeping->now;
+		report_udp(flow, CONN_OPEN, CLOSE_NONE, 0);
+	} else if (sweeping->again ||
+	    (knobs.interim_ns && flow->last_ns > told &&
+	     sweeping->now - told >= knobs.interim_ns)) {
+		flow->told_ns = sweeping->now;
+		report_udp(flow, CONN_INTERIM, CLOSE_NONE, 0);
+	}
+}
+
+static long sweep_flow(void *map, struct udp_key *key, struct udp_flow *flow,
+		       struct sweeping *sweeping)
+{
+	__u64 *released = bpf_map_lookup_elem(&udp_released, &key->cookie);
+	__u64 last = flow->last_ns;
+	/* a datagram may have come after this sweep began */
+	bool idle = sweeping->now > last && sweeping->now - last >= knobs.udp.idle_ns;
+
+	if (is_half_full()) {
+		sweeping->stopped = 1;
+		return 1;
+	}
+	if (!released && !idle) {
+		if (!flow->own)
+			tell_flow(flow, sweeping);
+		return 0;
+	}
+	if (!flow->own)
+		report_udp(flow, CONN_CLOSED, released ? CLOSE_RELEASED : CLOSE_IDLE,
+			   released ? *released : last);
+	bpf_map_delete_elem(&udp_flows, key);
+	return 0;
+}
+
+static long forget(void *map, __u64 *cookie, __u64 *released, struct sweeping *sweeping)
+{
+	/* one that was closed while a sweep went on may have flows that it had passed */
+	if (*released + RELEASED_NS < sweeping->now)
+		bpf_map_delete_elem(&udp_released, cookie);
+	return 0;
+}
+
+SEC("syscall")
+int sweep_udp(struct sweep *sweep)
+{
+	struct sweeping sweeping = { .now = bpf_ktime_get_ns(), .again = sweep->again };
+
+	bpf_for_each_map_elem(&udp_flows, sweep_flow, &sweeping, 0);
+	if (!sweeping.stopped)
+		bpf_for_each_map_elem(&udp_released, forget, &sweeping, 0);
+	return 0;
+}
+
+#endif
