@@ -28,11 +28,32 @@ export const CLOSE_REASONS = [
   'idle',
   'released',
 ] as const
+/**
+ * How it was found who stands at an end. Of the end that this host saw: by its cgroup, its address
+ * or its network namespace. `partner`: the other end was seen as well, by whichever host, and told
+ * itself. The rest is what an address says of an end that nobody saw: docs/IDENTITY.md.
+ */
+export const RESOLVED_BY = [
+  'unknown',
+  'partner',
+  'pod_uid',
+  'container_id',
+  'pod_ip',
+  'netns',
+  'cluster_ip',
+  'external_ip',
+  'load_balancer',
+  'node_port',
+  'host_port',
+  'endpoint',
+  'node',
+] as const
 /** How a cause or a parent was found. */
 export const LINK_METHODS = ['none', 'header', 'identity', 'thread', 'coroutine', 'timing'] as const
 
 export type RowKind = (typeof ROW_KINDS)[number]
 export type CloseReason = (typeof CLOSE_REASONS)[number]
+export type ResolvedBy = (typeof RESOLVED_BY)[number]
 export type LinkMethod = (typeof LINK_METHODS)[number]
 
 /** Codes as stored in the columns: `CODE.exchange === ROW_KINDS.indexOf('exchange')`. */
@@ -41,6 +62,7 @@ export const STATE = codes(ROW_STATES)
 export const ROLE = codes(ROLES)
 export const TRANSPORT = codes(TRANSPORTS)
 export const CLOSE_REASON = codes(CLOSE_REASONS)
+export const RESOLVED = codes(RESOLVED_BY)
 export const LINK_METHOD = codes(LINK_METHODS)
 
 function codes<const T extends readonly string[]>(names: T): { readonly [K in T[number]]: number } {
@@ -115,7 +137,11 @@ export const BASE_COLUMNS = {
   pid: column('u32', 'all', 'process that connected; for accepted sockets first read or wrote'),
   comm: column('string', 'all', "the process's name, as the kernel has it (15 characters)"),
   netns: column('u32', 'all', 'inode of the network namespace'),
-  cgroup_id: column('u64', 'all', 'id of the cgroup v2'),
+  cgroup_id: column('u64', 'all', 'id of the cgroup v2; of v1 with the highest bit set'),
+  executable: column('string', 'all', "path of the process's program, as its container has it"),
+  container_id: column('string', 'all', "container of this end, by its cgroup's path"),
+  pod_uid: column('string', 'all', "uid of this end's pod, by its cgroup's path"),
+  systemd_unit: column('string', 'all', "service or scope of this end, by its cgroup's path"),
   start: column('time', 'all', 'SYN sent or taken; first byte of the request'),
   end: column('time', 'all', 'closed; last byte of the response'),
   lossy: column('flag', 'all', 'records this row is made from were lost'),
@@ -231,6 +257,8 @@ export const END_COLUMNS = {
   k8s_workload: column('string', 'all', 'name of the outermost owner'),
   k8s_replicaset: column('string', 'all', 'k8s.replicaset.name'),
   k8s_node: column('string', 'all', 'k8s.node.name'),
+  k8s_container: column('string', 'all', 'k8s.container.name'),
+  container_image: column('string', 'all', "the container's image: name and tag"),
   k8s_service: column('string', 'all', 'Service that the address or the pod belongs to'),
   zone: column('string', 'all', 'topology.kubernetes.io/zone of the node'),
 } as const
@@ -246,6 +274,8 @@ function prefixed<P extends string, T extends object>(prefix: P, columns: T): Pr
 export const K8S_COLUMNS = {
   ...prefixed('src', END_COLUMNS),
   ...prefixed('dst', END_COLUMNS),
+  src_resolved_by: column('enum', 'all', 'how the client was found', { values: RESOLVED_BY }),
+  dst_resolved_by: column('enum', 'all', 'how the server was found', { values: RESOLVED_BY }),
 }
 
 export const STITCH_COLUMNS = {

@@ -69,7 +69,7 @@ export function bytes(text: string): Uint8Array {
 export function side(batch: FlowBatch, row: number, which: 'src' | 'dst'): Record<string, string> {
   const names: Record<string, string> = {}
   for (const [column, indices] of Object.entries(batch.k8s ?? {})) {
-    if (!column.startsWith(`${which}_`)) continue
+    if (!column.startsWith(`${which}_`) || !(indices instanceof Uint32Array)) continue
     const value = batch.text(indices, row)
     if (value !== '') names[column.slice(4)] = value
   }
