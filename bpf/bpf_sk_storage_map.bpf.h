@@ -9,7 +9,7 @@
 
 #include "listener.bpf.h"
 
-#define SCANNED_A_BYTE 64
+#define SCANNED_A_BYTE 16
 
 /* One pass at a time, on one CPU at a time. */
 static __u32 scanned;

@@ -123,6 +123,19 @@ static __always_inline bool is_http2_start(__u64 head)
 	return head == BYTES('P', 'R', 'I', ' ', '*', ' ', 'H', 'T');
 }
 
+/*
+ * A whole header block of HTTP/2, by which a connection is known whose beginning was not seen: a
+ * length of up to 16 KiB, the kind HEADERS, END_HEADERS and no flag that there is not, a stream.
+ */
+static __always_inline bool is_http2_headers(__u64 head)
+{
+	__u32 len = be16_at(head, 1);
+	__u8 flags = byte_at(head, 4);
+
+	return byte_at(head, 0) == 0 && len > 0 && len <= 16384 && byte_at(head, 3) == 1 &&
+	       (flags & 4) && !(flags & ~0x2d) && byte_at(head, 5) < 0x80;
+}
+
 /* A greeting of MySQL: length, packet 0, protocol 10, a version that begins with a digit. */
 static __always_inline bool is_mysql_greeting(__u64 head)
 {

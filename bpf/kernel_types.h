@@ -185,7 +185,7 @@ struct bpf_iter__task_file {
 };
 
 /* The running kernel's value is taken, by bpf_core_enum_value. */
-enum skb_drop_reason { SKB_DROP_REASON_NOT_SPECIFIED = 2 };
+enum skb_drop_reason { SKB_DROP_REASON_NOT_SPECIFIED = 2, SKB_DROP_REASON_QUEUE_PURGE = 3 };
 
 /* include/trace/events/skb.h: kernels are told apart by its fields, whose types must be theirs */
 struct trace_event_raw_kfree_skb {

@@ -38,6 +38,15 @@ static __always_inline void count_drop(struct sock *sk, __u32 reason)
 	vote(conn, reason);
 }
 
+/* No reason, or the FIN that lies in the queue of every connection that is closed. */
+static __always_inline bool is_routine(__u32 reason)
+{
+	if (reason <= bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_NOT_SPECIFIED))
+		return true;
+	return bpf_core_enum_value_exists(enum skb_drop_reason, SKB_DROP_REASON_QUEUE_PURGE) &&
+	       reason == bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_QUEUE_PURGE);
+}
+
 /* skb, location, reason, rx_sk: the last two are newer than others. */
 SEC("tp_btf/kfree_skb")
 int dropped(unsigned long long *ctx)
@@ -49,7 +58,7 @@ int dropped(unsigned long long *ctx)
 	if (!HAS_DROP_REASON)
 		return 0;
 	reason = ctx[2];
-	if (reason <= bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_NOT_SPECIFIED))
+	if (is_routine(reason))
 		return 0;
 	count(COUNTER_DROPS + least(reason, COUNTER_DROPS_OTHER - COUNTER_DROPS));
 	if (HAS_DROP_SOCKET) {

@@ -51,6 +51,12 @@ static __always_inline void decide(struct conn *conn, const struct piece *piece,
 	__u64 offset = older ? 0 : piece->offset;
 	bool whole = offset + piece->len >= EDGE_BYTES;
 
+	if (older && whole && is_http2_headers(head)) {
+		conn->verdict = VERDICT_FRAMED;
+		conn->interleaved = 1;
+		conn->streams[piece->direction & 1].frame = piece->offset;
+		return;
+	}
 	if (is_tls_start(head))
 		conn->verdict = piece->offset < EDGE_BYTES && is_from_client(conn, piece) &&
 						(!whole || is_hello_start(head, TLS_CLIENT_HELLO)) ?

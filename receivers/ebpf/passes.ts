@@ -8,8 +8,8 @@ import type { BpfObject, Iterator } from './libbpf.ts'
 
 /** Between two slices: a reader that looks at the ring every 100 ms finds five of them. */
 const SLICE_INTERVAL_MS = 20
-/** Records of a slice, at most: 0.5 ms. */
-const SLICE_RECORDS_MAX = 512
+/** Records of a slice, at most; or 16 times as many sockets without one: 1 to 3 ms. */
+const SLICE_RECORDS_MAX = 256
 /** Of the ring, what a slice may take. */
 const SLICE_SHARE = 1 / 16
 const RECORD_BYTES = ConnRecord.size + 8

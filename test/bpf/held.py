@@ -143,12 +143,12 @@ def shared():
 
 
 def requests():
-    """HTTP/1.1 on a connection, before and after the step."""
+    """Requests and responses up= and down=, in hexadecimal and separated by commas, a step each."""
     client, server = pair()
-    for path in ('/before', '/after'):
-        client.sendall(f'GET {path} HTTP/1.1\r\nHost: held\r\n\r\n'.encode())
+    for up, down in zip(options['up'].split(','), options['down'].split(',')):
+        client.sendall(bytes.fromhex(up))
         server.recv(4096)
-        server.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+        server.sendall(bytes.fromhex(down))
         client.recv(4096)
         step(client_port=client.getsockname()[1])
 
