@@ -14,7 +14,7 @@ import {
   RECORD_TYPE,
   WANT_LIMIT,
   Want,
-} from '../receivers/ebpf/events.gen.ts'
+} from '../pipeline/kernel_events/events.gen.ts'
 import { type Mapping, map, pageBytes } from '../receivers/ebpf/memory.ts'
 
 const HEADER_BYTES = 8

@@ -1,6 +1,6 @@
 /**
- * Writes receivers/ebpf/events.gen.ts: sizes, field offsets and enum values of the types that
- * bpf/events.h shares with user space, as the BPF compiler laid them out (BTF).
+ * Writes pipeline/kernel_events/events.gen.ts: sizes, field offsets and enum values of the types
+ * that bpf/events.h shares with user space, as the BPF compiler laid them out (BTF).
  *
  *     npm run gen                 writes the file
  *     tools/btf2ts.ts --stdout    prints it
@@ -14,7 +14,7 @@ import { join } from 'node:path'
 
 const ROOT = join(import.meta.dirname, '..')
 const SOURCE = join(ROOT, 'bpf/exports.c')
-const TARGET = join(ROOT, 'receivers/ebpf/events.gen.ts')
+const TARGET = join(ROOT, 'pipeline/kernel_events/events.gen.ts')
 
 /** The kinds of `bpftool -j btf dump` that events.h uses. */
 interface BtfType {

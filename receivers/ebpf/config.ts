@@ -3,8 +3,8 @@ import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import type { ConfigProblem } from '../../pipeline/component.ts'
 import { duration } from '../../pipeline/config/duration.ts'
+import { CAPTURE_LIMIT, UDP_LIMIT } from '../../pipeline/kernel_events/events.gen.ts'
 import { requestOptions } from '../../pipeline/requests/options.ts'
-import { CAPTURE_LIMIT, UDP_LIMIT } from './events.gen.ts'
 
 /** Rings are mapped in pages, and their size must be a power of two of them. */
 const RING_BYTES_MIN = 4096

@@ -2,12 +2,11 @@
  * Reads the kernel programs' counters (bpf/events.h, enum counter) from the array map that holds
  * them, mapped read-only: no system call, no capability.
  */
-import { COUNTER } from './events.gen.ts'
+import { COUNTER } from '../../pipeline/kernel_events/events.gen.ts'
+import type { CounterReader } from '../../pipeline/kernel_events/loss.ts'
 import { map, pageBytes } from './memory.ts'
 
-export interface Counters {
-  /** The value of one of COUNTER, exact up to 2^53. */
-  read(index: number): number
+export interface Counters extends CounterReader {
   /** Unmaps; every counter then reads as it last was. Safe twice. */
   close(): void
 }

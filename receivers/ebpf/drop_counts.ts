@@ -4,8 +4,8 @@
  */
 import type { ObservableResult } from '@opentelemetry/api'
 import type { Settings } from '../../pipeline/component.ts'
+import { COUNTER } from '../../pipeline/kernel_events/events.gen.ts'
 import type { Counters } from './counters.ts'
-import { COUNTER } from './events.gen.ts'
 
 /** Measures until the function that it answers with is called. */
 export function measureDrops(

@@ -3,7 +3,7 @@
  * record, and for a new reader that they are there. A slice at a time, so that a hundred thousand
  * sockets neither hold up a CPU nor fill the ring.
  */
-import { ConnRecord } from './events.gen.ts'
+import { ConnRecord } from '../../pipeline/kernel_events/events.gen.ts'
 import type { BpfObject, Iterator } from './libbpf.ts'
 
 /** Between two slices: a reader that looks at the ring every 100 ms finds five of them. */

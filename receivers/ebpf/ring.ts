@@ -9,6 +9,7 @@
  * so that no record is ever cut. Producers write a record with BUSY set and then clear it, in any
  * order between CPUs: the reader stops at the first busy one.
  */
+import type { OnRecord } from '../../pipeline/kernel_events/followed.ts'
 import { map, pageBytes } from './memory.ts'
 
 const BUSY = 0x8000_0000
@@ -17,9 +18,6 @@ const HEADER_BYTES = 8
 const LENGTH_MASK = 0x3fff_ffff
 /** After this much, room is given back to the producers in the middle of a drain. */
 const COMMIT_BYTES = 65_536
-
-/** Gets a record in place: valid until it returns. `view` is the same for all records of a ring. */
-export type OnRecord = (view: DataView, offset: number, length: number) => void
 
 export interface DrainOptions {
   /** At most so many records. */

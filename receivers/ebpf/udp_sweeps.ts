@@ -1,5 +1,5 @@
 /** The keeper's part in UDP: what the programs are told of it, and looking its flows over. */
-import { Knobs, Sweep, UDP_LIMIT, UdpKnobs } from './events.gen.ts'
+import { Knobs, Sweep, UDP_LIMIT, UdpKnobs } from '../../pipeline/kernel_events/events.gen.ts'
 import type { BpfObject } from './libbpf.ts'
 
 /** A flow that is shorter has one row; a socket's end is told so much later. */

@@ -8,7 +8,7 @@
  * had been said, and say it again with their next piece. One that the kernel has given up has no
  * next piece.
  */
-import { WANT_LIMIT, Want } from './events.gen.ts'
+import { WANT_LIMIT, Want } from '../../pipeline/kernel_events/events.gen.ts'
 import { map, pageBytes } from './memory.ts'
 
 const WORDS = Want.size / 4

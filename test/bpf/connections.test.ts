@@ -2,7 +2,12 @@
 import assert from 'node:assert/strict'
 import { statSync } from 'node:fs'
 import { after, before, suite, test } from 'node:test'
-import { CLOSE_REASON, CONN_FLAG, CONN_ROLE, CONN_STATE } from '../../receivers/ebpf/events.gen.ts'
+import {
+  CLOSE_REASON,
+  CONN_FLAG,
+  CONN_ROLE,
+  CONN_STATE,
+} from '../../pipeline/kernel_events/events.gen.ts'
 import { Kernel, SKIP, type SocketReport, sockets } from './kernel.ts'
 
 const CLIENT = { role: CONN_ROLE.ROLE_CLIENT, state: CONN_STATE.CONN_CLOSED }

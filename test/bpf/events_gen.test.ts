@@ -1,4 +1,4 @@
-/** receivers/ebpf/events.gen.ts is what tools/btf2ts.ts makes of bpf/events.h today. */
+/** pipeline/kernel_events/events.gen.ts is what tools/btf2ts.ts makes of bpf/events.h today. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ import {
   ROLE,
   STATE,
 } from '../../pipeline/flows/schema.ts'
-import { CLOSE_REASON, CONN_ROLE, CONN_STATE } from '../../receivers/ebpf/events.gen.ts'
+import { CLOSE_REASON, CONN_ROLE, CONN_STATE } from '../../pipeline/kernel_events/events.gen.ts'
 import { eventsModule } from '../../tools/btf2ts.ts'
 import { skipUnless } from '../kit/requirements.ts'
 
@@ -20,7 +20,7 @@ const skip = skipUnless(
 )
 
 test('events.gen.ts is current', { skip }, () => {
-  const file = join(import.meta.dirname, '../../receivers/ebpf/events.gen.ts')
+  const file = join(import.meta.dirname, '../../pipeline/kernel_events/events.gen.ts')
   assert.equal(readFileSync(file, 'utf8'), eventsModule(), 'run npm run gen')
 })
 

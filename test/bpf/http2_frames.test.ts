@@ -1,7 +1,7 @@
 /** Of HTTP/2, every byte comes but the bodies of long DATA frames, however frames are written. */
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
-import { DIRECTION } from '../../receivers/ebpf/events.gen.ts'
+import { DIRECTION } from '../../pipeline/kernel_events/events.gen.ts'
 import { Kernel, type Piece, SKIP, sockets } from './kernel.ts'
 import { hex, piecesOf } from './pieces.ts'
 

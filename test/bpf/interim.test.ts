@@ -1,7 +1,7 @@
 /** What is told of connections while they are open, against what the programs and tcp_info say. */
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
-import { CONN_ROLE, CONN_STATE } from '../../receivers/ebpf/events.gen.ts'
+import { CONN_ROLE, CONN_STATE } from '../../pipeline/kernel_events/events.gen.ts'
 import { waitFor } from '../kit/processes.ts'
 import { Held, type Step } from './held.ts'
 import { type Connection, Kernel, SKIP } from './kernel.ts'

@@ -7,8 +7,6 @@ import { join } from 'node:path'
 import { inspect, promisify } from 'node:util'
 import pino from 'pino'
 import type { Privileged } from '../../pipeline/component.ts'
-import type { KernelInfo } from '../../receivers/ebpf/capabilities.ts'
-import { type Counters, openCounters } from '../../receivers/ebpf/counters.ts'
 import {
   CAPTURE_LIMIT,
   COUNTER,
@@ -17,7 +15,9 @@ import {
   ListenerRecord,
   PayloadRecord,
   RECORD_TYPE,
-} from '../../receivers/ebpf/events.gen.ts'
+} from '../../pipeline/kernel_events/events.gen.ts'
+import type { KernelInfo } from '../../receivers/ebpf/capabilities.ts'
+import { type Counters, openCounters } from '../../receivers/ebpf/counters.ts'
 import { type KernelConfig, openKernel } from '../../receivers/ebpf/keeper.ts'
 import { openRing, type Ring } from '../../receivers/ebpf/ring.ts'
 import { openWants, type Wants } from '../../receivers/ebpf/wants.ts'

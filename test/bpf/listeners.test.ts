@@ -1,7 +1,7 @@
 /** Listeners without room, lost SYN-ACKs and dropped packets, against the kernel's own counts. */
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
-import { CONN_ROLE, CONN_STATE, COUNTER } from '../../receivers/ebpf/events.gen.ts'
+import { CONN_ROLE, CONN_STATE, COUNTER } from '../../pipeline/kernel_events/events.gen.ts'
 import { inPod, Network, type Pod } from '../kit/netns.ts'
 import { Program, waitFor } from '../kit/processes.ts'
 import { missingForShop, skipUnless } from '../kit/requirements.ts'

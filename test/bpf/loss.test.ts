@@ -1,7 +1,7 @@
 /** A ring that is too small: every record is handed over or counted, none twice. */
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { COUNTER, ConnRecord } from '../../receivers/ebpf/events.gen.ts'
+import { COUNTER, ConnRecord } from '../../pipeline/kernel_events/events.gen.ts'
 import { Kernel, SKIP, sockets } from './kernel.ts'
 
 const RING_BYTES = 4096

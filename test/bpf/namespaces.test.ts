@@ -1,7 +1,12 @@
 /** Connections between network namespaces: through NAT, and on ways where packets get lost. */
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
-import { CLOSE_REASON, CONN_FLAG, CONN_ROLE, CONN_STATE } from '../../receivers/ebpf/events.gen.ts'
+import {
+  CLOSE_REASON,
+  CONN_FLAG,
+  CONN_ROLE,
+  CONN_STATE,
+} from '../../pipeline/kernel_events/events.gen.ts'
 import { inPod, Network, type Pod } from '../kit/netns.ts'
 import { Program } from '../kit/processes.ts'
 import { missingForShop, skipUnless } from '../kit/requirements.ts'

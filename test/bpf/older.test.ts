@@ -1,7 +1,12 @@
 /** Connections older than the programs, against programs that saw them open. */
 import assert from 'node:assert/strict'
 import { after, before, suite, type TestContext, test } from 'node:test'
-import { CONN_FLAG, CONN_ROLE, CONN_STATE, COUNTER } from '../../receivers/ebpf/events.gen.ts'
+import {
+  CONN_FLAG,
+  CONN_ROLE,
+  CONN_STATE,
+  COUNTER,
+} from '../../pipeline/kernel_events/events.gen.ts'
 import { Network, type Pod } from '../kit/netns.ts'
 import { waitFor } from '../kit/processes.ts'
 import { missingForShop, skipUnless } from '../kit/requirements.ts'

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, createServer, type Server } from 'node:net'
 import { after, before, suite, test } from 'node:test'
-import { CONN_ROLE, CONN_STATE, COUNTER } from '../../receivers/ebpf/events.gen.ts'
+import { CONN_ROLE, CONN_STATE, COUNTER } from '../../pipeline/kernel_events/events.gen.ts'
 import { Program } from '../kit/processes.ts'
 import { Kernel, SKIP, SOCKETS, sockets } from './kernel.ts'
 

@@ -1,6 +1,6 @@
 /** Pieces of payload in a form that assertions can read. */
 import assert from 'node:assert/strict'
-import { CONN_ROLE, CONN_STATE, PAYLOAD_FLAG } from '../../receivers/ebpf/events.gen.ts'
+import { CONN_ROLE, CONN_STATE, PAYLOAD_FLAG } from '../../pipeline/kernel_events/events.gen.ts'
 import type { Kernel, Piece, SocketReport } from './kernel.ts'
 
 const { ROLE_CLIENT, ROLE_SERVER } = CONN_ROLE

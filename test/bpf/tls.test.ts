@@ -1,7 +1,7 @@
 /** Of TLS the kernel hands over both hellos and what ends the handshake, and then nothing. */
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
-import { DIRECTION } from '../../receivers/ebpf/events.gen.ts'
+import { DIRECTION } from '../../pipeline/kernel_events/events.gen.ts'
 import {
   changeCipherSpec,
   clientHello,

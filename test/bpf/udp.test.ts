@@ -1,7 +1,12 @@
 /** UDP between real sockets: what the kernel's records say, held against what the programs did. */
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
-import { CLOSE_REASON, CONN_ROLE, CONN_STATE, DIRECTION } from '../../receivers/ebpf/events.gen.ts'
+import {
+  CLOSE_REASON,
+  CONN_ROLE,
+  CONN_STATE,
+  DIRECTION,
+} from '../../pipeline/kernel_events/events.gen.ts'
 import { Program, waitFor } from '../kit/processes.ts'
 import { Kernel, SKIP } from './kernel.ts'
 import { DATAGRAMS, type DatagramsReport, datagrams, type UdpFlow, udpRecord } from './udp.ts'

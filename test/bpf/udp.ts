@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { inspect, promisify } from 'node:util'
-import { DatagramRecord, UdpRecord } from '../../receivers/ebpf/events.gen.ts'
+import { DatagramRecord, UdpRecord } from '../../pipeline/kernel_events/events.gen.ts'
 import { waitFor } from '../kit/processes.ts'
 import { address, copy, type Kernel, text } from './kernel.ts'
 

@@ -3,7 +3,12 @@ import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { suite, test } from 'node:test'
-import { CLOSE_REASON, CONN_ROLE, CONN_STATE, COUNTER } from '../../receivers/ebpf/events.gen.ts'
+import {
+  CLOSE_REASON,
+  CONN_ROLE,
+  CONN_STATE,
+  COUNTER,
+} from '../../pipeline/kernel_events/events.gen.ts'
 import type { KernelConfig } from '../../receivers/ebpf/keeper.ts'
 import { inPod, Network } from '../kit/netns.ts'
 import { Program, waitFor } from '../kit/processes.ts'

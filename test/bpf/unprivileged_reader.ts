@@ -3,8 +3,8 @@
  * connection 1 by descriptor 6; prints what it saw.
  */
 import { readFileSync } from 'node:fs'
+import { COUNTER } from '../../pipeline/kernel_events/events.gen.ts'
 import { openCounters } from '../../receivers/ebpf/counters.ts'
-import { COUNTER } from '../../receivers/ebpf/events.gen.ts'
 import { openRing } from '../../receivers/ebpf/ring.ts'
 import { openWants } from '../../receivers/ebpf/wants.ts'
 

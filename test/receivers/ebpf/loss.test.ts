@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { pino } from 'pino'
+import { COUNTER } from '../../../pipeline/kernel_events/events.gen.ts'
+import { KernelLosses } from '../../../pipeline/kernel_events/loss.ts'
 import { Ledger } from '../../../pipeline/ledger.ts'
-import { COUNTER } from '../../../receivers/ebpf/events.gen.ts'
-import { KernelLosses } from '../../../receivers/ebpf/loss.ts'
 
 function losses(first: boolean) {
   const values = new Array<number>(COUNTER.COUNTER_MAX).fill(0)

@@ -5,11 +5,6 @@
 import { pino } from 'pino'
 import type { FlowBatch } from '../../../pipeline/flows/batch.ts'
 import { BASE_COLUMNS, type ColumnSpec, KIND } from '../../../pipeline/flows/schema.ts'
-import { Ledger } from '../../../pipeline/ledger.ts'
-import { RowWriter } from '../../../pipeline/requests/rows.ts'
-import { hex64, toNumber } from '../../../pipeline/u64.ts'
-import { WallClock } from '../../../receivers/ebpf/clock.ts'
-import { type EbpfConfig, schema } from '../../../receivers/ebpf/config.ts'
 import {
   CONN_STATE,
   ConnRecord,
@@ -19,8 +14,13 @@ import {
   RECORD_TYPE,
   WANT_LIMIT,
   Want,
-} from '../../../receivers/ebpf/events.gen.ts'
-import { Followed } from '../../../receivers/ebpf/followed.ts'
+} from '../../../pipeline/kernel_events/events.gen.ts'
+import { Followed } from '../../../pipeline/kernel_events/followed.ts'
+import { Ledger } from '../../../pipeline/ledger.ts'
+import { RowWriter } from '../../../pipeline/requests/rows.ts'
+import { hex64, toNumber } from '../../../pipeline/u64.ts'
+import { WallClock } from '../../../receivers/ebpf/clock.ts'
+import { type EbpfConfig, schema } from '../../../receivers/ebpf/config.ts'
 import { slotOf, Wants } from '../../../receivers/ebpf/wants.ts'
 
 /** A row as an object: numbers, strings, names of enums; ids as hex, times as numbers. */

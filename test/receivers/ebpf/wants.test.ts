@@ -1,7 +1,7 @@
 /** What the receiver tells the kernel to want next, and what comes of pieces that heed it. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { WANT_LIMIT, Want } from '../../../receivers/ebpf/events.gen.ts'
+import { WANT_LIMIT, Want } from '../../../pipeline/kernel_events/events.gen.ts'
 import { slotOf, Wants } from '../../../receivers/ebpf/wants.ts'
 import {
   alert,

@@ -1,6 +1,6 @@
 /** Makes a flow row of a record of UDP: a connection row, of what passed between two ends. */
-import { KIND, ROLE, TRANSPORT } from '../../pipeline/flows/schema.ts'
-import type { RowWriter } from '../../pipeline/requests/rows.ts'
+import { KIND, ROLE, TRANSPORT } from '../flows/schema.ts'
+import type { RowWriter } from '../requests/rows.ts'
 import { commOf, u64 } from './connections.ts'
 import { UdpRecord } from './events.gen.ts'
 

@@ -2,13 +2,13 @@
  * What is followed of the host's connections: turns records into connection rows, pieces of
  * streams into exchanges, and decides how long a connection is remembered.
  */
-import { ROLE } from '../../pipeline/flows/schema.ts'
-import type { Ledger } from '../../pipeline/ledger.ts'
-import type { Conversation } from '../../pipeline/requests/conversation.ts'
-import { Piece } from '../../pipeline/requests/http1/piece.ts'
-import type { RowWriter } from '../../pipeline/requests/rows.ts'
-import { RequestTracker, type TrackerConfig } from '../../pipeline/requests/tracker.ts'
-import type { EbpfConfig } from './config.ts'
+import { ROLE } from '../flows/schema.ts'
+import type { Ledger } from '../ledger.ts'
+import type { Conversation } from '../requests/conversation.ts'
+import { Piece } from '../requests/http1/piece.ts'
+import type { QueryPolicy } from '../requests/http1/target.ts'
+import type { RowWriter } from '../requests/rows.ts'
+import { RequestTracker, type TrackerConfig } from '../requests/tracker.ts'
 import { connectionRow } from './connection_row.ts'
 import { ConnectionTable, commOf, connId, KernelConnection, u64 } from './connections.ts'
 import { Datagram } from './datagram.ts'
@@ -21,8 +21,22 @@ import {
   RECORD_TYPE,
 } from './events.gen.ts'
 import { listenerRow } from './listener_row.ts'
-import type { OnRecord } from './ring.ts'
 import { udpRow } from './udp_row.ts'
+
+/** Gets a record in place: valid until it returns. `view` is the same for all records of a ring. */
+export type OnRecord = (view: DataView, offset: number, length: number) => void
+
+/** Options of receivers of kernel records; times in milliseconds. */
+export interface FollowedConfig {
+  readonly connections_max: number
+  readonly requests: {
+    readonly query: QueryPolicy
+    readonly open_row_after: number
+    readonly dns_timeout: number
+    readonly pipelined_max: number
+    readonly exchanges_max: number
+  }
+}
 
 const NS_PER_MS = 1e6
 /** Of a piece none of whose bytes is known; its tail neither. */
@@ -75,7 +89,7 @@ export class Followed {
   #used = 0
   #closed: Closed[] = []
 
-  constructor(config: EbpfConfig, settings: FollowedSettings) {
+  constructor(config: FollowedConfig, settings: FollowedSettings) {
     this.#ledger = settings.ledger
     this.#rows = settings.rows
     this.#tellWanted = settings.tellWanted
@@ -87,7 +101,7 @@ export class Followed {
   }
 
   /** Nothing that is open is forgotten, unless the new limits are lower than what there is. */
-  reconfigure(config: EbpfConfig): void {
+  reconfigure(config: FollowedConfig): void {
     this.#requests.reconfigure(trackerConfig(config))
     for (const evicted of this.#table.resize(config.connections_max)) this.#evicted(evicted)
   }
@@ -244,7 +258,7 @@ export class Followed {
   }
 }
 
-function trackerConfig({ requests }: EbpfConfig): TrackerConfig {
+function trackerConfig({ requests }: FollowedConfig): TrackerConfig {
   return {
     query: requests.query,
     dnsTimeoutNs: requests.dns_timeout * NS_PER_MS,

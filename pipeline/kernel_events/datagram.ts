@@ -1,6 +1,6 @@
 /** What a record of a datagram says, as the search for requests wants it. Filled for each anew. */
-import type { Way } from '../../pipeline/requests/datagrams.ts'
-import { Piece } from '../../pipeline/requests/http1/piece.ts'
+import type { Way } from '../requests/datagrams.ts'
+import { Piece } from '../requests/http1/piece.ts'
 import { commOf, u64 } from './connections.ts'
 import { DatagramRecord, DIRECTION } from './events.gen.ts'
 

@@ -1,6 +1,6 @@
 /** Makes a flow row of a listener record. */
-import { KIND, ROLE } from '../../pipeline/flows/schema.ts'
-import type { RowWriter } from '../../pipeline/requests/rows.ts'
+import { KIND, ROLE } from '../flows/schema.ts'
+import type { RowWriter } from '../requests/rows.ts'
 import { copyAddress } from './connection_row.ts'
 import { commOf, u64 } from './connections.ts'
 import { ListenerRecord } from './events.gen.ts'

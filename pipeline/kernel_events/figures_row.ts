@@ -1,5 +1,5 @@
 /** The figures of a connection record that can be added up, and what held it up. */
-import type { RowWriter } from '../../pipeline/requests/rows.ts'
+import type { RowWriter } from '../requests/rows.ts'
 import { u64 } from './connections.ts'
 import { ConnFigures, ConnRecord } from './events.gen.ts'
 

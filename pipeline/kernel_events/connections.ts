@@ -6,11 +6,11 @@
  * tells, makes room: `touched` costs a store for each piece where moving it in a list would cost a
  * deletion and an insertion.
  */
-import { ROLE, TRANSPORT } from '../../pipeline/flows/schema.ts'
-import type { Connection } from '../../pipeline/requests/connection.ts'
-import type { Conversation } from '../../pipeline/requests/conversation.ts'
-import type { Tls } from '../../pipeline/requests/tls/tls.ts'
-import { toNumber } from '../../pipeline/u64.ts'
+import { ROLE, TRANSPORT } from '../flows/schema.ts'
+import type { Connection } from '../requests/connection.ts'
+import type { Conversation } from '../requests/conversation.ts'
+import type { Tls } from '../requests/tls/tls.ts'
+import { toNumber } from '../u64.ts'
 import { CONN_FLAG, ConnRecord } from './events.gen.ts'
 
 /** Looks that one insertion may spend on finding who makes room. */

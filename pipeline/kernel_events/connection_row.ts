@@ -1,7 +1,7 @@
 /** Makes a flow row of a connection record: the columns that connections have a meaning for. */
-import { KIND, ROLE } from '../../pipeline/flows/schema.ts'
-import type { Connection } from '../../pipeline/requests/connection.ts'
-import type { RowWriter } from '../../pipeline/requests/rows.ts'
+import { KIND, ROLE } from '../flows/schema.ts'
+import type { Connection } from '../requests/connection.ts'
+import type { RowWriter } from '../requests/rows.ts'
 import { commOf, connectUs, u64 } from './connections.ts'
 import { CONN_FLAG, ConnRecord } from './events.gen.ts'
 import { figuresRow } from './figures_row.ts'

@@ -2,9 +2,14 @@
  * What the kernel could not hand over, from its counters (bpf/events.h, enum counter) into the
  * ledger: each loss is something that came in and is lost.
  */
-import type { Ledger } from '../../pipeline/ledger.ts'
-import type { Counters } from './counters.ts'
+import type { Ledger } from '../ledger.ts'
 import { COUNTER } from './events.gen.ts'
+
+/** The kernel programs' counters, by COUNTER. */
+export interface CounterReader {
+  /** Exact up to 2^53. */
+  read(index: number): number
+}
 
 /** Reasons as the ledger names them. */
 const LOSSES = [
@@ -48,7 +53,7 @@ export class KernelLosses {
    * the reading found.
    */
   epochBefore = 0
-  readonly #counters: Counters
+  readonly #counters: CounterReader
   readonly #ledger: Ledger
   readonly #seen: number[]
 
@@ -56,7 +61,7 @@ export class KernelLosses {
    * Counts what was lost from the start of the kernel programs if nobody has read the rings before,
    * else from now on: the rest belongs to the process that read them then.
    */
-  constructor(counters: Counters, ledger: Ledger, { first }: { first: boolean }) {
+  constructor(counters: CounterReader, ledger: Ledger, { first }: { first: boolean }) {
     this.#counters = counters
     this.#ledger = ledger
     this.#seen = Array.from({ length: COUNTER.COUNTER_MAX }, (_, index) =>
