@@ -23,9 +23,11 @@ const volatile struct knobs knobs = {
 };
 
 #include "bpf_sk_storage_map.bpf.h"
+#include "do_tcp_sendpages.bpf.h"
 #include "inet_sk_error_report.bpf.h"
 #include "inet_sock_set_state.bpf.h"
 #include "kfree_skb.bpf.h"
+#include "skb_copy_datagram_iter.bpf.h"
 #include "skb_copy_datagram_iovec.bpf.h"
 #include "task_file.bpf.h"
 #include "tcp_retransmit_synack.bpf.h"

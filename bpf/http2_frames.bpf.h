@@ -46,7 +46,10 @@ struct run {
 static __always_inline bool read_buffer(struct scratch *scratch, const struct bpf_dynptr *buffer,
 					__u32 at, __u32 len)
 {
-	if (len == 0 || len > CAPTURE_MAX)
+	if (len == 0)
+		return false;
+	barrier_var(len);
+	if (len > CAPTURE_MAX)
 		return false;
 	return bpf_dynptr_read(scratch->bytes, len, buffer, at, 0) == 0;
 }
@@ -60,32 +63,6 @@ static __always_inline bool read_source(struct scratch *scratch, const struct so
 	if (source->buffer)
 		return read_buffer(scratch, source->buffer, from, len);
 	return read_memory(scratch, source->memory, source->segments, from, len) == (int)len;
-}
-
-/* Reports what stands before `end`, with the bytes from run.copy up to `stop`. */
-static __always_inline void report_run(const struct conn *conn, const struct tcp_sock *tp,
-				       struct scratch *scratch, const struct source *source,
-				       const struct piece *piece, const struct run *run,
-				       __u64 stop, __u64 end)
-{
-	struct piece part = {
-		.offset = run->start,
-		.len = end - run->start,
-		.skipped = run->copy - run->start,
-		.direction = piece->direction,
-	};
-	__u64 len = stop - run->copy;
-
-	if (len > knobs.capture_max)
-		len = knobs.capture_max;
-	if (len) {
-		if (read_source(scratch, source, run->copy - piece->offset, len))
-			part.captured = len;
-		else
-			part.flags = PAYLOAD_FAULT;
-	}
-	__builtin_memset(scratch->record.tail, 0, EDGE_BYTES);
-	report_payload(conn, tp, scratch, &part);
 }
 
 /* The length of the frame whose header begins so; -1: that is no frame. */
@@ -151,63 +128,115 @@ static __always_inline __u32 read_head(struct scratch *scratch, const struct sou
 	return have + count;
 }
 
+/* Where going from frame to frame is. */
+struct walk {
+	const struct conn *conn;
+	const struct tcp_sock *tp;
+	struct scratch *scratch;
+	const struct source *source;
+	const struct piece *piece;
+	struct stream *stream;
+	struct run run;
+	__u64 at;
+	__u64 end;
+	__u64 whole;
+};
+
+/* Reports what stands before `end`, with the bytes from run.copy up to `stop`. */
+static __always_inline void report_run(const struct walk *walk, __u64 stop, __u64 end)
+{
+	struct scratch *scratch = walk->scratch;
+	const struct run *run = &walk->run;
+	struct piece part = {
+		.offset = run->start,
+		.len = end - run->start,
+		.skipped = run->copy - run->start,
+		.direction = walk->piece->direction,
+	};
+	__u64 len = stop - run->copy;
+
+	if (len > knobs.capture_max)
+		len = knobs.capture_max;
+	if (len) {
+		if (read_source(scratch, walk->source, run->copy - walk->piece->offset, len))
+			part.captured = len;
+		else
+			part.flags = PAYLOAD_FAULT;
+	}
+	__builtin_memset(scratch->record.tail, 0, EDGE_BYTES);
+	report_payload(walk->conn, walk->tp, scratch, &part);
+}
+
+/* One frame of a piece; 1: no more. */
+static long next_frame(__u32 turn, struct walk *walk)
+{
+	struct stream *stream = walk->stream;
+	__u64 at = walk->at;
+	__u64 end = walk->end;
+	__u64 next;
+	__s64 len;
+	__u32 head;
+
+	if (at >= end || read_head(walk->scratch, walk->source, walk->piece, stream, at,
+				   walk->whole, &head) < FRAME_EDGE_BYTES)
+		return 1;
+	len = frame_bytes(head);
+	if (len < 0) {
+		walk->at = 0;
+		return 1;
+	}
+	next = at + FRAME_HEADER_BYTES + len;
+	stream->bulk = 0;
+	if (head >> 24 == FRAME_DATA && len >= DATA_BYTES_MIN && at + FRAME_HEADER_BYTES < end) {
+		stream->bulk = next;
+		if (!walk->whole) {
+			report_run(walk, at + FRAME_HEADER_BYTES, next < end ? next : end);
+			walk->run.start = walk->run.copy = next < end ? next : end;
+		}
+	} else if (!walk->whole && at > walk->run.copy &&
+		   next - walk->run.copy > knobs.capture_max) {
+		report_run(walk, at, at);
+		walk->run.start = walk->run.copy = at;
+	}
+	walk->at = next;
+	return 0;
+}
+
 /* Reports a piece frame by frame; one of up to capture_max bytes comes whole. */
 static __always_inline void report_frames(struct conn *conn, const struct tcp_sock *tp,
 					  struct scratch *scratch, const struct source *source,
 					  struct piece *piece)
 {
 	struct stream *stream = &conn->streams[piece->direction & 1];
-	struct run run = { .start = piece->offset, .copy = piece->offset };
-	__u64 end = piece->offset + piece->len;
-	bool whole = piece->len <= knobs.capture_max;
+	struct walk walk = {
+		.conn = conn,
+		.tp = tp,
+		.scratch = scratch,
+		.source = source,
+		.piece = piece,
+		.stream = stream,
+		.run = { .start = piece->offset, .copy = piece->offset },
+		.at = first_frame(stream, piece),
+		.end = piece->offset + piece->len,
+		.whole = piece->len <= knobs.capture_max,
+	};
 	bool readable = source->buffer || source->memory;
-	__u64 at = first_frame(stream, piece);
-	struct bpf_iter_num turns;
-	__u64 next;
-	__s64 len;
-	__u32 head;
 
-	if (whole && readable && !read_source(scratch, source, 0, piece->len)) {
+	if (walk.whole && readable && !read_source(scratch, source, 0, piece->len)) {
 		piece->flags |= PAYLOAD_FAULT;
 		readable = false;
 	}
 	if (stream->bulk > piece->offset)
-		run.copy = stream->bulk < end ? stream->bulk : end;
-	bpf_iter_num_new(&turns, 0, FRAMES_MAX);
-	while (readable && at < end && bpf_iter_num_next(&turns)) {
-		if (read_head(scratch, source, piece, stream, at, whole, &head) < FRAME_EDGE_BYTES)
-			break;
-		len = frame_bytes(head);
-		if (len < 0) {
-			at = 0;
-			break;
-		}
-		/* lest the compiler counts from the piece's begin instead: a known number again */
-		barrier_var(at);
-		next = at + FRAME_HEADER_BYTES + len;
-		stream->bulk = 0;
-		if (head >> 24 == FRAME_DATA && len >= DATA_BYTES_MIN &&
-		    at + FRAME_HEADER_BYTES < end) {
-			stream->bulk = next;
-			if (!whole) {
-				report_run(conn, tp, scratch, source, piece, &run,
-					   at + FRAME_HEADER_BYTES, next < end ? next : end);
-				run.start = run.copy = next < end ? next : end;
-			}
-		} else if (!whole && at > run.copy && next - run.copy > knobs.capture_max) {
-			report_run(conn, tp, scratch, source, piece, &run, at, at);
-			run.start = run.copy = at;
-		}
-		at = next;
-	}
-	bpf_iter_num_destroy(&turns);
-	stream->frame = at;
-	if (whole || !readable) {
+		walk.run.copy = stream->bulk < walk.end ? stream->bulk : walk.end;
+	if (readable)
+		bpf_loop(FRAMES_MAX, next_frame, &walk, 0);
+	stream->frame = walk.at;
+	if (walk.whole || !readable) {
 		piece->captured = readable ? piece->len : 0;
 		__builtin_memset(scratch->record.tail, 0, EDGE_BYTES);
 		report_payload(conn, tp, scratch, piece);
-	} else if (run.start < end) {
-		report_run(conn, tp, scratch, source, piece, &run, end, end);
+	} else if (walk.run.start < walk.end) {
+		report_run(&walk, walk.end, walk.end);
 	}
 }
 

@@ -150,6 +150,13 @@ struct iov_iter {
 	unsigned long nr_segs;
 };
 
+/* Before 6.4. */
+struct iov_iter___old {
+	const struct iovec *iov;
+};
+
+struct page;
+
 struct msghdr {
 	struct iov_iter msg_iter;
 };
@@ -204,11 +211,6 @@ enum tcp_chrono {
 
 #pragma clang attribute pop
 #pragma clang diagnostic pop
-
-/* include/uapi/linux/bpf.h: newer than the headers of Debian 12; this side does not look inside. */
-struct bpf_iter_num {
-	__u64 opaque;
-};
 
 /* Kernel macros, which BTF does not have. */
 #define AF_INET 2

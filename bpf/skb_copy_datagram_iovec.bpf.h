@@ -86,36 +86,57 @@ static __always_inline void take_received(struct conn *conn, const struct tcp_so
 	report_payload(conn, tp, scratch, piece);
 }
 
-SEC("tp_btf/skb_copy_datagram_iovec")
-int BPF_PROG(received, const struct sk_buff *skb, int len)
+/* What is read from which connection. */
+struct reading {
+	struct conn *conn;
+	const struct tcp_sock *tp;
+	/* where the piece begins in the buffer, and how many bytes of the read stand before it */
+	__u32 at;
+	__u32 known;
+};
+
+/* Finds the connection, and the read's place in its stream. false: nothing is to be reported. */
+static __always_inline bool find_reading(const struct sk_buff *skb, int len,
+					 struct reading *reading, struct piece *piece)
 {
-	struct piece piece = { .direction = DIRECTION_RECEIVED };
+	struct sock *sk = socket_of(skb);
 	const struct tcp_sock *tp;
 	struct tcp_skb_cb cb;
-	struct sock *sk = socket_of(skb);
 	struct conn *conn;
 	__u32 copied;
-	__u32 at;
 
 	if (!sk || len <= 0)
-		return 0;
+		return false;
 	/* NULL for UDP, unix and netlink sockets, which share the tracepoint */
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
-		return 0;
+		return false;
 	conn = bpf_sk_storage_get(&conns, sk, 0, 0);
 	if (!conn)
 		conn = meet(sk, tp);
 	if (!conn || !follows(conn, tp))
-		return 0;
+		return false;
 	bpf_probe_read_kernel(&cb, sizeof(cb), &skb->cb);
 	copied = tp->copied_seq;
 	if ((__s32)(copied - cb.seq) < 0 || (__s32)(cb.end_seq - copied) <= 0)
-		return 0;
-	piece.offset = read_position(tp);
-	piece.len = len;
-	at = copied - cb.seq + trim(&conn->streams[DIRECTION_RECEIVED], &piece);
-	take_received(conn, tp, skb, &piece, at);
+		return false;
+	piece->offset = read_position(tp);
+	piece->len = len;
+	reading->conn = conn;
+	reading->tp = tp;
+	reading->known = trim(&conn->streams[DIRECTION_RECEIVED], piece);
+	reading->at = copied - cb.seq + reading->known;
+	return true;
+}
+
+SEC("tp_btf/skb_copy_datagram_iovec")
+int BPF_PROG(received, const struct sk_buff *skb, int len)
+{
+	struct piece piece = { .direction = DIRECTION_RECEIVED };
+	struct reading reading;
+
+	if (find_reading(skb, len, &reading, &piece))
+		take_received(reading.conn, reading.tp, skb, &piece, reading.at);
 	return 0;
 }
 

@@ -80,28 +80,59 @@ static __always_inline void take_sent(struct conn *conn, const struct tcp_sock *
 	report_payload(conn, tp, scratch, piece);
 }
 
-SEC("tp_btf/tcp_sendmsg_locked")
-int BPF_PROG(sent, struct sock *sk, const struct msghdr *msg)
-{
-	struct piece piece = { .direction = DIRECTION_SENT };
-	const struct tcp_sock *tp;
+/* What is written to which connection. */
+struct writing {
 	struct conn *conn;
-	__u32 skip;
+	const struct tcp_sock *tp;
+	/* bytes of the write that stand before the piece */
+	__u32 known;
+	__u32 pad;
+};
 
-	tp = bpf_skc_to_tcp_sock(sk);
+/* Finds the connection, and the write's place in its stream. false: nothing is to be reported. */
+static __always_inline bool find_writing(struct sock *sk, __u32 len, struct writing *writing,
+					 struct piece *piece)
+{
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct conn *conn;
+
 	if (!tp)
-		return 0;
+		return false;
 	conn = bpf_sk_storage_get(&conns, sk, 0, 0);
 	if (!conn)
 		conn = meet(sk, tp);
 	if (!conn || !follows(conn, tp))
-		return 0;
-	piece.offset = write_position(conn, tp);
-	piece.len = msg->msg_iter.count;
-	skip = trim(&conn->streams[DIRECTION_SENT], &piece);
-	if (!(piece.flags & PAYLOAD_AGAIN))
-		take_sent(conn, tp, &msg->msg_iter, &piece, skip);
+		return false;
+	piece->offset = write_position(conn, tp);
+	piece->len = len;
+	writing->conn = conn;
+	writing->tp = tp;
+	writing->known = trim(&conn->streams[DIRECTION_SENT], piece);
+	return !(piece->flags & PAYLOAD_AGAIN);
+}
+
+static __always_inline int take_write(struct sock *sk, const struct msghdr *msg)
+{
+	struct piece piece = { .direction = DIRECTION_SENT };
+	const struct iov_iter *from = &msg->msg_iter;
+	struct writing writing;
+
+	if (find_writing(sk, from->count, &writing, &piece))
+		take_sent(writing.conn, writing.tp, from, &piece, writing.known);
 	return 0;
+}
+
+SEC("tp_btf/tcp_sendmsg_locked")
+int BPF_PROG(sent, struct sock *sk, const struct msghdr *msg)
+{
+	return take_write(sk, msg);
+}
+
+/* Before 6.16, which has the tracepoint: once a message, at its beginning. */
+SEC("fentry/tcp_sendmsg_locked")
+int BPF_PROG(sent_fentry, struct sock *sk, const struct msghdr *msg)
+{
+	return take_write(sk, msg);
 }
 
 #endif

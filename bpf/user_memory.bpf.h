@@ -21,11 +21,6 @@ struct span {
 	__u32 pad;
 };
 
-static __always_inline bool is_ubuf(const struct iov_iter *iter)
-{
-	return iter->iter_type == bpf_core_enum_value(enum iter_type, ITER_UBUF);
-}
-
 static __always_inline bool is_iovec(const struct iov_iter *iter)
 {
 	return iter->iter_type == bpf_core_enum_value(enum iter_type, ITER_IOVEC);
@@ -36,10 +31,17 @@ static __always_inline bool is_user(const struct iov_iter *iter)
 	return is_ubuf(iter) || is_iovec(iter);
 }
 
-/* Reads `len` bytes to scratch.bytes[at]. */
+/*
+ * Reads `len` bytes to scratch.bytes[at]. The barrier keeps clang from making one comparison of a
+ * difference of two, from which the verifier of Linux 6.12 learns nothing of the length itself ("R2
+ * unbounded memory access").
+ */
 static __always_inline bool read_at(struct scratch *scratch, __u32 at, const void *from, __u64 len)
 {
-	if (at >= CAPTURE_MAX || len == 0 || len > CAPTURE_MAX)
+	if (at >= CAPTURE_MAX || len == 0)
+		return false;
+	barrier_var(len);
+	if (len > CAPTURE_MAX)
 		return false;
 	return bpf_probe_read_user(scratch->bytes + at, len, from) == 0;
 }
@@ -86,10 +88,10 @@ static __always_inline __u64 user_memory(const struct iov_iter *iter, __u32 *seg
 
 	*segments = 0;
 	if (is_ubuf(iter)) {
-		bpf_probe_read_kernel(&memory, sizeof(memory), &iter->ubuf);
+		memory = get_ubuf(iter);
 	} else if (is_iovec(iter)) {
 		*segments = iter->nr_segs < IOVECS_MAX ? iter->nr_segs : IOVECS_MAX;
-		bpf_probe_read_kernel(&memory, sizeof(memory), &iter->__iov);
+		memory = (__u64)get_iovecs(iter);
 	}
 	return memory;
 }
@@ -133,7 +135,8 @@ static __always_inline __u32 read_user(struct scratch *scratch, const struct iov
 				       const struct span *span)
 {
 	if (is_ubuf(iter))
-		return read_at(scratch, 0, iter->ubuf + span->from, span->len) ? span->len : 0;
+		return read_at(scratch, 0, (const void *)(get_ubuf(iter) + span->from), span->len) ?
+			       span->len : 0;
 	return is_iovec(iter) ? read_iovecs(scratch, iter, span) : 0;
 }
 
@@ -147,10 +150,10 @@ static __always_inline void read_user_tail(struct scratch *scratch, const struct
 
 	__builtin_memset(tail, 0, EDGE_BYTES);
 	if (is_ubuf(iter)) {
-		last.iov_base = iter->ubuf;
+		last.iov_base = (void *)get_ubuf(iter);
 		last.iov_len = iter->iov_offset + iter->count;
 	} else if (is_iovec(iter) && iter->nr_segs) {
-		bpf_probe_read_kernel(&last, sizeof(last), iter->__iov + iter->nr_segs - 1);
+		bpf_probe_read_kernel(&last, sizeof(last), get_iovecs(iter) + iter->nr_segs - 1);
 	}
 	if (last.iov_len >= EDGE_BYTES) {
 		bpf_probe_read_user(tail, EDGE_BYTES, last.iov_base + last.iov_len - EDGE_BYTES);
@@ -159,7 +162,7 @@ static __always_inline void read_user_tail(struct scratch *scratch, const struct
 	if (!is_iovec(iter) || iter->nr_segs < 2)
 		return;
 	/* such as the end of a chunked body, written as a buffer of its own */
-	bpf_probe_read_kernel(&before, sizeof(before), iter->__iov + iter->nr_segs - 2);
+	bpf_probe_read_kernel(&before, sizeof(before), get_iovecs(iter) + iter->nr_segs - 2);
 	split = (EDGE_BYTES - last.iov_len) & (EDGE_BYTES - 1);
 	if (split == 0 || before.iov_len < split)
 		return;

@@ -2,9 +2,10 @@
 # Makes a fresh clone ready to run: npm modules (with the Node they bring), Debian packages, bpf/.
 # Does nothing, and says nothing with --quiet, when all of that is there.
 #
-# Usage: sh tools/setup.sh [--quiet] [--demo | --test]
-#   --demo  also the servers and tools that the demo runs
-#   --test  also what tests and benches need: servers, tools, and backends if there is a Go
+# Usage: sh tools/setup.sh [--quiet] [--demo | --test | --kernels]
+#   --demo     also the servers and tools that the demo runs
+#   --test     also what tests and benches need: servers, tools, and backends if there is a Go
+#   --kernels  also the virtual machine in which npm run test:kernels boots other kernels
 #
 # Plain sh, for it runs before there is a Node to rely on.
 set -eu
@@ -17,13 +18,15 @@ export PATH
 quiet=no
 demo=no
 test=no
+kernels=no
 for argument in "$@"; do
   case $argument in
     --quiet) quiet=yes ;;
     --demo) demo=yes ;;
     --test) demo=yes test=yes ;;
+    --kernels) demo=yes kernels=yes ;;
     *)
-      echo "Error: unknown flag $argument; usage: setup.sh [--quiet] [--demo | --test]" >&2
+      echo "Error: unknown flag $argument; usage: setup.sh [--quiet] [--demo | --test | --kernels]" >&2
       exit 1
       ;;
   esac
@@ -79,6 +82,11 @@ find_missing_packages() {
   need nftables nft
   need nginx-light nginx
   need python3 python3
+  if [ $kernels = yes ]; then
+    need busybox-static busybox
+    need qemu-system-x86 qemu-system-x86_64
+    need xz-utils xz
+  fi
   [ $test = yes ] || return 0
   need bind9-dnsutils dig
   need bpftool bpftool

@@ -2,10 +2,10 @@
 import type { KernelInfo } from './capabilities.ts'
 
 export function describeCapture({ capabilities }: KernelInfo): string[] {
-  const hooks = (wanted: (signal: string) => boolean) =>
-    capabilities
-      .filter(({ signal, state }) => state === 'active' && wanted(signal))
-      .map(({ hook }) => hook)
+  const hooks = (wanted: (signal: string) => boolean) => {
+    const active = capabilities.filter(({ signal, state }) => state === 'active' && wanted(signal))
+    return [...new Set(active.map(({ hook }) => hook))]
+  }
   const isPayload = (signal: string) => signal.startsWith('payload')
   const isUdp = (signal: string) => signal.startsWith('udp')
   const isOther = (signal: string) => isPayload(signal) || isUdp(signal) || signal === 'dns'

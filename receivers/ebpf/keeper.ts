@@ -116,11 +116,11 @@ function selectKernel(config: KernelConfig) {
     dns: udp.enabled && requests && udp.dnsPorts.length > 0,
   }
   const isWanted = ({ group }: KernelSignal) => wanted[group]
-  return select((ways) => load(config, ways), isWanted)
+  return select((ways) => loadWays(config, ways), isWanted)
 }
 
 /** Loads and attaches the programs of these ways alone; on failure nothing stays. */
-function load(config: KernelConfig, ways: readonly Way[]): BpfObject {
+export function loadWays(config: KernelConfig, ways: readonly Way[]): BpfObject {
   const attached = new Set(ways.flatMap(({ programs }) => programs))
   const ofCgroup = new Set(ways.flatMap((way) => way.cgroup ?? []))
   const iterators = new Set(ways.flatMap((way) => way.iterators ?? []))

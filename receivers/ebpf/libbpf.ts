@@ -22,12 +22,20 @@ type Pointer = unknown
 /** The kernel or libbpf refused; `printed` is what libbpf had to say of it. */
 export class BpfError extends Error {
   readonly printed: string
+  /** Which program it was about, where that is known. */
+  readonly program: string | undefined
 
-  constructor(message: string, printed: string) {
+  constructor(message: string, printed: string, program = programIn(printed)) {
     super(message)
     this.name = 'BpfError'
     this.printed = printed
+    this.program = program
   }
+}
+
+/** libbpf stops at the first program that is refused, so the last one that it names is that. */
+function programIn(printed: string): string | undefined {
+  return [...printed.matchAll(/^libbpf: prog '([^']+)': /gm)].at(-1)?.[1]
 }
 
 export interface ProgramStats {
@@ -183,7 +191,9 @@ export class BpfObject {
   /** The program runs from now on, until `detach`. */
   attach(program: string): void {
     const { result, printed } = this.#listen(() => this.#lib.attach(this.#program(program)))
-    if (result === null) throw new BpfError(`Cannot attach ${program}: ${lastErrno()}`, printed)
+    if (result === null) {
+      throw new BpfError(`Cannot attach ${program}: ${lastErrno()}`, printed, program)
+    }
     this.#links.push(result)
   }
 

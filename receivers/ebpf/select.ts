@@ -1,12 +1,11 @@
 /**
  * Finds the way to each signal that costs least and works on the running kernel, by trying.
  *
- *     all first ways at once ── load ──▶ done (most kernels)
- *             │ refused
- *             ▼
- *     each signal's ways alone, in order ──▶ the first that works of each ── load ──▶ done
+ *     the first way of each signal ── load, attach ──▶ done (most kernels)
+ *          ▲                               │ refused
+ *          └── the next way instead of ◀───┘ the program that the kernel named
  *
- * A try is real: verified by the kernel, attached, and taken away again.
+ * So a kernel that lacks two things verifies three times, and what runs is what was tried.
  */
 import type { Capability } from '../../pipeline/capability.ts'
 import { BpfError, type BpfObject } from './libbpf.ts'
@@ -16,11 +15,13 @@ import { whyNot } from './why.ts'
 /** Loads and attaches these ways and nothing else; on failure, a BpfError, nothing stays. */
 export type LoadWays = (ways: readonly Way[]) => BpfObject
 
-/** What is known of a signal: the way that works, and why those before it do not. */
-interface Choice {
+/** How far the search for a signal's way is. */
+interface Search {
   readonly signal: KernelSignal
-  readonly way?: Way
-  readonly why?: string
+  /** Index of the way that is tried now; behind the last where none works. */
+  at: number
+  /** Why those before it do not. */
+  readonly failed: string[]
 }
 
 export interface Selected {
@@ -30,75 +31,97 @@ export interface Selected {
   readonly capabilities: readonly Capability[]
 }
 
-/** `signals`, in which those of groups that are not wanted are left out, and told as `off`. */
+/** Signals that are not wanted are told as `off`. */
 export function select(
   load: LoadWays,
   isWanted: (signal: KernelSignal) => boolean,
   signals: readonly KernelSignal[] = KERNEL_SIGNALS,
 ): Selected {
-  const wanted = signals.filter(isWanted)
-  const first = wanted.map((signal): Choice => ({ signal, way: signal.ways[0] as Way }))
-  try {
-    return selected(signals, first, load(first.map(({ way }) => way as Way)))
-  } catch (error) {
-    if (!(error instanceof BpfError)) throw error
-  }
-  const choices = together(wanted.map((signal) => choose(signal, load)))
-  if (choices.some(({ signal, way }) => signal.required && way === undefined)) {
-    return selected(signals, choices)
-  }
-  const ways = choices.flatMap(({ way }) => way ?? [])
-  return selected(signals, choices, load(ways))
-}
-
-/** Tries one way after the other. */
-function choose(signal: KernelSignal, load: LoadWays): Choice {
-  const failed: string[] = []
-  const because = () => (failed.length > 0 ? { why: failed.join('. ') } : {})
-  for (const way of signal.ways) {
+  const searches = signals.filter(isWanted).map((signal): Search => {
+    return { signal, at: 0, failed: [] }
+  })
+  for (;;) {
+    const ways = searches.flatMap((search) => wayOf(search) ?? [])
+    const capabilities = () => signals.map((signal) => capabilityOf(signal, searches))
     try {
-      load([way]).close()
-      return { signal, way, ...because() }
+      const object = load(ways)
+      return { object, ways, capabilities: capabilities() }
     } catch (error) {
       if (!(error instanceof BpfError)) throw error
-      const reason = whyNot(error, way)
-      failed.push(signal.ways.length > 1 ? `${way.hook}: ${reason}` : reason)
+      const refused = refusals(searches, error, load)
+      for (const [search, refusal] of refused) giveUp(search, refusal)
+      leaveHalves(searches)
+    }
+    if (searches.some((search) => search.signal.required && wayOf(search) === undefined)) {
+      return { ways: [], capabilities: capabilities() }
     }
   }
-  return { signal, ...because() }
+}
+
+function wayOf({ signal, at }: Search): Way | undefined {
+  return signal.ways[at]
+}
+
+/** Whose way was refused: of the program that libbpf named, else of what fails alone too. */
+function refusals(searches: readonly Search[], error: BpfError, load: LoadWays) {
+  const refused = new Map<Search, BpfError>()
+  for (const search of searches) {
+    const { programs = [], cgroup = [], iterators = [] } = wayOf(search) ?? {}
+    const isOurs = [...programs, ...cgroup, ...iterators].includes(error.program ?? '')
+    if (isOurs) refused.set(search, error)
+  }
+  if (refused.size > 0) return refused
+  for (const search of searches) {
+    const way = wayOf(search)
+    const alone = way && refusalOf(way, load)
+    if (alone !== undefined) refused.set(search, alone)
+  }
+  // Each works by itself, and all do not: nothing that is known here.
+  if (refused.size === 0) throw error
+  return refused
+}
+
+function refusalOf(way: Way, load: LoadWays): BpfError | undefined {
+  try {
+    load([way]).close()
+    return undefined
+  } catch (error) {
+    if (error instanceof BpfError) return error
+    throw error
+  }
+}
+
+function giveUp(search: Search, error: BpfError): void {
+  const way = wayOf(search) as Way
+  const why = whyNot(error, way)
+  search.failed.push(search.signal.ways.length > 1 ? `${way.hook}: ${why}` : why)
+  search.at++
 }
 
 /** Half of the payload is of no use, requests without responses, and half of UDP as little. */
-function together(choices: readonly Choice[]): Choice[] {
-  return choices.map((choice) => {
-    const { signal, way } = choice
-    if (signal.group === 'connections' || way === undefined) return choice
-    const lacking = choices.find(
-      (other) => other.signal.group === signal.group && !other.signal.optional && !other.way,
+function leaveHalves(searches: readonly Search[]): void {
+  for (const search of searches) {
+    const { group } = search.signal
+    if (group === 'connections' || wayOf(search) === undefined) continue
+    const lacking = searches.find(
+      (other) => other.signal.group === group && !other.signal.optional && !wayOf(other),
     )
-    if (lacking === undefined) return choice
-    return { signal, why: `Of no use without ${lacking.signal.signal}` }
-  })
-}
-
-function selected(
-  signals: readonly KernelSignal[],
-  choices: readonly Choice[],
-  object?: BpfObject,
-): Selected {
-  const capabilities = signals.map((signal) => {
-    const choice = choices.find((known) => known.signal === signal)
-    return capabilityOf(signal, choice)
-  })
-  const ways = choices.flatMap(({ way }) => way ?? [])
-  return { ways, capabilities, ...(object && { object }) }
-}
-
-function capabilityOf({ signal, ways }: KernelSignal, choice: Choice | undefined): Capability {
-  const hook = (choice?.way ?? (ways[0] as Way)).hook
-  if (choice === undefined) {
-    return { signal, state: 'off', hook, why: 'Turned off by the configuration' }
+    if (lacking === undefined) continue
+    search.failed.push(`Of no use without ${lacking.signal.signal}`)
+    search.at = search.signal.ways.length
   }
-  const state = choice.way === undefined ? 'unavailable' : 'active'
-  return { signal, state, hook, ...(choice.why !== undefined && { why: choice.why }) }
+}
+
+function capabilityOf(signal: KernelSignal, searches: readonly Search[]): Capability {
+  const search = searches.find((one) => one.signal === signal)
+  const first = signal.ways[0] as Way
+  const name = signal.signal
+  if (search === undefined) {
+    const why = 'Turned off by the configuration'
+    return { signal: name, state: 'off', hook: first.hook, why }
+  }
+  const why = search.failed.length > 0 ? { why: search.failed.join('. ') } : {}
+  const way = wayOf(search)
+  if (way === undefined) return { signal: name, state: 'unavailable', hook: first.hook, ...why }
+  return { signal: name, state: 'active', hook: way.hook, ...why }
 }

@@ -34,6 +34,8 @@ export interface KernelSignal {
   readonly ways: readonly Way[]
 }
 
+const FUNCTION_TRACING = 'tracing of functions (Linux 5.5 on x86-64, 6.4 on arm64)'
+
 export const KERNEL_SIGNALS: readonly KernelSignal[] = [
   {
     signal: 'connections',
@@ -138,6 +140,11 @@ export const KERNEL_SIGNALS: readonly KernelSignal[] = [
         programs: ['received'],
         needs: 'bpf_dynptr_from_skb() in tracing programs (Linux 6.12)',
       },
+      {
+        hook: 'fexit/skb_copy_datagram_iter',
+        programs: ['received_fexit'],
+        needs: `${FUNCTION_TRACING}, and bpf_loop() (Linux 5.17)`,
+      },
     ],
   },
   {
@@ -148,6 +155,17 @@ export const KERNEL_SIGNALS: readonly KernelSignal[] = [
         hook: 'tp_btf/tcp_sendmsg_locked',
         programs: ['sent'],
         needs: 'the tracepoint tcp_sendmsg_locked (Linux 6.16)',
+      },
+      {
+        // What is sent from files has its own function there.
+        hook: 'fentry/tcp_sendmsg_locked, fentry/do_tcp_sendpages',
+        programs: ['sent_fentry', 'sent_pages'],
+        needs: `${FUNCTION_TRACING}, and do_tcp_sendpages() (before Linux 6.5)`,
+      },
+      {
+        hook: 'fentry/tcp_sendmsg_locked',
+        programs: ['sent_fentry'],
+        needs: `${FUNCTION_TRACING}, and bpf_loop() (Linux 5.17)`,
       },
     ],
   },

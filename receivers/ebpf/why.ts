@@ -16,6 +16,7 @@ const LACKING = [
   /kernel function .* is not allowed/,
   /extern \(func ksym\) '\S+': (not found|failed)/,
   /invalid func (unknown )?#?\d+/,
+  /invalid kernel function call/,
   /unresolved kfunc|call to invalid destination/,
   /Unsupported BTF type|unrecognized bpf_iter/,
   // Of tracing by functions, where the kernel was built without ftrace's direct calls.
