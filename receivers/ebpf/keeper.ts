@@ -75,8 +75,13 @@ function missingOf(): string | undefined {
   const line = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'utf8'))
   const effective = BigInt(`0x${line?.[1] ?? '0'}`)
   const has = (capability: bigint) => ((effective >> capability) & 1n) === 1n
-  if (has(CAP.SYS_ADMIN) || (has(CAP.BPF) && has(CAP.PERFMON))) return undefined
-  return 'Cannot load kernel programs: run as root, or with CAP_BPF and CAP_PERFMON'
+  if (has(CAP.SYS_ADMIN)) return undefined
+  const missing = (['BPF', 'PERFMON'] as const).filter((name) => !has(CAP[name]))
+  if (missing.length === 0) return undefined
+  const names = missing.map((name) => `CAP_${name}`).join(' and ')
+  const verb = missing.length === 1 ? 'is' : 'are'
+  const remedy = 'run as root, or with CAP_BPF and CAP_PERFMON'
+  return `Cannot load kernel programs as ${names} ${verb} missing: ${remedy}`
 }
 
 export interface Loaded {

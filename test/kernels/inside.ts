@@ -19,6 +19,12 @@ const TESTS: readonly (readonly [file: string, names: RegExp])[] = [
   ['test/receivers/ebpf/kernel_http.test.ts', /127\.0\.0\.1|caused/],
 ]
 
+/** How a file's process ended, which the reporter does not tell. */
+function explain(error: object): void {
+  const { exitCode, signal } = error as { exitCode?: number; signal?: string }
+  if (exitCode !== undefined) console.log(`The process ended with ${signal ?? exitCode}`)
+}
+
 let passed = 0
 let failed = 0
 for (const [file, names] of TESTS) {
@@ -34,6 +40,7 @@ for (const [file, names] of TESTS) {
       ran = counts.passed
       failed += counts.failed + counts.cancelled + counts.skipped
     }
+    if (event.type === 'test:fail') explain(event.data.details.error)
     reporter.write(event)
   }
   if (ran === 0) {

@@ -54,6 +54,8 @@ export interface FlowspanOptions {
   /** The launcher; of this tree where none is given. */
   readonly program?: string
   readonly env?: NodeJS.ProcessEnv
+  /** Arguments of `setpriv`: whom it runs as, and with which capabilities. */
+  readonly privileges?: readonly string[]
 }
 
 const TELEMETRY = {
@@ -76,9 +78,9 @@ export class Flowspan {
    */
   static async start(
     config: (directory: string) => FlowspanConfig,
-    { program = PROGRAM, env = process.env }: FlowspanOptions = {},
+    { program = PROGRAM, env = process.env, privileges = [] }: FlowspanOptions = {},
   ): Promise<Flowspan> {
-    const flowspan = new Flowspan(config, { program, env })
+    const flowspan = new Flowspan(config, { program, env, privileges })
     await flowspan.waitForLog((line) => line.msg?.includes(READY) === true, {
       timeoutMs: READY_TIMEOUT_MS,
     })
@@ -87,13 +89,14 @@ export class Flowspan {
 
   private constructor(
     config: (directory: string) => FlowspanConfig,
-    { program, env }: Required<FlowspanOptions>,
+    { program, env, privileges }: Required<FlowspanOptions>,
   ) {
     this.directory = temporaryDirectory('flowspan')
     chmodSync(this.directory, 0o777)
     this.#file = join(this.directory, 'config.yaml')
     this.#configure(config)
-    const command = ['--pdeathsig', 'TERM', '--', program, 'run', '--config', this.#file]
+    const run = ['--', program, 'run', '--config', this.#file]
+    const command = ['--pdeathsig', 'TERM', ...privileges, ...run]
     this.#child = spawn('setpriv', command, { stdio: ['ignore', 'pipe', 'pipe'], env })
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       createInterface({ input: stream as NodeJS.ReadableStream }).on('line', (line) => {

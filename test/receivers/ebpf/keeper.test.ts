@@ -69,7 +69,8 @@ suite('openKernel', { skip: SKIP }, () => {
     const nobody = ['--reuid', '65534', '--regid', '65534', '--clear-groups', '--']
     const command = [process.execPath, '--input-type=module', '-e', code]
     const { stdout, stderr } = spawnSync('setpriv', [...nobody, ...command], { encoding: 'utf8' })
-    const wanted = 'Cannot load kernel programs: run as root, or with CAP_BPF and CAP_PERFMON\n'
+    const wanted =
+      'Cannot load kernel programs as CAP_BPF and CAP_PERFMON are missing: run as root, or with CAP_BPF and CAP_PERFMON\n'
     assert.equal(stdout, wanted, stderr)
   })
 
