@@ -213,10 +213,12 @@ export class RecordReader {
     if (!isTaken && IS_NEEDED[index] === 1) {
       this.#wrong = `its ${RECORD_COLUMNS[index]?.key} is not known`
     }
-    if (index === START_INDEX) this.#hasStart = isTaken
-    else if (index === STATE_INDEX) this.#hasState = isTaken
-    else if (index === ROLE_INDEX) this.#hasRole = isTaken
-    return isTaken
+    // A key may come twice, once with a value that is carried along: that takes nothing back.
+    if (!isTaken) return false
+    if (index === START_INDEX) this.#hasStart = true
+    else if (index === STATE_INDEX) this.#hasState = true
+    else if (index === ROLE_INDEX) this.#hasRole = true
+    return true
   }
 
   #bind(index: number): Take {
