@@ -11,13 +11,13 @@ const TARGET_MAX = 48
 export function flowsBasic(batch: FlowBatch): string {
   const { kind } = batch.base
   let exchanges = 0
-  let listeners = 0
+  let connections = 0
   for (let row = 0; row < batch.rows; row++) {
     if (kind[row] === KIND.exchange) exchanges++
-    else if (kind[row] === KIND.listener) listeners++
+    else if (kind[row] === KIND.connection) connections++
   }
-  const connections = counted(batch.rows - exchanges - listeners, 'connection')
-  return `flows: ${counted(batch.rows, 'row')}: ${connections}, ${counted(exchanges, 'exchange')}`
+  const both = `${counted(connections, 'connection')}, ${counted(exchanges, 'exchange')}`
+  return `flows: ${counted(batch.rows, 'row')}: ${both}`
 }
 
 /** A line for each row that has ended: a connection or an exchange. */

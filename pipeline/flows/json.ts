@@ -72,7 +72,7 @@ function derived(base: Columns<'base'>): Key[] {
   const exchange = (row: number) => base.kind[row] === KIND.exchange
   const bytes: Read = (row) => {
     if (exchange(row)) return sum(base.request_bytes[row], base.response_bytes[row])
-    if (base.kind[row] === KIND.listener) return ''
+    if (base.kind[row] !== KIND.connection) return ''
     return sum(base.bytes_sent[row], base.bytes_received[row])
   }
   const latency: Read = (row) => {

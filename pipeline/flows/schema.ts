@@ -6,8 +6,11 @@
  * a column has a meaning, `absent` how "not known" is told apart from a value.
  */
 
-/** `listener`: a listening socket, where it had no room for those that wished to connect. */
-export const ROW_KINDS = ['connection', 'exchange', 'listener'] as const
+/**
+ * `listener`: a listening socket, where it had no room for those that wished to connect. `episode`:
+ * the network was worse than before, between two ends, for a while.
+ */
+export const ROW_KINDS = ['connection', 'exchange', 'listener', 'episode'] as const
 export const ROW_STATES = ['open', 'interim', 'closed'] as const
 export const ROLES = ['client', 'server'] as const
 /** What carries a flow: `network.transport`. */
@@ -48,10 +51,13 @@ export const RESOLVED_BY = [
   'endpoint',
   'node',
 ] as const
+/** What was worse: segments took longer; they came at uneven times; they were lost. */
+export const EPISODE_KINDS = ['none', 'delay', 'jitter', 'loss'] as const
 /** How a cause or a parent was found. */
 export const LINK_METHODS = ['none', 'header', 'identity', 'thread', 'coroutine', 'timing'] as const
 
 export type RowKind = (typeof ROW_KINDS)[number]
+export type EpisodeKind = (typeof EPISODE_KINDS)[number]
 export type CloseReason = (typeof CLOSE_REASONS)[number]
 export type ResolvedBy = (typeof RESOLVED_BY)[number]
 export type LinkMethod = (typeof LINK_METHODS)[number]
@@ -64,6 +70,7 @@ export const TRANSPORT = codes(TRANSPORTS)
 export const CLOSE_REASON = codes(CLOSE_REASONS)
 export const RESOLVED = codes(RESOLVED_BY)
 export const LINK_METHOD = codes(LINK_METHODS)
+export const EPISODE_KIND = codes(EPISODE_KINDS)
 
 function codes<const T extends readonly string[]>(names: T): { readonly [K in T[number]]: number } {
   return Object.fromEntries(names.map((name, i) => [name, i])) as {
@@ -115,7 +122,7 @@ function column<const T extends ColumnType>(
 }
 
 export const BASE_COLUMNS = {
-  kind: column('enum', 'all', 'connection, exchange or listener', {
+  kind: column('enum', 'all', 'connection, exchange, listener or episode', {
     values: ROW_KINDS,
     absent: 'never',
   }),
@@ -165,6 +172,7 @@ export const BASE_COLUMNS = {
   srtt_us: column('u32', 'all', 'smoothed round-trip time'),
   rttvar_us: column('u32', 'connection', 'mean deviation of the round-trip time'),
   min_rtt_us: column('u32', 'all', 'least round-trip time in the kernel’s window'),
+  worst_rtt_100ms_us: column('u32', 'connection', 'the highest mean of round trips in 100 ms'),
   isn_client: column('u32', 'connection', "client's initial sequence number"),
   isn_server: column('u32', 'connection', "server's initial sequence number"),
   older: column('flag', 'connection', 'opened before capture began: its start is not known'),
@@ -198,6 +206,13 @@ export const BASE_COLUMNS = {
   accept_queue_max: column('u32', 'listener', "what listen() allowed, and the kernel's limit", {
     absent: 'never',
   }),
+
+  episode_kind: column('enum', 'episode', 'delay, jitter or loss', { values: EPISODE_KINDS }),
+  episode_id: column('id64', 'episode', 'the same in all rows of an episode'),
+  worst_us: column('f64', 'episode', 'delay added one way; jitter: mean change between segments'),
+  worst_loss: column('f64', 'episode', 'loss events to a data segment sent, at the worst'),
+  flows: column('u32', 'episode', 'flows that have shown it', { absent: 'never' }),
+  flow_ids: column('string', 'episode', 'flow_id of up to 16 of them, with commas between'),
 
   tls_server_name: column('string', 'connection', 'host name that the ClientHello asks for'),
   tls_version: column('string', 'connection', '1.0 to 1.3, as the ServerHello chose'),
