@@ -4,7 +4,7 @@
  */
 import type { Columns } from '../../pipeline/flows/batch.ts'
 import { type RequestKey, spanId, traceId } from '../../pipeline/flows/ids.ts'
-import { KIND, ROLE, STATE } from '../../pipeline/flows/schema.ts'
+import { KIND, LINK_METHOD, ROLE, STATE } from '../../pipeline/flows/schema.ts'
 import type { StitchConfig } from './config.ts'
 import { EDGE, hasTraceparent, isCaused, isDecided, newEvidence, readEvidence } from './evidence.ts'
 import { HeldRows, type Pin, type PinOwner } from './held_rows.ts'
@@ -56,6 +56,7 @@ export class Memory {
       get windowTotalMs() {
         return current().window_total
       },
+      isComing: (top) => this.#isComing(top),
       settled: (slot) => this.#settled(slot),
       broken: () => note('chain_broken', 1),
       missed: (slot) => this.#miss(slot),
@@ -127,12 +128,9 @@ export class Memory {
   /** Ends the waits whose time has come, and forgets what has been remembered for long enough. */
   tick(now: number): void {
     this.#now = now
-    const { window, retention } = this.#config
+    const { retention } = this.#config
     const { time } = this.#spans
-    for (let top = this.#waiting.first; top !== NONE; top = this.#waiting.first) {
-      if ((time[top] as number) + window > now) break
-      this.#waiting.giveUp(top)
-    }
+    this.#waiting.expire(now)
     for (let slot = this.#closed.head; slot !== NONE; slot = this.#closed.head) {
       if ((time[slot] as number) + retention > now) break
       this.#forget(slot)
@@ -202,6 +200,9 @@ export class Memory {
       spans.ids.set(span.subarray(row * 2, row * 2 + 2), spans.word(slot, table.WIRE_SPAN_ID))
     }
     if (base.role[row] === ROLE.client) this.#flows.seen(flowLo, flowHi)
+    const flow = spans.word(slot, table.FLOW_ID)
+    spans.ids[flow] = flowLo
+    spans.ids[flow + 1] = flowHi
     const at = spans.word(slot, table.SPAN_ID)
     if (this.#missed.take(spans.ids[at] as number, spans.ids[at + 1] as number)) {
       this.#note('late', 1)
@@ -253,6 +254,18 @@ export class Memory {
       this.#write(slot, held.pin(node), held.row(node))
       node = held.release(node)
     }
+  }
+
+  /**
+   * At a gateway: a call's cause was seen by the call's own agent, and a server's client by some
+   * agent, if it has a row of the connection. So one that nobody watches keeps nobody waiting.
+   */
+  #isComing(top: number): boolean {
+    const { edge, method, ids } = this.#spans
+    if (this.#config.wait !== 'always' || edge[top] === EDGE.candidate) return false
+    if (method[top] !== LINK_METHOD.identity) return true
+    const flow = this.#spans.word(top, table.FLOW_ID)
+    return this.#flows.has(ids[flow] as number, ids[flow + 1] as number)
   }
 
   #miss(slot: number): void {

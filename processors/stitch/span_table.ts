@@ -32,7 +32,8 @@ export const WIRE_TRACE_ID = 8
 export const WIRE_SPAN_ID = 12
 export const CANDIDATE_TRACE_ID = 14
 export const CANDIDATE_SPAN_ID = 18
-const WORDS = 20
+export const FLOW_ID = 20
+const WORDS = 22
 
 const CAPACITY_FIRST = 1024
 
@@ -47,6 +48,8 @@ export class SpanTable {
   confidence = new Float64Array(0)
   /** 1 while only an open row was seen. */
   open = new Uint8Array(0)
+  /** 1 for a TOP that has waited for a window and waits on. */
+  patient = new Uint8Array(0)
   /** When the row arrived; once settled, when the last row of the span did. Milliseconds. */
   time = new Float64Array(0)
   /** Of a TOP: when the first of the tree waiting below it arrived. Milliseconds. */
@@ -106,6 +109,7 @@ export class SpanTable {
     this.ids[at + SPAN_ID] = lo
     this.ids[at + SPAN_ID + 1] = hi
     this.state[slot] = EXPECTED
+    this.patient[slot] = 0
     this.parent[slot] = NONE
     this.waiter[slot] = NONE
     this.rows[slot] = NONE
@@ -166,6 +170,7 @@ export class SpanTable {
     this.edge = grown(this.edge, new Uint8Array(capacity))
     this.method = grown(this.method, new Uint8Array(capacity))
     this.open = grown(this.open, new Uint8Array(capacity))
+    this.patient = grown(this.patient, new Uint8Array(capacity))
     this.confidence = grown(this.confidence, new Float64Array(capacity))
     this.time = grown(this.time, new Float64Array(capacity))
     this.oldest = grown(this.oldest, new Float64Array(capacity))

@@ -13,6 +13,10 @@
  * traceparent names, or being a root), and its tree follows. Only tops have a deadline, and as each
  * has the same window they stand in a list in order of it.
  *
+ * A top whose parent's row is surely coming waits on, until `window_total` but for a window: then
+ * what it waits for can have waited for a window itself, elsewhere, and be late. Such patient tops
+ * stand in a second list, in the same order.
+ *
  * No row waits longer than `window_total`: a span may only become or stay a top as long as its
  * deadline lies before that of the oldest below it.
  */
@@ -27,6 +31,8 @@ const DEPTH_MAX = 1024
 export interface WaitingSettings {
   readonly windowMs: number
   readonly windowTotalMs: number
+  /** Whether the row that a top waits for is coming, as far as can be known. */
+  readonly isComing: (top: number) => boolean
   /** A span's ids are final. Must not change who waits. */
   readonly settled: (slot: number) => void
   /** A span was made a root, for its causes go round in a circle or back too far. */
@@ -40,16 +46,30 @@ export class WaitingSpans {
   readonly #settings: WaitingSettings
   /** In order of arrival and so of deadline. */
   readonly #tops: SlotList
+  readonly #patient: SlotList
 
   constructor(spans: SpanTable, settings: WaitingSettings) {
     this.#spans = spans
     this.#settings = settings
     this.#tops = new SlotList(spans)
+    this.#patient = new SlotList(spans)
   }
 
   /** The top that has waited for longest, or NONE when no span waits. */
   get first(): number {
-    return this.#tops.head
+    return this.#patient.head === NONE ? this.#tops.head : this.#patient.head
+  }
+
+  /** Ends the waits whose time has come. */
+  expire(now: number): void {
+    for (let top = this.#tops.head; top !== NONE; top = this.#tops.head) {
+      if (this.#deadline(top) > now) break
+      if (!this.#waitOn(top, now)) this.giveUp(top)
+    }
+    for (let top = this.#patient.head; top !== NONE; top = this.#patient.head) {
+      if (this.#deadline(top) > now) break
+      this.giveUp(top)
+    }
   }
 
   /**
@@ -134,7 +154,8 @@ export class WaitingSpans {
       waiter = spans.waiterNext[waiter] as number
     ) {
       oldest = Math.min(oldest, spans.oldest[waiter] as number)
-      this.#tops.remove(waiter)
+      this.#listOf(waiter).remove(waiter)
+      spans.patient[waiter] = 0
       spans.state[waiter] = INNER
     }
     spans.oldest[slot] = oldest
@@ -170,9 +191,31 @@ export class WaitingSpans {
 
   /** Whether the deadline of `top` lies after the last moment that the tree of `slot` may wait. */
   #tooLate(top: number, slot: number): boolean {
-    const { time, oldest } = this.#spans
+    const { oldest } = this.#spans
+    return this.#deadline(top) > (oldest[slot] as number) + this.#settings.windowTotalMs
+  }
+
+  #deadline(top: number): number {
+    const { time, patient } = this.#spans
     const { windowMs, windowTotalMs } = this.#settings
-    return (time[top] as number) + windowMs > (oldest[slot] as number) + windowTotalMs
+    return (time[top] as number) + (patient[top] === 1 ? windowTotalMs - windowMs : windowMs)
+  }
+
+  /** Whether a top whose window is over is patient from now on. */
+  #waitOn(top: number, now: number): boolean {
+    const { patient } = this.#spans
+    patient[top] = 1
+    if (this.#deadline(top) <= now || this.#tooLate(top, top) || !this.#settings.isComing(top)) {
+      patient[top] = 0
+      return false
+    }
+    this.#tops.remove(top)
+    this.#patient.push(top)
+    return true
+  }
+
+  #listOf(top: number): SlotList {
+    return this.#spans.patient[top] === 1 ? this.#patient : this.#tops
   }
 
   /** The top above a waiting span; NONE when `arriving` is above it, or too many are. */
@@ -239,7 +282,7 @@ export class WaitingSpans {
     const spans = this.#spans
     const stack = [first]
     for (let slot = stack.pop(); slot !== undefined; slot = stack.pop()) {
-      if (spans.state[slot] === TOP) this.#tops.remove(slot)
+      if (spans.state[slot] === TOP) this.#listOf(slot).remove(slot)
       spans.state[slot] = SETTLED
       this.#settings.settled(slot)
       for (let child = spans.waiter[slot] as number; child !== NONE; ) {

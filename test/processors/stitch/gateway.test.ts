@@ -145,3 +145,49 @@ test('any order, delay and doubling gives no wrong link, no double span, no unse
     { numRuns: 300 },
   )
 })
+
+test('a server waits on for a client that an agent sees, not for one that nobody does', () => {
+  const s = gateway()
+  const { window, window_total } = GATEWAY
+  s.send({ role: 'server', flow: 1, name: 'asked from outside' })
+  s.send({ role: 'server', flow: 2, name: 'asked by a pod' })
+  s.send({ role: 'client', flow: 3, cause: { flow: 2, offset: 0 }, name: 'its call' })
+  s.pass(window - 1)
+  assert.equal(s.rows().length, 0)
+  // The connection's row may come after the request's.
+  s.send({ kind: 'connection', state: 'open', role: 'client', flow: 2 })
+  s.pass(1)
+  assert.equal(s.row('asked from outside').method, 'none')
+  assert.equal(s.rows().length, 1)
+  s.pass(window_total - 2 * window - 1)
+  assert.equal(s.rows().length, 1)
+  s.send({ role: 'client', flow: 2, name: 'the pod' })
+  // It has no cause, so all of it is final.
+  assert.equal(s.row('asked by a pod').parent, s.row('the pod').span)
+  assert.equal(s.row('its call').trace, s.row('the pod').trace)
+})
+
+test('a row that waits on waits no longer than it may, with all that waits below it', () => {
+  const s = gateway()
+  const { window, window_total } = GATEWAY
+  s.send({ role: 'client', flow: 2, cause: { flow: 1, offset: 0 }, name: 'call' })
+  s.pass(window + window / 2)
+  // Below a server that comes so late it is too old for a second long wait.
+  s.send({ kind: 'connection', state: 'open', role: 'client', flow: 1 })
+  s.send({ role: 'server', flow: 1, name: 'server' })
+  for (let at = 0; at < window_total; at += 100) s.pass(100)
+  assert.equal(s.row('call').parent, s.row('server').span)
+  assert.equal(s.row('server').method, 'none')
+  assert(s.longestWait <= window_total, `${s.longestWait} ms`)
+})
+
+test('an agent waits for a window and no longer', () => {
+  const s = gateway(schema.parse({}))
+  const { window } = schema.parse({})
+  s.send({ kind: 'connection', state: 'open', role: 'client', flow: 1 })
+  s.send({ role: 'server', flow: 1, name: 'server' })
+  s.pass(window - 1)
+  assert.equal(s.rows().length, 0)
+  s.pass(1)
+  assert.equal(s.row('server').method, 'none')
+})

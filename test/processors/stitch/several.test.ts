@@ -158,6 +158,31 @@ test('a chain over three gateways is one trace, in whatever order its rows come'
   )
 })
 
+test('a chain that is asked from outside waits for its root at every gateway it crosses', () => {
+  const cluster = new Cluster(3)
+  const depth = 6
+  const callers = Array.from({ length: depth }, (_, i) => i - 1)
+  // Of the first request nobody sees the client, so it waits in vain before the rest can go on.
+  const rows = rowsOf(callers).slice(1)
+  for (let i = 1; i < depth; i++) {
+    cluster.send({ kind: 'connection', state: 'open', role: 'client', flow: 100 + i })
+  }
+  for (const batch of cluster.sentOn.splice(0)) cluster.sendOn(batch)
+  for (const row of rows.toReversed()) cluster.send(row)
+  const HOP_MS = 200
+  for (let ms = 0; ms < PAIRS.window_total && cluster.held > 0; ms += HOP_MS) {
+    for (const batch of cluster.sentOn.splice(0)) cluster.sendOn(batch)
+    cluster.pass(HOP_MS)
+  }
+  const out = cluster.rows()
+  assert.equal(out.length, rows.length)
+  assert.equal(new Set(out.map(({ trace }) => trace)).size, 1)
+  assert.deepEqual(
+    out.filter(({ parent }) => parent === '').map(({ name }) => name),
+    ['server 0'],
+  )
+})
+
 test('whatever is late, doubled or lost on the way, no link is wrong and no parent missing', () => {
   const fate = fc.constantFrom('now', 'now', 'twice', 'lost', 'late', 'very late')
   const cases = CHAINS.chain((picks) => {
