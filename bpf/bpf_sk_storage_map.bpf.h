@@ -88,6 +88,31 @@ int tell_interim(struct bpf_iter__bpf_sk_storage_map *ctx)
 	return 0;
 }
 
+/*
+ * Lets go of connections that a new selection does not want: their last record is closed, without
+ * a reason. Those that are just connecting stay.
+ */
+SEC("iter/bpf_sk_storage_map")
+int let_go(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct conn *conn = ctx->value;
+	struct sock *sk = ctx->sk;
+	const struct tcp_sock *tp;
+
+	if (!conn || !sk)
+		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp || !is_told_of(conn, sk) || is_selected(sk, tp, conn->role)) {
+		step(ctx->meta, false);
+		return 0;
+	}
+	conn->closed = 1;
+	report_connection(conn, tp, CONN_CLOSED, CLOSE_NONE);
+	bpf_sk_storage_delete(&conns, sk);
+	step(ctx->meta, true);
+	return 0;
+}
+
 SEC("iter/bpf_sk_storage_map")
 int tell_listeners(struct bpf_iter__bpf_sk_storage_map *ctx)
 {

@@ -96,7 +96,7 @@ static __always_inline void take_udp(struct __sk_buff *skb, enum direction direc
 		return;
 	}
 	flow = count_datagram(sk, bpf_get_socket_cookie(skb), &datagram);
-	if (flow && flow->wanted && !flow->own)
+	if (flow && flow->wanted && is_reported(flow))
 		report_datagram(skb, flow, &datagram);
 }
 

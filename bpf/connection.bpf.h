@@ -9,6 +9,7 @@
 #include "figures.bpf.h"
 #include "flow_id.h"
 #include "own.bpf.h"
+#include "selection.bpf.h"
 
 /* CPU number and count: unique while the map lives, without a shared cache line. */
 static __always_inline __u64 next_conn_id(void)
@@ -44,29 +45,14 @@ static __always_inline __u32 sleeps(void)
 	return task->nvcsw;
 }
 
-static __always_inline void map_ipv4(__u8 *to, __u32 address)
-{
-	__builtin_memset(to, 0, 10);
-	to[10] = 0xff;
-	to[11] = 0xff;
-	__builtin_memcpy(to + 12, &address, 4);
-}
-
 static __always_inline void take_addresses(struct conn *conn, const struct tcp_sock *tp)
 {
 	const struct inet_sock *inet = &tp->inet_conn.icsk_inet;
-	const struct sock_common *common = &inet->sk.__sk_common;
 
 	/* not skc_num: that is 0 again when a failed connect is closed */
 	conn->local_port = bpf_ntohs(inet->inet_sport);
-	conn->remote_port = bpf_ntohs(common->skc_dport);
-	if (common->skc_family == AF_INET) {
-		map_ipv4(conn->local_addr, common->skc_rcv_saddr);
-		map_ipv4(conn->remote_addr, common->skc_daddr);
-	} else {
-		bpf_probe_read_kernel(conn->local_addr, 16, &common->skc_v6_rcv_saddr);
-		bpf_probe_read_kernel(conn->remote_addr, 16, &common->skc_v6_daddr);
-	}
+	conn->remote_port = bpf_ntohs(inet->sk.__sk_common.skc_dport);
+	read_addresses(&inet->sk, conn->local_addr, conn->remote_addr);
 }
 
 /* bytes_acked counts the client's SYN, not the server's SYN-ACK; bytes_received counts neither. */

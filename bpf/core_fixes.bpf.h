@@ -11,11 +11,40 @@
  * 8520e224f547 ("bpf, cgroups: Fix cgroup v2 fallback on v1/v2 mixed mode"), v5.15: a socket's
  * cgroup became a pointer of its own; before, it shared its word with the v1 class id.
  */
-static __always_inline __u64 get_cgroup_id(const struct sock *sk)
+static __always_inline const struct cgroup *get_cgroup(const struct sock *sk)
 {
 	if (!bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
+		return NULL;
+	return BPF_CORE_READ(sk, sk_cgrp_data.cgroup);
+}
+
+static __always_inline __u64 get_cgroup_id(const struct sock *sk)
+{
+	return BPF_CORE_READ(get_cgroup(sk), kn, id);
+}
+
+/*
+ * 7f203bc89eb6 ("cgroup: Replace cgroup->ancestor_ids[] with ->ancestors[]"), v6.1. The id of the
+ * cgroup so far below the root that is this one or contains it; 0: there is none.
+ */
+static __always_inline __u64 get_ancestor_id(const struct cgroup *cgroup, int level)
+{
+	const struct cgroup *ancestor = NULL;
+	__u64 id = 0;
+	__u32 at;
+
+	if (level > BPF_CORE_READ(cgroup, level))
 		return 0;
-	return BPF_CORE_READ(sk, sk_cgrp_data.cgroup, kn, id);
+	if (bpf_core_field_exists(struct cgroup, ancestors)) {
+		at = bpf_core_field_offset(struct cgroup, ancestors) + level * sizeof(ancestor);
+		bpf_probe_read_kernel(&ancestor, sizeof(ancestor), (const char *)cgroup + at);
+		return BPF_CORE_READ(ancestor, kn, id);
+	}
+	if (!bpf_core_field_exists(struct cgroup___ids, ancestor_ids))
+		return 0;
+	at = bpf_core_field_offset(struct cgroup___ids, ancestor_ids) + level * sizeof(id);
+	bpf_probe_read_kernel(&id, sizeof(id), (const char *)cgroup + at);
+	return id;
 }
 
 /*

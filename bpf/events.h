@@ -13,6 +13,7 @@
 #define COMM_LEN 16
 
 #include "udp_events.h"
+#include "selection_rules.h"
 
 enum record_type {
 	RECORD_CONNECTION = 1,
@@ -237,6 +238,9 @@ enum counter {
 	COUNTER_UDP_LOST_HEADERS = 35,
 	/* flows of flowspan itself, left out */
 	COUNTER_UDP_OWN = 36,
+	/* connections and flows of UDP that the selection leaves out, as they begin */
+	COUNTER_CONN_UNSELECTED = 48,
+	COUNTER_UDP_UNSELECTED = 49,
 	/* packets dropped, by enum skb_drop_reason; the last is all that are beyond */
 	COUNTER_DROPS = 256,
 	COUNTER_DROPS_OTHER = 511,

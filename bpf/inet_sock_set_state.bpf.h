@@ -18,11 +18,18 @@
 #include "connection.bpf.h"
 #include "listener.bpf.h"
 
-static __always_inline void begin_client(struct sock *sk)
+static __always_inline void begin_client(struct sock *sk, const struct tcp_sock *tp)
 {
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
-	struct conn *conn = bpf_sk_storage_get(&conns, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	bool own = is_own(pid_tgid >> 32);
+	struct conn *conn;
 
+	/* flowspan's own have a storage, by which the other end is known too */
+	if (!own && !is_selected(sk, tp, ROLE_CLIENT)) {
+		leave_out(sk);
+		return;
+	}
+	conn = bpf_sk_storage_get(&conns, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!conn) {
 		count(COUNTER_CONN_LOST_STORAGE);
 		return;
@@ -34,7 +41,7 @@ static __always_inline void begin_client(struct sock *sk)
 	conn->start_ns = bpf_ktime_get_ns();
 	conn->tid = (__u32)pid_tgid;
 	conn->sleeps = sleeps();
-	conn->own = is_own(pid_tgid >> 32);
+	conn->own = own;
 	take_process(conn, pid_tgid);
 	take_place(conn, sk);
 }
@@ -55,16 +62,29 @@ static __always_inline void begin_server(struct conn *conn, struct sock *sk,
 	take_place(conn, sk);
 }
 
+/* The storage of a socket that has none yet, as nobody called connect(). */
+static __always_inline struct conn *accepted(struct sock *sk, const struct tcp_sock *tp)
+{
+	struct conn *conn;
+
+	if (!is_selected(sk, tp, ROLE_SERVER)) {
+		count(COUNTER_CONN_UNSELECTED);
+		return NULL;
+	}
+	conn = bpf_sk_storage_get(&conns, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!conn)
+		count(COUNTER_CONN_LOST_STORAGE);
+	return conn;
+}
+
 static __always_inline void opened(struct sock *sk, const struct tcp_sock *tp, int oldstate)
 {
-	__u64 create = oldstate == BPF_TCP_SYN_RECV ? BPF_SK_STORAGE_GET_F_CREATE : 0;
-	struct conn *conn = bpf_sk_storage_get(&conns, sk, 0, create);
+	struct conn *conn = bpf_sk_storage_get(&conns, sk, 0, 0);
 
-	if (!conn) {
-		if (create)
-			count(COUNTER_CONN_LOST_STORAGE);
+	if (!conn && oldstate == BPF_TCP_SYN_RECV)
+		conn = accepted(sk, tp);
+	if (!conn)
 		return;
-	}
 	/* two clients that connect to each other pass through SYN_RECV too, with a conn_id */
 	if (!conn->conn_id)
 		begin_server(conn, sk, tp);
@@ -102,10 +122,10 @@ static __always_inline void closed(struct sock *sk, const struct tcp_sock *tp, i
 		report_connection(conn, tp, CONN_CLOSED, close_reason(conn, tp, oldstate));
 }
 
-static __always_inline void listening(struct sock *sk)
+static __always_inline void listening(struct sock *sk, const struct tcp_sock *tp)
 {
 	mark_listener(sk);
-	watch_listener(sk, (struct task_struct *)bpf_get_current_task_btf());
+	watch_listener(sk, tp, (struct task_struct *)bpf_get_current_task_btf());
 }
 
 static __always_inline void listened(struct sock *sk, const struct tcp_sock *tp)
@@ -135,13 +155,13 @@ int BPF_PROG(set_state, struct sock *sk, int oldstate, int newstate)
 	if (!tp)
 		return 0;
 	if (newstate == BPF_TCP_SYN_SENT) {
-		begin_client(sk);
+		begin_client(sk, tp);
 	} else if (newstate == BPF_TCP_ESTABLISHED) {
 		opened(sk, tp, oldstate);
 	} else if (newstate == BPF_TCP_FIN_WAIT1 || newstate == BPF_TCP_LAST_ACK) {
 		closing(sk);
 	} else if (newstate == BPF_TCP_LISTEN) {
-		listening(sk);
+		listening(sk, tp);
 	} else if (newstate == BPF_TCP_CLOSE && oldstate == BPF_TCP_LISTEN) {
 		listened(sk, tp);
 	} else if (newstate == BPF_TCP_CLOSE) {

@@ -47,7 +47,14 @@ struct kernfs_node {
 };
 
 struct cgroup {
+	int level;
 	struct kernfs_node *kn;
+	struct cgroup *ancestors[1];
+};
+
+/* Before Linux 6.1 */
+struct cgroup___ids {
+	__u64 ancestor_ids[1];
 };
 
 struct sock_cgroup_data {

@@ -27,12 +27,13 @@ struct {
 	__type(value, struct listener);
 } listeners SEC(".maps");
 
-/* Makes the listener known; NULL where it was, or is flowspan's. */
-static __always_inline struct listener *watch_listener(struct sock *sk, struct task_struct *task)
+/* Makes the listener known; NULL where it was, is flowspan's, or not wanted. */
+static __always_inline struct listener *watch_listener(struct sock *sk, const struct tcp_sock *tp,
+						       struct task_struct *task)
 {
 	struct listener *listener = bpf_sk_storage_get(&listeners, sk, 0, 0);
 
-	if (listener || is_own(task->tgid))
+	if (listener || is_own(task->tgid) || !is_selected_listener(sk, tp))
 		return NULL;
 	listener = bpf_sk_storage_get(&listeners, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!listener) {
@@ -50,10 +51,10 @@ static __always_inline void fill_listener(struct listener_record *record,
 {
 	const struct inet_sock *inet = &tp->inet_conn.icsk_inet;
 	const struct sock *sk = &inet->sk;
-	const struct sock_common *common = &sk->__sk_common;
+	__u8 remote_addr[16];
 
 	record->local_port = bpf_ntohs(inet->inet_sport);
-	record->netns = common->skc_net.net->ns.inum;
+	record->netns = sk->__sk_common.skc_net.net->ns.inum;
 	record->cgroup_id = get_cgroup_id(sk);
 	record->time_ns = bpf_ktime_get_ns();
 	record->pid = listener->pid;
@@ -63,10 +64,7 @@ static __always_inline void fill_listener(struct listener_record *record,
 	record->synack_retries_since = listener->synack_retries - listener->synack_retries_told;
 	record->accept_queue = sk->sk_ack_backlog;
 	record->accept_queue_max = sk->sk_max_ack_backlog;
-	if (common->skc_family == AF_INET)
-		map_ipv4(record->local_addr, common->skc_rcv_saddr);
-	else
-		bpf_probe_read_kernel(record->local_addr, 16, &common->skc_v6_rcv_saddr);
+	read_addresses(sk, record->local_addr, remote_addr);
 	__builtin_memcpy(record->comm, listener->comm, COMM_LEN);
 }
 

@@ -26,9 +26,12 @@ struct {
  * An accepted socket is a copy of its listener, down to the backlog that listen() was given; one
  * that connected has none.
  */
-static __always_inline __u8 role_of(const struct conn *conn, const struct sock *sk)
+static __always_inline __u8 role_of(const struct sock *sk, const struct tcp_sock *tp)
 {
-	struct place place = { .netns = conn->netns, .port = conn->local_port };
+	struct place place = {
+		.netns = sk->__sk_common.skc_net.net->ns.inum,
+		.port = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport),
+	};
 
 	if (sk->sk_max_ack_backlog || bpf_map_lookup_elem(&no_backlog, &place))
 		return ROLE_SERVER;
@@ -85,7 +88,7 @@ static __always_inline struct conn *adopt(struct sock *sk, const struct tcp_sock
 		return conn;
 	take_place(conn, sk);
 	take_addresses(conn, tp);
-	conn->role = role_of(conn, sk);
+	conn->role = role_of(sk, tp);
 	conn->flags = CONN_OLDER;
 	take_isns_unlocked(conn, tp);
 	read_told(&conn->told, conn, tp);
@@ -106,8 +109,12 @@ static __noinline struct conn *meet(struct sock *sk, const struct tcp_sock *tp)
 {
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
 	struct conn *conn;
+	__u32 word = selection;
 
-	if (!is_connected(sk))
+	/* with a selection most that have no storage are not wanted, and are asked about once */
+	if ((word & SELECT_RULES && !(word & SELECT_MEETS)) || !is_connected(sk))
+		return NULL;
+	if (!is_selected(sk, tp, role_of(sk, tp)))
 		return NULL;
 	conn = adopt(sk, tp);
 	if (!conn)

@@ -35,7 +35,7 @@ int find_listeners(struct bpf_iter__task_file *ctx)
 	if (!task || !sk || sk->__sk_common.skc_state != BPF_TCP_LISTEN)
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp || !watch_listener(sk, task))
+	if (!tp || !watch_listener(sk, tp, task))
 		return 0;
 	count_many(COUNTER_OLDER_QUEUED, sk->sk_ack_backlog);
 	if (!sk->sk_max_ack_backlog) {
@@ -57,10 +57,14 @@ static __always_inline void share(struct conn *conn, const struct task_struct *t
 }
 
 /* A connect under way: set_state will tell what becomes of it. */
-static __always_inline void begin_older(struct sock *sk, struct task_struct *task)
+static __always_inline void begin_older(struct sock *sk, const struct tcp_sock *tp,
+					struct task_struct *task)
 {
-	struct conn *conn = bpf_sk_storage_get(&conns, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	struct conn *conn;
 
+	if (!is_own(task->tgid) && !is_selected(sk, tp, ROLE_CLIENT))
+		return;
+	conn = bpf_sk_storage_get(&conns, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!conn || conn->conn_id)
 		return;
 	conn->role = ROLE_CLIENT;
@@ -82,7 +86,7 @@ int find_older(struct bpf_iter__task_file *ctx)
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (tp && sk->__sk_common.skc_state == BPF_TCP_SYN_SENT)
-		begin_older(sk, task);
+		begin_older(sk, tp, task);
 	if (!is_connected(sk))
 		return 0;
 	if (!tp) {
@@ -96,6 +100,8 @@ int find_older(struct bpf_iter__task_file *ctx)
 			share(conn, task);
 		return 0;
 	}
+	if (!is_own(task->tgid) && !is_selected(sk, tp, role_of(sk, tp)))
+		return 0;
 	conn = adopt(sk, tp);
 	if (!conn)
 		return 0;

@@ -56,6 +56,46 @@ static __always_inline bool take_kernel(struct udp_flow *flow, const struct bpf_
 	return BPF_CORE_READ_BITFIELD_PROBED(socket, sk_userlocks) & SOCK_BINDPORT_LOCK;
 }
 
+/* As of a connection. One that is not wanted is kept, so that it is asked about once. */
+static __always_inline bool is_selected_flow(const struct udp_flow *flow, const struct bpf_sock *sk)
+{
+	struct candidate candidate = {};
+	__u32 word = selection;
+
+	if (!(word & SELECT_RULES))
+		return true;
+	candidate.cgroup = get_cgroup(bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct sock)));
+	candidate.netns = flow->netns;
+	candidate.server_port = flow->role == ROLE_CLIENT ? flow->remote_port : flow->local_port;
+	__builtin_memcpy(candidate.local_addr, flow->local_addr, 16);
+	__builtin_memcpy(candidate.remote_addr, flow->remote_addr, 16);
+	return is_wanted(word, &candidate);
+}
+
+/*
+ * The selection has changed since that was decided. One that is wanted from now on has done nothing
+ * yet; of one that is not, the sweep tells.
+ */
+static __always_inline void select_again(struct udp_flow *flow, const struct bpf_sock *sk)
+{
+	bool selected = is_selected_flow(flow, sk);
+
+	flow->change = selection >> SELECT_CHANGE;
+	if (selected == !flow->unselected)
+		return;
+	flow->unselected = !selected;
+	if (!selected) {
+		count(COUNTER_UDP_UNSELECTED);
+		return;
+	}
+	flow->start_ns = bpf_ktime_get_ns();
+	__builtin_memset(flow->bytes, 0, sizeof(flow->bytes));
+	__builtin_memset(flow->count, 0, sizeof(flow->count));
+	__builtin_memset(flow->told_bytes, 0, sizeof(flow->told_bytes));
+	flow->drops = 0;
+	flow->told_drops = 0;
+}
+
 /* NULL: there is no room. */
 static __always_inline struct udp_flow *begin_flow(const struct udp_key *key, struct bpf_sock *sk,
 						   const struct datagram *datagram)
@@ -82,9 +122,16 @@ static __always_inline struct udp_flow *begin_flow(const struct udp_key *key, st
 		take_owner(&flow, sk);
 	}
 	flow.own = is_own_datagram(&flow);
+	flow.change = selection >> SELECT_CHANGE;
+	if (!flow.own && !is_selected_flow(&flow, sk))
+		flow.unselected = 1;
 	/* another CPU may have begun it meanwhile: then it is that one's */
-	if (!bpf_map_update_elem(&udp_flows, key, &flow, BPF_NOEXIST) && flow.own)
-		count(COUNTER_UDP_OWN);
+	if (!bpf_map_update_elem(&udp_flows, key, &flow, BPF_NOEXIST)) {
+		if (flow.own)
+			count(COUNTER_UDP_OWN);
+		else if (flow.unselected)
+			count(COUNTER_UDP_UNSELECTED);
+	}
 	return bpf_map_lookup_elem(&udp_flows, key);
 }
 
@@ -105,6 +152,8 @@ static __always_inline struct udp_flow *count_datagram(struct bpf_sock *sk, __u6
 			return NULL;
 		}
 	}
+	if (flow->change != selection >> SELECT_CHANGE)
+		select_again(flow, sk);
 	if (!flow->pid && way == DIRECTION_SENT)
 		take_sender(flow, sk);
 	__sync_fetch_and_add(&flow->bytes[way], datagram->len);

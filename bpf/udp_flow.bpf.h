@@ -46,7 +46,11 @@ struct udp_flow {
 	__u8 own;
 	/* its datagrams are wanted */
 	__u8 wanted;
-	__u8 pad;
+	/* the selection leaves it out: nothing is reported */
+	__u8 unselected;
+	/* the selection's count of changes when that was decided */
+	__u32 change;
+	__u32 pad;
 	__u8 local_addr[16];
 	__u8 remote_addr[16];
 	char comm[COMM_LEN];
@@ -98,6 +102,11 @@ struct {
 	__type(key, struct udp_pair);
 	__type(value, __u8);
 } own_datagrams SEC(".maps");
+
+static __always_inline bool is_reported(const struct udp_flow *flow)
+{
+	return !flow->own && !flow->unselected;
+}
 
 /* Tells of a flow, and that it was told of. */
 static __always_inline void report_udp(struct udp_flow *flow, enum conn_state state,

@@ -53,12 +53,17 @@ static long sweep_flow(void *map, struct udp_key *key, struct udp_flow *flow,
 		sweeping->stopped = 1;
 		return 1;
 	}
+	if (flow->unselected && flow->told_ns) {
+		/* not wanted any more: it ends for its reader, without a reason */
+		report_udp(flow, CONN_CLOSED, CLOSE_NONE, last);
+		flow->told_ns = 0;
+	}
 	if (!released && !idle) {
-		if (!flow->own)
+		if (is_reported(flow))
 			tell_flow(flow, sweeping);
 		return 0;
 	}
-	if (!flow->own)
+	if (is_reported(flow))
 		report_udp(flow, CONN_CLOSED, released ? CLOSE_RELEASED : CLOSE_IDLE,
 			   released ? *released : last);
 	bpf_map_delete_elem(&udp_flows, key);

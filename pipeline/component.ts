@@ -161,6 +161,11 @@ export interface Inherited {
 export interface Privileged extends Inherited {
   /** Called with the child's process id each time the child has been started. */
   childStarted?(pid: number): void
+  /**
+   * Called when a reload has put another config of the component in force, which differs in nothing
+   * that `fixed` names. Must not fail: what cannot take effect is logged.
+   */
+  reconfigure?(config: unknown): void
   /** Detaches, unpins and closes everything. Safe twice. */
   close(): void
 }

@@ -56,13 +56,17 @@ export class Opened {
     if (problems.length > 0) throw new ConfigError(problems, wanted.locate)
   }
 
-  /** That configuration is in force: closes what it has no use for. */
+  /** That configuration is in force: closes what it has no use for, tells the others. */
   keepFor(config: Config): void {
     const needed = needPrivileges(config)
     for (const part of this.#parts.splice(0)) {
       const of = needed.find((wanted) => isSame(part.of, wanted))
-      if (of === undefined) part.privileged.close()
-      else this.#parts.push({ of, privileged: part.privileged })
+      if (of === undefined) {
+        part.privileged.close()
+        continue
+      }
+      this.#parts.push({ of, privileged: part.privileged })
+      if (!isDeepStrictEqual(of.config, part.of.config)) part.privileged.reconfigure?.(of.config)
     }
   }
 

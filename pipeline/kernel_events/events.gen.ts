@@ -73,6 +73,8 @@ export const COUNTER = {
   COUNTER_UDP_LOST_FLOWS: 34,
   COUNTER_UDP_LOST_HEADERS: 35,
   COUNTER_UDP_OWN: 36,
+  COUNTER_CONN_UNSELECTED: 48,
+  COUNTER_UDP_UNSELECTED: 49,
   COUNTER_DROPS: 256,
   COUNTER_DROPS_OTHER: 511,
   COUNTER_MAX: 512,
@@ -84,6 +86,30 @@ export const CAPTURE_LIMIT = {
 
 export const WANT_LIMIT = {
   WANTS_MAX: 16384,
+} as const
+
+export const SELECTION_BIT = {
+  SELECT_NETNS: 1,
+  SELECT_CGROUP: 2,
+  SELECT_PORTS: 4,
+  SELECT_CIDRS: 8,
+  SELECT_RULES: 255,
+  SELECT_SET: 256,
+  SELECT_MEETS: 512,
+} as const
+
+export const SELECTION_LIST = {
+  LIST_INCLUDE: 1,
+  LIST_EXCLUDE: 2,
+} as const
+
+export const SELECTION_LIMIT = {
+  SELECT_EXCLUDE: 4,
+  SELECT_CHANGE: 16,
+  NAMED_MAX: 1024,
+  CIDRS_MAX: 2048,
+  PORT_WORDS: 1024,
+  CGROUP_LEVELS: 16,
 } as const
 
 export const ConnFigures = {
@@ -268,4 +294,18 @@ export const DatagramRecord = {
 export const Sweep = {
   size: 4,
   again: 0, // __u32
+} as const
+
+export const NamedRule = {
+  size: 16,
+  set: 0, // __u32
+  key: 4, // __u32
+  value: 8, // __u64
+} as const
+
+export const CidrRule = {
+  size: 24,
+  prefixlen: 0, // __u32
+  set: 4, // __u32
+  addr: 8, // __u8[16]
 } as const

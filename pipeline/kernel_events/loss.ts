@@ -33,6 +33,7 @@ const NOTES = [
   [COUNTER.COUNTER_CONN_EVENTS, 'kernel_connection_events'],
   [COUNTER.COUNTER_PAYLOAD_EVENTS, 'kernel_payload_events'],
   [COUNTER.COUNTER_CONN_OWN, 'own_connections'],
+  [COUNTER.COUNTER_CONN_UNSELECTED, 'unselected_connections'],
   [COUNTER.COUNTER_PAYLOAD_FAULT, 'payload_faults'],
   [COUNTER.COUNTER_LISTENER_EVENTS, 'kernel_listener_events'],
   [COUNTER.COUNTER_INTERIM_PUT_OFF, 'interim_rows_put_off'],
@@ -43,6 +44,7 @@ const NOTES = [
   [COUNTER.COUNTER_OLDER_MPTCP, 'older_connections_mptcp'],
   [COUNTER.COUNTER_UDP_EVENTS, 'kernel_udp_events'],
   [COUNTER.COUNTER_UDP_OWN, 'own_udp_flows'],
+  [COUNTER.COUNTER_UDP_UNSELECTED, 'unselected_udp_flows'],
 ] as const
 
 export class KernelLosses {

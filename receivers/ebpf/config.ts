@@ -5,6 +5,7 @@ import type { ConfigProblem } from '../../pipeline/component.ts'
 import { duration } from '../../pipeline/config/duration.ts'
 import { CAPTURE_LIMIT, UDP_LIMIT } from '../../pipeline/kernel_events/events.gen.ts'
 import { requestOptions } from '../../pipeline/requests/options.ts'
+import { selectors } from './selectors.ts'
 
 /** Rings are mapped in pages, and their size must be a power of two of them. */
 const RING_BYTES_MIN = 4096
@@ -23,6 +24,8 @@ export const schema = z.strictObject({
       latency: duration('200ms').describe('how long a row waits for its batch to fill, at most'),
     })
     .prefault({ latency: undefined }),
+  include: selectors.describe('connections that are followed; without a rule all'),
+  exclude: selectors.describe('connections that are not, whatever `include` says'),
   connections: z
     .strictObject({
       interval: duration('10s').describe(

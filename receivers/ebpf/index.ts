@@ -2,6 +2,7 @@ import { receiver } from '../../pipeline/component.ts'
 import { type EbpfConfig, fixed, schema, validate } from './config.ts'
 import { type KernelConfig, openKernel, probeKernel } from './keeper.ts'
 import { EbpfReceiver } from './receiver.ts'
+import type { SelectionConfig } from './selectors.ts'
 
 /** Reads TCP connections, and the requests on them, from the kernel. */
 export const ebpf = receiver<EbpfConfig>({
@@ -10,7 +11,10 @@ export const ebpf = receiver<EbpfConfig>({
   schema,
   validate,
   fixed,
-  open: (config, settings) => openKernel(kernelConfig(config), settings),
+  async open(config, settings) {
+    const kept = await openKernel(kernelConfig(config), settings)
+    return { ...kept, reconfigure: (wanted) => kept.select(selectionOf(wanted as EbpfConfig)) }
+  },
   probe: async () => probeKernel(kernelConfig(schema.parse({}))),
   create: {
     flows: (settings, config, next) => new EbpfReceiver(settings, config, next),
@@ -33,5 +37,10 @@ export function kernelConfig(config: EbpfConfig): KernelConfig {
       flowsMax: config.udp.flows_max,
       dnsPorts: config.requests.dns_ports,
     },
+    selection: selectionOf(config),
   }
+}
+
+function selectionOf({ include, exclude }: EbpfConfig): SelectionConfig {
+  return { include, exclude }
 }

@@ -13,6 +13,8 @@ import { dropReasons } from './drop_reasons.ts'
 import { BpfError, BpfObject } from './libbpf.ts'
 import { Passes } from './passes.ts'
 import { select } from './select.ts'
+import { Selection, select as selectConnections } from './selection.ts'
+import type { SelectionConfig } from './selectors.ts'
 import { KERNEL_SIGNALS, type KernelSignal, type SignalGroup, type Way } from './signals.ts'
 import { jiffyUs } from './tick.ts'
 import { setUdpKnobs, type UdpConfig, UdpSweeps } from './udp_sweeps.ts'
@@ -42,6 +44,8 @@ export interface KernelConfig {
   /** So much comes from the beginning of an HTTP/1 message; the same limit. */
   readonly captureMaxBytes: number
   readonly udp: UdpConfig
+  /** Connections that are wanted; undefined: all. */
+  readonly selection?: SelectionConfig
 }
 
 /**
@@ -52,7 +56,7 @@ export interface KernelConfig {
 export async function openKernel(
   config: KernelConfig,
   settings: PrivilegedSettings,
-): Promise<Privileged> {
+): Promise<KeptKernel> {
   checkHost()
   const loaded = loadKernel(config)
   settings.logger.debug({ capabilities: loaded.capabilities }, 'Kernel programs attached')
@@ -140,6 +144,7 @@ export function loadWays(config: KernelConfig, ways: readonly Way[]): BpfObject 
     }
     object.load()
     markOwn(object, process.pid)
+    if (config.selection) selectConnections(object, config.selection)
     for (const program of attached) object.attach(program)
     for (const program of ofCgroup) object.attachCgroup(program, rootOfCgroups())
     return object
@@ -168,12 +173,22 @@ function knobs(config: KernelConfig): Uint8Array {
   return bytes
 }
 
+export interface KeptKernel extends Privileged {
+  /**
+   * Other connections are wanted: from now on, and of those that are open. One that is not any more
+   * ends, for its reader, with a closed record that has no reason.
+   */
+  select(selection: SelectionConfig): void
+}
+
+const EVERYTHING = { netns: [], cgroup: [], ports: [], cidrs: [] }
+
 /** Takes over what was loaded, as long as children come and go. */
 export function keepKernel(
   { object, ways, capabilities }: Loaded,
   config: KernelConfig,
   { logger }: Pick<PrivilegedSettings, 'logger'>,
-): Privileged {
+): KeptKernel {
   const info: KernelInfo = {
     connRingBytes: config.connRingBytes,
     payloadRingBytes: config.payloadRingBytes,
@@ -181,8 +196,20 @@ export function keepKernel(
     dropReasons: dropReasons(),
   }
   const iterators = new Set(ways.flatMap((way) => way.iterators ?? []))
+  const everything = { include: EVERYTHING, exclude: EVERYTHING }
+  const selection = new Selection(object, config.selection ?? everything, {
+    logger,
+    changed() {
+      passes.letGo()
+      findOlder()
+      passes.interim()
+    },
+  })
+  const findOlder = () => {
+    for (const program of OLDER) if (iterators.has(program)) object.iterate(program)
+  }
   // The probes are attached by now: no connection opens unseen in between.
-  for (const program of OLDER) if (iterators.has(program)) object.iterate(program)
+  findOlder()
   const passes = new Passes(object, {
     iterators,
     intervalMs: config.interimMs,
@@ -207,10 +234,12 @@ export function keepKernel(
       child = pid
       markOwn(object, pid)
     },
+    select: (wanted) => selection.reconfigure(wanted),
     close() {
       if (!open) return
       open = false
       clearInterval(timer)
+      selection.close()
       passes.close()
       sweeps.close()
       object.close()

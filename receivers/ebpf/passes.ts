@@ -17,6 +17,7 @@ const RECORD_BYTES = ConnRecord.size + 8
 const PASSES = {
   interim: { program: 'tell_interim', map: 'conns' },
   listeners: { program: 'tell_listeners', map: 'listeners' },
+  unwanted: { program: 'let_go', map: 'conns' },
   all: { program: 'tell_open', map: 'conns' },
 } as const
 type Pass = keyof typeof PASSES
@@ -47,7 +48,7 @@ export class Passes {
     this.#settings = settings
     const share = Math.floor((settings.ringBytes * SLICE_SHARE) / RECORD_BYTES)
     this.#sliceBytes = Math.max(1, Math.min(share, SLICE_RECORDS_MAX))
-    this.#request('interim')
+    this.interim()
     if (settings.intervalMs === 0) return
     this.#timer = setInterval(() => this.#periodic(), settings.intervalMs)
     this.#timer.unref()
@@ -56,6 +57,16 @@ export class Passes {
   /** Tells of every open connection, for a reader that knows none. */
   all(): void {
     this.#request('all')
+  }
+
+  /** Lets go of those that are not wanted any more. */
+  letGo(): void {
+    this.#request('unwanted')
+  }
+
+  /** Tells of those that have something new, before it is time. */
+  interim(): void {
+    this.#request('interim')
   }
 
   /** Safe twice. */

@@ -68,7 +68,7 @@ export const KERNEL_SIGNALS: readonly KernelSignal[] = [
       {
         hook: 'iter/bpf_sk_storage_map',
         programs: [],
-        iterators: ['tell_open', 'tell_interim'],
+        iterators: ['tell_open', 'tell_interim', 'let_go'],
         needs: 'iterators over storage of sockets (Linux 5.9)',
       },
     ],

@@ -12,10 +12,14 @@ export interface Step {
   readonly [key: string]: number
 }
 
+type CommandLine = readonly [string, ...string[]]
+
 export interface HeldOptions {
   readonly scenario: string
   readonly options?: Record<string, string | number>
   readonly pod?: Pod
+  /** What runs the command somewhere else. */
+  readonly within?: (command: CommandLine) => CommandLine
 }
 
 export class Held {
@@ -25,10 +29,11 @@ export class Held {
   #steps = 0
 
   /** Runs until the test has ended. */
-  constructor(test: TestContext, { scenario, options = {}, pod }: HeldOptions) {
+  constructor(test: TestContext, { scenario, options = {}, pod, within }: HeldOptions) {
     const pairs = Object.entries(options).map(([key, value]) => `${key}=${value}`)
     const command = ['python3', '-u', HELD, scenario, `dir=${this.#directory}`, ...pairs] as const
-    this.program = new Program(pod === undefined ? [...command] : inPod(pod, command))
+    const inside = within ?? ((line: CommandLine) => (pod === undefined ? line : inPod(pod, line)))
+    this.program = new Program(inside(command))
     test.after(() => this.stop())
   }
 

@@ -6,7 +6,6 @@ import { execFile, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { inspect, promisify } from 'node:util'
 import pino from 'pino'
-import type { Privileged } from '../../pipeline/component.ts'
 import {
   CAPTURE_LIMIT,
   COUNTER,
@@ -18,7 +17,7 @@ import {
 } from '../../pipeline/kernel_events/events.gen.ts'
 import type { KernelInfo } from '../../receivers/ebpf/capabilities.ts'
 import { type Counters, openCounters } from '../../receivers/ebpf/counters.ts'
-import { type KernelConfig, openKernel } from '../../receivers/ebpf/keeper.ts'
+import { type KeptKernel, type KernelConfig, openKernel } from '../../receivers/ebpf/keeper.ts'
 import { openRing, type Ring } from '../../receivers/ebpf/ring.ts'
 import { openWants, type Wants } from '../../receivers/ebpf/wants.ts'
 import { waitFor } from '../kit/processes.ts'
@@ -121,7 +120,7 @@ export interface Piece {
 type Descriptors = [connections: number, payload: number, counters: number, wants: number]
 
 export class Kernel {
-  readonly privileged: Privileged
+  readonly privileged: KeptKernel
   readonly info: KernelInfo
   readonly counters: Counters
   readonly connections: Connection[] = []
@@ -134,7 +133,7 @@ export class Kernel {
   readonly wants: Wants
   readonly #closeWants: () => void
 
-  private constructor(privileged: Privileged) {
+  private constructor(privileged: KeptKernel) {
     this.privileged = privileged
     this.info = privileged.info as KernelInfo
     const [connFd, payloadFd, countersFd, wantsFd] = privileged.fds as Descriptors

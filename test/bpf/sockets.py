@@ -26,7 +26,9 @@ def family(host):
 def pair():
     """A connected pair: client end, server end."""
     listener = socket.socket(family(HOST))
-    listener.bind(('::' if HOST.startswith('::ffff:') else HOST, 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    at = '::' if HOST.startswith('::ffff:') else HOST
+    listener.bind((at, int(options.get('port', '0'))))
     listener.listen()
     client = socket.socket(family(HOST))
     client.connect((HOST, listener.getsockname()[1]))
