@@ -32,8 +32,11 @@ export interface Program {
  * Of the pipelines' process. Batches and OTLP payloads are memory outside V8's heap, which counts
  * it, and marks the whole heap every 2.5 s at 1,000 requests/s where it begins with its default
  * limit of the old generation: a third of the process's CPU time. The heap is 20 MB all the same.
+ * With a young generation of 16 MB what batches were made of is given back so seldom that the heap
+ * is marked for it still, and its turns go through more than a cache holds: with 4 MB the process
+ * takes 10 to 15 % less CPU, and 25 MB less memory.
  */
-export const PIPELINE_NODE_OPTIONS = ['--initial-old-space-size=96']
+export const PIPELINE_NODE_OPTIONS = ['--initial-old-space-size=96', '--max-semi-space-size=4']
 
 /** Builds everything and starts nothing. */
 export async function validate(config: Config, { version }: Program): Promise<number> {
