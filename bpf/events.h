@@ -260,8 +260,8 @@ struct want {
 	/* 0: nobody's, as while it is being written */
 	__u64 conn_id;
 	/*
-	 * by enum direction: bytes before this position are not wanted; WANT_NOTHING in both: none
-	 * are, ever again, nor records of them
+	 * by enum direction: bytes before this position are not wanted, nor records of pieces that
+	 * end before it; WANT_NOTHING in both: none are, ever again
 	 */
 	__u64 from[2];
 	/* of a longer piece, how many bytes from there on; less than capture_small is that */

@@ -118,13 +118,25 @@ static __always_inline bool may_be_hello(__u64 offset)
 }
 
 /*
+ * Does the piece stand wholly before what the reader wants, short of its last byte? A body whose
+ * length is known is told of by its beginning and its end. What only one direction has enough of
+ * is counted all the same.
+ */
+static __always_inline bool is_unwanted(const struct piece *piece, const volatile struct want *want)
+{
+	__u64 from = want ? want->from[piece->direction & 1] : 0;
+
+	return from != WANT_NOTHING && from > piece->offset + piece->len;
+}
+
+/*
  * Chooses of a piece where frames are spoken: from where the reader wants bytes, as many as it
  * wants, and of a longer one its end too, which becomes a piece of its own. What follows a long
  * body in the same write (trailers of gRPC, END of memcached, the next reply) mostly stands there.
  *
  *     │◀── skipped ──▶│◀── captured ──▶│◀── length alone ──▶│◀── end ──▶│
  *
- * false: nothing is wanted any more.
+ * false: nothing is wanted of it, or ever again.
  */
 static __always_inline bool choose(struct conn *conn, struct piece *piece)
 {
@@ -140,6 +152,8 @@ static __always_inline bool choose(struct conn *conn, struct piece *piece)
 		conn->verdict = VERDICT_NEVER;
 		return false;
 	}
+	if (is_unwanted(piece, want))
+		return false;
 	if (is_from_client(conn, piece) && may_be_hello(piece->offset))
 		most = knobs.capture_max;
 	/* 8 bytes are not worth a choice, and are their own tail */
@@ -229,6 +243,11 @@ static __always_inline bool look(struct conn *conn, struct piece *piece)
 {
 	if (conn->verdict == VERDICT_FRAMED)
 		return choose(conn, piece);
+	/* a head is not behind itself: short exchanges are spared the look */
+	if (conn->verdict == VERDICT_HTTP &&
+	    piece->offset >= conn->streams[piece->direction & 1].capture_until &&
+	    is_unwanted(piece, want_of(conn)))
+		return false;
 	piece->captured = piece->len <= knobs.capture_small ? piece->len : EDGE_BYTES;
 	return true;
 }

@@ -212,12 +212,33 @@ export class Followed {
     const nowNs = monotonicNs()
     this.#closed = this.#closed.filter((closed) => {
       const waits = payloadPosition < closed.payloadBehind
+      if (!waits) this.#skipUnwanted(closed)
       const lingers = mayStillRead(closed) && nowNs - closed.endNs < CLOSED_LINGER_NS
       if (waits || lingers) return true
       this.#table.delete(closed.connection)
       this.#finish(closed)
       return false
     })
+  }
+
+  /**
+   * The kernel does not tell of a body's pieces that nobody wants: how much of it came before the
+   * connection ended is known by what TCP counted. All but the last byte, which is told of.
+   */
+  #skipUnwanted({ connection, bytesSent, bytesReceived, endNs }: Closed): void {
+    const { conversation } = connection
+    if (conversation === undefined || conversation.waiting === 0) return
+    const piece = this.#piece
+    for (const sent of [true, false]) {
+      const isRequest = sent === (connection.role === ROLE.client)
+      const { requestPosition, responsePosition } = conversation
+      const offset = isRequest ? requestPosition : responsePosition
+      const end = Math.min(sent ? bytesSent : bytesReceived, conversation.wantedFrom(sent) - 1)
+      if (end <= offset) continue
+      Object.assign(piece, { sent, offset, length: end - offset, timeNs: endNs })
+      Object.assign(piece, { bytes: NO_BYTES, at: 0, captured: 0, tailEnd: NO_BYTES.length })
+      conversation.skip(piece)
+    }
   }
 
   #finish({ connection, record, endNs }: Closed): void {

@@ -70,6 +70,11 @@ export class Conversation {
     this.#causes.turned(piece, client ? sureCause(asked) : asked, this.#connection)
   }
 
+  /** Bytes came that nobody wanted, so that nobody knows who wrote or read them. */
+  skip(piece: Piece): void {
+    this.#parser.feed(piece, this.#isFromClient(piece.sent))
+  }
+
   /** Whom a piece was of. `only`: the one that was open, as long as there can be one at a time. */
   #touched(only: Exchange | undefined): Exchange | undefined {
     return this.#parser.touched === undefined ? only : this.#parser.touched()

@@ -99,26 +99,44 @@ suite('wants', { skip: SKIP }, () => {
     assert.equal(pieces[1]?.tail.toString(), long.slice(-8))
   })
 
-  test('bytes before the position are not copied, those from there on are', async () => {
+  test('pieces before the position leave nothing, bytes before it are not copied', async () => {
     const at = PING.length + 1250
     const wanting = { wantedFrom: (sent: boolean) => (sent ? 0 : at), wantedBytes: () => 0 }
     const [before, over, behind] = [letters(1000), letters(1000), letters(500)]
     const pieces = await received([PING, before, over, behind], { wanting })
     assert.deepEqual(pieces.map(lengths), [
-      [1000, 1000],
       [1000 - END, 250],
       [END, 0],
       [500 - END, 0],
       [END, 0],
     ])
     assert.deepEqual(pieces.map(text), [
-      '',
       over.slice(250, 250 + SMALL),
       over.slice(-END),
       behind.slice(0, SMALL),
       behind.slice(-END),
     ])
     assert.ok(pieces.every((piece) => piece.flags === 0))
+  })
+
+  test('a body of HTTP/1 leaves its last piece once its end is known, and what follows it', async () => {
+    const body = letters(1000)
+    const first = `${GET.slice(0, -2)}Content-Length: 3000\r\n\r\n`
+    // As if the body began behind what is captured of a head.
+    const at = first.length + MAX + 3000
+    const wanting = { wantedFrom: (sent: boolean) => (sent ? 0 : at), wantedBytes: () => 0 }
+    const said = [first, letters(MAX), body, body, body, GET] as const
+    const pieces = await received(said, { wanting })
+    assert.deepEqual(
+      pieces.map(({ offset, len }) => [Number(offset) - first.length, len]),
+      [
+        [0, MAX],
+        [MAX + 2000, 1000],
+        [MAX + 3000, GET.length],
+      ],
+    )
+    assert.equal(pieces[1]?.tail.toString(), body.slice(-8))
+    assert.equal(pieces[2] && text(pieces[2]), GET)
   })
 
   test('as many bytes of a piece come as are wanted, up to capture_max', async () => {

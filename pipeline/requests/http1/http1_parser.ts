@@ -80,7 +80,8 @@ export class Http1Parser implements Parser, MessageSink {
     const [requests, responses] = [this.#requests, this.#responses]
     const isOver = requests.stopped && responses.stopped
     const isOther = requests.otherPieces + responses.otherPieces >= OTHER_PIECES_MAX
-    return isOver || isOther ? Number.POSITIVE_INFINITY : 0
+    if (isOver || isOther) return Number.POSITIVE_INFINITY
+    return (fromClient ? requests : responses).wantedFrom
   }
 
   head(stream: Http1Stream, head: Head): Body {

@@ -103,13 +103,23 @@ export class Http1Stream extends StreamReader {
     return this.#state === STOPPED
   }
 
+  /** Parser.wantedFrom: the end of a body, unless the body may never come. */
+  get wantedFrom(): number {
+    return this.#state === LENGTH && !this.#isUntouched ? this.behind(this.#left) : 0
+  }
+
   feed(piece: Piece): void {
     const end = piece.offset + piece.length
     if (end <= this.position || this.#state === STOPPED) {
       if (this.#state !== STOPPED) this.#shared.repeatedBytes += piece.length
       return
     }
-    if (piece.offset > this.position) this.#gap(piece.offset - this.position)
+    // What was missed of a body of which nothing was wanted is not missed.
+    if (piece.offset > this.position && piece.offset <= this.wantedFrom) {
+      this.#unknown(piece.offset - this.position)
+    } else if (piece.offset > this.position) {
+      this.#gap(piece.offset - this.position)
+    }
     const repeated = this.position - piece.offset
     this.#shared.repeatedBytes += repeated
     const from = piece.at + repeated

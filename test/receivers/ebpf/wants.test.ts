@@ -170,3 +170,58 @@ test('two connections of one slot take it from each other, and nothing else', ()
   assert.equal(view.getBigUint64(at + Want.from, true), 2n ** 64n - 1n)
   assert.ok(new Uint8Array(buffer).every((byte, i) => byte === 0 || (i >= at && i < at + 32)))
 })
+
+const LONG = 1_000_000
+const OK = `HTTP/1.1 200 OK\r\nContent-Length: ${LONG}\r\n\r\n`
+const BODY_END = OK.length + LONG
+
+/** A response whose body has begun; its pieces up to the end are not wanted. */
+function download(connection: ScriptedConnection): void {
+  connection.request({ bytes: 'GET / HTTP/1.1\r\n\r\n' })
+  connection.response({ bytes: OK + 'x'.repeat(1000) })
+  assert.deepEqual(connection.wants().responses, { from: BigInt(BODY_END), bytes: 0 })
+}
+
+test('of a long body of HTTP/1 the end is wanted, and what is missed before it is not missed', () => {
+  const script = new Script()
+  const connection = script.connection()
+  download(connection)
+  const last = { bytes: 'x'.repeat(500), captured: 0, offset: BODY_END - 500 }
+  connection.response(last).request({ bytes: 'GET /next HTTP/1.1\r\n\r\n' })
+  assert.deepEqual(connection.wants().responses, ALL)
+  connection.response({ bytes: 'HTTP/1.1 204 No Content\r\n\r\n', offset: BODY_END })
+  assert.deepEqual(
+    script.exchanges().map((row) => [row.response_bytes, row.status, row.desynchronised]),
+    [
+      [BODY_END, 200, 0],
+      [27, 204, 0],
+    ],
+  )
+})
+
+test('bytes behind a long body of HTTP/1 are missed if they are', () => {
+  const script = new Script()
+  const connection = script.connection()
+  download(connection)
+  connection.response({ bytes: 'x'.repeat(500), captured: 0, offset: BODY_END + 1 })
+  assert.equal(script.exchanges()[0]?.desynchronised, 1)
+})
+
+test('a body of HTTP/1 that was not sent whole has the size that TCP knows of', () => {
+  const script = new Script()
+  const connection = script.connection()
+  download(connection)
+  connection.close({ bytesReceived: OK.length + 400_000 })
+  script.tick()
+  const [row] = script.exchanges()
+  assert.deepEqual([row?.response_bytes, row?.desynchronised], [OK.length + 400_000, 1])
+})
+
+test('a body of HTTP/1 that may never be sent hides no request', () => {
+  const connection = new Script().connection({ role: 'server' })
+  const head = `PUT / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: ${LONG}\r\n\r\n`
+  connection.request({ bytes: head })
+  assert.deepEqual(connection.wants(), { requests: ALL, responses: ALL })
+  connection.response({ bytes: 'HTTP/1.1 100 Continue\r\n\r\n' }).request({ bytes: 'body' })
+  assert.equal(connection.wants().requests.from, BigInt(head.length + LONG))
+})
