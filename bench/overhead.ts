@@ -1,155 +1,145 @@
 /**
- * What flowspan costs a host that serves HTTP.
+ * What flowspan costs a host: `npm run bench -- overhead`, or this file with `--quick` (2 minutes,
+ * wide bounds) and the names of parts: throughput, rates, sidecars. The whole takes about 8 minutes
+ * and writes overhead.svg beside this file.
  *
- * 1. nginx and wrk over kept connections, both cores busy: requests a second in neighbouring slices
- *    with the kernel programs attached and detached, in alternating order. The machine swings by
- *    tens of percent; the ratio of two neighbours does not.
- * 2. A steady rate: the kernel programs' nanoseconds for each connection and each exchange
- *    (kernel.bpf_stats_enabled, here alone), and the pipeline process's CPU.
- *
- * Both ends of every connection are on this host, so it pays twice what a client's or a server's
- * host pays: "a host side" is half.
+ * - throughput: what loads that take all CPU lose, in alternating slices (overhead/slices.ts)
+ * - rates: CPU and kernel time at 1,000 and 10,000 requests/s and at the most (overhead/rates.ts)
+ * - sidecars: proxies at both ends under the same requests (overhead/sidecars.ts). Envoy, where
+ *   there is one: its path in ENVOY.
  */
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
 import { describeMachine } from './machine.ts'
-import { estimate, median, percent } from './statistics.ts'
-import type { Order, Sent } from './steady_load.ts'
+import {
+  keptConnections,
+  type Load,
+  largeBodies,
+  longBody,
+  shortConnections,
+  steadyRequests,
+  stream,
+} from './overhead/loads.ts'
+import { plot } from './overhead/plot.ts'
+import { withBpfStats } from './overhead/processes.ts'
+import { type Captured, type Cost, costOf } from './overhead/rates.ts'
+import { costOfSidecar, isThere, SIDECARS, type SidecarCost } from './overhead/sidecars.ts'
+import { type Loss, slices } from './overhead/slices.ts'
+import { percent } from './statistics.ts'
 import { Traced } from './traced.ts'
-import { startWrk, Web } from './web.ts'
 
-const SLICE_MS = 200
-/** After a switch, so that what was on its way does not count for the other side. */
-const SETTLE_MS = 20
-const PAIRS = Number(process.env.BENCH_PAIRS ?? 120)
-const STEADY_SECONDS = Number(process.env.BENCH_SECONDS ?? 15)
-const BPF_STATS = '/proc/sys/kernel/bpf_stats_enabled'
-/** Few wake the process for little, many share a wake: the figure for 1,000 depends on the rate. */
-const RATES = [1000, 5000]
-const STEADY_LOAD = join(import.meta.dirname, 'steady_load.ts')
-const NOP = '{ nop: {} }'
+const PARTS = ['throughput', 'rates', 'sidecars']
+const { values, positionals } = parseArgs({
+  options: { quick: { type: 'boolean', default: false } },
+  allowPositionals: true,
+})
+const { quick } = values
+const parts = positionals.length > 0 ? positionals : PARTS
 
-interface Slices {
-  readonly bare: number
-  readonly traced: number
-  /** Share of requests lost in each pair: 1 − traced / bare. */
-  readonly loss: readonly number[]
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? (quick ? 8 : 32))
+const SECONDS = Number(process.env.BENCH_SECONDS ?? (quick ? 3 : 6))
+/** A slice has so many latencies that a hundredth of them are some. */
+const LATENCY = { perSecond: 4000, sliceMs: 300 } as const
+const RATES = [1000, 10_000]
+const CAPTURED: readonly Captured[] = ['connections', 'all']
+
+const LOADS: readonly (() => Promise<Load>)[] = [
+  keptConnections,
+  shortConnections,
+  largeBodies,
+  longBody,
+  () => stream(false),
+  () => stream(true),
+]
+
+async function throughput(): Promise<Loss[]> {
+  const traced = await Traced.start({ requests: true, exporters: '{ nop: {} }' })
+  const losses: Loss[] = []
+  const run = async (make: () => Promise<Load>, latency: boolean) => {
+    // Connections are known from their beginning, as those of a host that runs flowspan are.
+    traced.attach()
+    const load = await make()
+    const more = latency ? { latency, sliceMs: LATENCY.sliceMs } : {}
+    const found = await slices(load, traced, { rounds: ROUNDS, ...more })
+    await load.stop()
+    for (const loss of found) console.log(lossLine(loss))
+    losses.push(...found)
+  }
+  console.log(`## Throughput, ${ROUNDS} rounds\n`)
+  console.log('| load | programs | bare | with | lost of the rate | of the CPU |')
+  console.log('|---|---|---|---|---|---|')
+  traced.detach()
+  try {
+    for (const make of LOADS) await run(make, false)
+    await run(() => steadyRequests(LATENCY.perSecond), true)
+  } finally {
+    await traced.end()
+  }
+  return losses
 }
 
-async function slices(web: Web, traced: Traced): Promise<Slices> {
-  const bare: number[] = []
-  const with_: number[] = []
-  const wrk = startWrk(web.port, ((PAIRS + 10) * 2 * (SLICE_MS + SETTLE_MS + 20)) / 1000)
-  await delay(1000)
-  for (let pair = 0; pair < PAIRS; pair++) {
-    // Alternating order, so that a drift of the machine favours neither.
-    for (const attached of pair % 2 === 0 ? [false, true] : [true, false]) {
-      if (attached) traced.attach()
-      await delay(SETTLE_MS)
-      const rate = await requestRate(web)
-      ;(attached ? with_ : bare).push(rate)
-      if (attached) traced.detach()
+function lossLine({ load, unit, mode, bare, with: rate, ...of }: Loss): string {
+  const [lost, cpu] = [of.rate, of.cpu].map(({ median, low, high }) => {
+    return `${percent(median)} (${percent(low)} … ${percent(high)})`
+  })
+  const [without, with_] = [bare, rate].map((each) => Math.round(each).toLocaleString('en'))
+  return `| ${load} | ${mode} | ${without} ${unit} | ${with_} | ${lost} | ${cpu} |`
+}
+
+async function rates(): Promise<Cost[]> {
+  console.log('\n## A host side and 1,000 requests/s: millicores; RSS in MiB; latency in µs\n')
+  console.log(
+    '| captured | requests/s | kernel | pipeline | keeper | sum ' +
+      '| kernel ns a request | RSS keeper, pipeline | p50, p99 |',
+  )
+  console.log('|---|---|---|---|---|---|---|---|---|')
+  const costs: Cost[] = []
+  for (const captured of CAPTURED) {
+    for (const perSecond of [...RATES, 0]) {
+      const cost = await costOf(captured, { perSecond, seconds: SECONDS })
+      console.log(costLine(cost))
+      costs.push(cost)
     }
   }
-  wrk.kill('SIGTERM')
-  const loss = bare.map((rate, i) => 1 - (with_[i] as number) / rate)
-  return { bare: median(bare), traced: median(with_), loss }
+  return costs
 }
 
-async function requestRate(web: Web): Promise<number> {
-  const before = await web.requests()
-  const from = performance.now()
-  await delay(SLICE_MS)
-  const after = await web.requests()
-  return ((after - before) / (performance.now() - from)) * 1000
+function costLine(cost: Cost): string {
+  const { name, kernel, pipeline, keeper, sum, nsPerRequest, p50Us, p99Us } = cost
+  const parts = [kernel, pipeline, keeper, sum].map((each) => each.toFixed(2)).join(' | ')
+  const latency = Number.isNaN(p99Us) ? '–' : `${Math.round(p50Us)}, ${Math.round(p99Us)}`
+  return (
+    `| ${name} | ${Math.round(cost.perSecond)} | ${parts} | ${Math.round(nsPerRequest)} ` +
+    `| ${cost.rssMiB.join(', ')} | ${latency} |`
+  )
 }
 
-async function throughput(requests: boolean): Promise<void> {
-  const web = await Web.start()
-  const traced = await Traced.start({ requests, exporters: NOP })
-  try {
-    traced.detach()
-    const { bare, traced: rate, loss } = await slices(web, traced)
-    const { median: middle, low, high } = estimate(loss)
-    console.log(
-      `| nginx + wrk, ${requests ? 'requests captured' : 'connections only'} ` +
-        `| ${Math.round(bare)} | ${Math.round(rate)} | ${percent(middle)} ` +
-        `| ${percent(low)} … ${percent(high)} | ${loss.length} |`,
-    )
-  } finally {
-    await traced.end()
-    await web.stop()
+async function sidecars(): Promise<SidecarCost[]> {
+  console.log('\n## A proxy at each end, the same\n')
+  console.log('| proxy | requests/s | millicores | RSS MiB of one | p50, p99 µs |')
+  console.log('|---|---|---|---|---|')
+  const costs: SidecarCost[] = []
+  for (const name of ['none', ...Object.keys(SIDECARS).filter(isThere)]) {
+    for (const perSecond of quick ? RATES.slice(0, 1) : RATES) {
+      const cost = await costOfSidecar(name, { perSecond, seconds: SECONDS / 2 })
+      const { sum, rssMiB, p50Us, p99Us } = cost
+      console.log(
+        `| ${name} | ${Math.round(cost.perSecond)} | ${sum.toFixed(1)} | ${Math.round(rssMiB)} ` +
+          `| ${Math.round(p50Us)}, ${Math.round(p99Us)} |`,
+      )
+      if (name !== 'none') costs.push(cost)
+    }
   }
+  return costs
 }
 
-async function steady(requests: boolean, perSecond: number): Promise<void> {
-  const web = await Web.start()
-  const traced = await Traced.start({ requests, exporters: NOP })
-  const load = fork(STEADY_LOAD, [String(web.port)])
-  try {
-    // Warm first: what V8's workers compile in the first minute is no cost of a running process.
-    await sendFor(load, { perSecond: 10_000, seconds: 5 })
-    await sendFor(load, { perSecond, seconds: 2 })
-    const cpuBefore = traced.cpuSeconds()
-    const before = traced.kernelNs()
-    const { sent, connections, seconds } = await sendFor(load, {
-      perSecond,
-      seconds: STEADY_SECONDS,
-    })
-    await delay(500)
-    const cpu = traced.cpuSeconds() - cpuBefore
-    const after = traced.kernelNs()
-    const ns = (program: string) => (after.get(program)?.ns ?? 0) - (before.get(program)?.ns ?? 0)
-    const perConnection = ns('set_state') / connections
-    const perExchange = (ns('received') + ns('sent')) / sent
-    const kernel = (ns('set_state') + ns('received') + ns('sent')) / 1e9
-    const perThousand = (cpuSeconds: number) =>
-      ((cpuSeconds / seconds) * 1000 * (1000 / (sent / seconds))) / 2
-    console.log(
-      `| ${requests ? 'requests captured' : 'connections only'} | ${Math.round(sent / seconds)} ` +
-        `| ${Math.round(perConnection)} | ${requests ? Math.round(perExchange) : '–'} ` +
-        `| ${perThousand(kernel).toFixed(2)} | ${perThousand(cpu).toFixed(2)} ` +
-        `| ${perThousand(kernel + cpu).toFixed(2)} | ${Math.round(traced.rssBytes() / 2 ** 20)} |`,
-    )
-  } finally {
-    load.kill('SIGTERM')
-    await traced.end()
-    await web.stop()
-  }
+const began = new Date()
+console.log(`# Overhead\n\n${describeMachine()}, ${began.toISOString().slice(0, 16)}Z\n`)
+const losses = parts.includes('throughput') ? await throughput() : []
+const costs = parts.includes('rates') ? await withBpfStats(rates) : []
+const proxies = parts.includes('sidecars') ? await sidecars() : []
+if (parts.length === PARTS.length && !quick) {
+  writeFileSync(join(import.meta.dirname, 'overhead.svg'), plot(losses, [...costs, ...proxies]))
 }
-
-async function sendFor(load: ChildProcess, order: Order): Promise<Sent> {
-  load.send(order)
-  const [sent] = (await once(load, 'message')) as [Sent]
-  return sent
-}
-
-async function withStats(run: () => Promise<void>): Promise<void> {
-  const before = readFileSync(BPF_STATS, 'utf8')
-  writeFileSync(BPF_STATS, '1')
-  try {
-    await run()
-  } finally {
-    writeFileSync(BPF_STATS, before)
-  }
-}
-
-console.log(`# Overhead\n\n${describeMachine()}\n`)
-console.log(`## Throughput, ${PAIRS} pairs of ${SLICE_MS} ms slices\n`)
-console.log('| load | bare req/s | with flowspan | lost, median | 95 % bounds | pairs |')
-console.log('|---|---|---|---|---|---|')
-await throughput(true)
-await throughput(false)
-console.log(`\n## A steady rate for ${STEADY_SECONDS} s, a connection every 100 requests\n`)
-console.log('Millicores a host side and 1,000 requests/s; ns at both ends together.\n')
-console.log(
-  '| captured | requests/s | ns a connection | ns an exchange | kernel mc | process mc | sum | RSS MiB |',
-)
-console.log('|---|---|---|---|---|---|---|---|')
-await withStats(async () => {
-  for (const rate of RATES) await steady(true, rate)
-  for (const rate of RATES) await steady(false, rate)
-})
+console.log(`\n${Math.round((Date.now() - began.getTime()) / 1000)} s`)

@@ -13,6 +13,7 @@ import { openRing, type Ring } from '../receivers/ebpf/ring.ts'
 import { freePorts } from '../test/kit/ports.ts'
 import { Program } from '../test/kit/processes.ts'
 import { describeMachine } from './machine.ts'
+import { largeBodies, stream } from './overhead/loads.ts'
 import { median } from './statistics.ts'
 import { startWrk, Web } from './web.ts'
 
@@ -78,10 +79,14 @@ class Kernel {
   }
 }
 
+interface Running {
+  stop(): unknown
+}
+
 /** While `load` runs: what a run costs, and how many of them made a record. */
-async function measure(name: string, load: () => { stop(): unknown }): Promise<void> {
+async function measure(name: string, load: () => Running | Promise<Running>): Promise<void> {
   const kernel = new Kernel()
-  const program = load()
+  const program = await load()
   await delay(1000)
   const costs: number[] = []
   const first = kernel.read()
@@ -132,6 +137,9 @@ try {
   console.log('| load | least | median | most | runs that made a record |')
   console.log('|---|---|---|---|---|')
   await http()
+  await measure('HTTP/1: bodies of 1 MiB', largeBodies)
+  await measure('TLS: a stream, behind the hellos', () => stream(true))
+  await measure('no protocol: a stream', () => stream(false))
   await redis()
 } finally {
   writeFileSync(BPF_STATS, before)

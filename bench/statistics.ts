@@ -18,16 +18,23 @@ export function median(values: readonly number[]): number {
     : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
 }
 
-/** The median with a percentile bootstrap of 2,000 resamples (Efron 1979), seeded. */
+/** The median of values, with its bounds. */
 export function estimate(values: readonly number[]): Estimate {
+  return { ...bootstrap(values, median), median: median(values) }
+}
+
+/**
+ * What `of` makes of all rounds, as in a ratio of sums, with its bounds: a percentile bootstrap of
+ * 2,000 resamples (Efron 1979), seeded. `median` is of the resamples.
+ */
+export function bootstrap<T>(rounds: readonly T[], of: (sample: readonly T[]) => number): Estimate {
   const random = mulberry32(1)
-  const medians: number[] = []
-  for (let round = 0; round < 2000; round++) {
-    const sample = values.map(() => values[Math.floor(random() * values.length)] as number)
-    medians.push(median(sample))
+  const found: number[] = []
+  for (let i = 0; i < 2000; i++) {
+    found.push(of(rounds.map(() => rounds[Math.floor(random() * rounds.length)] as T)))
   }
-  medians.sort((a, b) => a - b)
-  return { median: median(values), low: medians[50] as number, high: medians[1949] as number }
+  found.sort((a, b) => a - b)
+  return { median: found[1000] as number, low: found[50] as number, high: found[1949] as number }
 }
 
 /** A small seeded generator, so that two runs over the same slices print the same bounds. */

@@ -1,6 +1,6 @@
 /**
  * flowspan as users run it, its kernel programs in the bench's hands: attached and detached in
- * short turns, and asked what they cost.
+ * short turns, group by group.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,14 +15,15 @@ import { needPrivileges, Opened } from '../pipeline/keeper/opened.ts'
 import { NOBODY } from '../pipeline/keeper/privileges.ts'
 import { createLogger } from '../pipeline/logging.ts'
 import { Stop } from '../pipeline/stop.ts'
+import { cgroupRoot } from '../receivers/ebpf/cgroup.ts'
 import type { EbpfConfig } from '../receivers/ebpf/config.ts'
 import { kernelConfig } from '../receivers/ebpf/index.ts'
 import { keepKernel, type Loaded, loadKernel } from '../receivers/ebpf/keeper.ts'
+import { KERNEL_SIGNALS, type SignalGroup } from '../receivers/ebpf/signals.ts'
 import { removeDirectory, temporaryDirectory, waitFor } from '../test/kit/processes.ts'
 
 const MAIN = join(import.meta.dirname, '../main.ts')
-/** sysconf(_SC_CLK_TCK) on every Linux that Node runs on. */
-const TICKS_PER_SECOND = 100
+const SIGNAL_GROUPS = ['connections', 'payload', 'drops', 'udp', 'dns'] as const
 
 export interface TracedOptions {
   /** Whether payload is captured, or connections alone. */
@@ -32,7 +33,6 @@ export interface TracedOptions {
 }
 
 export class Traced {
-  readonly programs: readonly string[]
   readonly #loaded: Loaded
   readonly #stop: Stop
   readonly #ended: Promise<number>
@@ -43,14 +43,12 @@ export class Traced {
   private constructor(
     loaded: Loaded,
     rest: {
-      programs: string[]
       directory: string
       close: () => void
       start: (stop: Stop, t: Traced) => Keeper
     },
   ) {
     this.#loaded = loaded
-    this.programs = rest.programs
     this.#directory = rest.directory
     this.#close = rest.close
     this.#stop = new Stop()
@@ -68,9 +66,7 @@ export class Traced {
     const kernel = kernelConfig(of.config as EbpfConfig)
     const loaded = loadKernel(kernel)
     const inner = keepKernel(loaded, kernel, { logger: pino({ enabled: false }) })
-    const programs = [...new Set(loaded.ways.flatMap((way) => way.programs))]
     const traced = new Traced(loaded, {
-      programs,
       directory,
       close: inner.close,
       start: (stop, self) =>
@@ -108,36 +104,28 @@ export class Traced {
     return traced
   }
 
-  /** Programs attached by `loadKernel` are left alone: call `detach` first to take turns. */
-  attach(): void {
-    for (const program of this.programs) this.#loaded.object.attach(program)
+  /**
+   * The programs of these groups, or of all. Those attached by `loadKernel` are left alone: call
+   * `detach` first to take turns.
+   */
+  attach(groups: readonly SignalGroup[] = SIGNAL_GROUPS): void {
+    const signals = KERNEL_SIGNALS.filter(({ group }) => groups.includes(group))
+    const ways = this.#loaded.ways.filter((way) => signals.some((each) => each.ways.includes(way)))
+    const { object } = this.#loaded
+    for (const program of new Set(ways.flatMap((way) => way.programs))) object.attach(program)
+    const root = cgroupRoot() as string
+    for (const program of new Set(ways.flatMap((way) => way.cgroup ?? []))) {
+      object.attachCgroup(program, root)
+    }
   }
 
   detach(): void {
     this.#loaded.object.detach()
   }
 
-  /** Nanoseconds that the kernel programs ran since they were loaded, by program. */
-  kernelNs(): Map<string, { runs: number; ns: number }> {
-    return new Map(
-      this.programs.map((program) => {
-        const { runs, runNs } = this.#loaded.object.stats(program)
-        return [program, { runs, ns: runNs }]
-      }),
-    )
-  }
-
-  /** CPU seconds of the pipeline process (user and system), at 10 ms resolution. */
-  cpuSeconds(): number {
-    const stat = readFileSync(`/proc/${this.#pid}/stat`, 'utf8')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
-  }
-
-  /** Resident memory of the pipeline process in bytes. */
-  rssBytes(): number {
-    const status = readFileSync(`/proc/${this.#pid}/status`, 'utf8')
-    return Number(/^VmRSS:\s*(\d+) kB/m.exec(status)?.[1]) * 1024
+  /** The pipeline process. */
+  get pid(): number {
+    return this.#pid
   }
 
   async end(): Promise<void> {

@@ -1,14 +1,18 @@
 /** The load: nginx with one worker on loopback, and what drives it. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { closeSync, ftruncateSync, mkdirSync, openSync, writeFileSync } from 'node:fs'
 import { Agent, get } from 'node:http'
 import { join } from 'node:path'
 import { freePorts } from '../test/kit/ports.ts'
 import { Program, removeDirectory, temporaryDirectory } from '../test/kit/processes.ts'
 
 const HOST = '127.0.0.1'
+/** Of the file that is served as /large. */
+export const LARGE_BYTES = 1 << 20
+/** Of that of /long. */
+const LONG_BYTES = 1 << 30
 
-/** nginx that answers 1 KiB, and counts what it answered. */
+/** nginx that answers 1 KiB, or 1 MiB, and counts what it answered. */
 export class Web {
   readonly port: number
   readonly #statusPort: number
@@ -21,6 +25,11 @@ export class Web {
     this.#statusPort = ports[1]
     this.#directory = temporaryDirectory('web')
     mkdirSync(join(this.#directory, 'tmp'))
+    writeFileSync(join(this.#directory, 'large'), Buffer.alloc(LARGE_BYTES, 'x'))
+    // A file of zeros that takes no room.
+    const long = openSync(join(this.#directory, 'long'), 'w')
+    ftruncateSync(long, LONG_BYTES)
+    closeSync(long)
     const path = join(this.#directory, 'nginx.conf')
     writeFileSync(path, nginxConfig(this.#directory, ports))
     this.#program = new Program(['/usr/sbin/nginx', '-c', path])
@@ -33,15 +42,29 @@ export class Web {
     return web
   }
 
-  /** Requests answered on the measured port since the start. */
+  get pid(): number {
+    return this.#program.pid
+  }
+
+  /** Requests answered since the start. */
   async requests(): Promise<number> {
+    return (await this.#status()).requests
+  }
+
+  /** Connections accepted since the start. */
+  async connections(): Promise<number> {
+    return (await this.#status()).accepted
+  }
+
+  async #status(): Promise<{ accepted: number; requests: number }> {
     const text = await new Promise<string>((resolve, reject) => {
       const options = { host: HOST, port: this.#statusPort, agent: this.#agent }
       get(options, async (response) => {
         resolve((await response.setEncoding('utf8').toArray()).join(''))
       }).on('error', reject)
     })
-    return Number(/\n \d+ \d+ (\d+)/.exec(text)?.[1])
+    const [, accepted, requests] = /\n (\d+) \d+ (\d+)/.exec(text) ?? []
+    return { accepted: Number(accepted), requests: Number(requests) }
   }
 
   async stop(): Promise<void> {
@@ -63,14 +86,31 @@ http {
   access_log off;
   keepalive_requests 100000000;
   ${paths.map((name) => `${name}_temp_path ${directory}/tmp;`).join(' ')}
-  server { listen ${HOST}:${port}; location / { return 200 "${'x'.repeat(1024)}"; } }
+  server {
+    listen ${HOST}:${port};
+    location / { return 200 "${'x'.repeat(1024)}"; }
+    location /large { root ${directory}; }
+    location /long { root ${directory}; output_buffers 2 256k; }
+  }
   server { listen ${HOST}:${statusPort}; location / { stub_status; } }
 }
 `
 }
 
-/** wrk over kept connections, until `stop` or after `seconds`. */
-export function startWrk(port: number, seconds: number): ChildProcess {
-  const args = ['-t1', '-c16', `-d${Math.ceil(seconds)}s`, `http://${HOST}:${port}/`]
-  return spawn('wrk', args, { stdio: 'ignore' })
+export interface WrkOptions {
+  readonly path?: string
+  readonly connections?: number
+  /** A connection for each request. */
+  readonly close?: boolean
+}
+
+/** wrk over kept connections, until it is killed or after `seconds`. */
+export function startWrk(
+  port: number,
+  seconds: number,
+  { path = '/', connections = 16, close = false }: WrkOptions = {},
+): ChildProcess {
+  const header = close ? ['-H', 'Connection: close'] : []
+  const load = ['-t1', `-c${connections}`, `-d${Math.ceil(seconds)}s`]
+  return spawn('wrk', [...load, ...header, `http://${HOST}:${port}${path}`], { stdio: 'ignore' })
 }

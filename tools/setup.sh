@@ -92,6 +92,7 @@ find_missing_packages() {
   need bpftool bpftool
   need default-jdk-headless javac
   need dnsmasq-base dnsmasq
+  need haproxy haproxy
   need mariadb-client mariadb
   need mariadb-server mariadbd
   need maven mvn
@@ -123,7 +124,7 @@ install_packages() {
     apt-get install -y -q --no-install-recommends $missing ||
     fail "apt-get install$missing failed, for the reason above"
   # Tests start servers of their own: those of the packages must not serve for it.
-  for service in nginx mariadb memcached postgresql redis-server unbound; do
+  for service in haproxy nginx mariadb memcached postgresql redis-server unbound; do
     case $missing in
       *$service*) systemctl disable --now "$service" >/dev/null 2>&1 || true ;;
     esac
