@@ -16,6 +16,7 @@ import type { Factory } from './pipeline/component.ts'
 import { batch } from './processors/batch/index.ts'
 import { k8sAttributes } from './processors/k8s_attributes/index.ts'
 import { memoryLimiter } from './processors/memory_limiter/index.ts'
+import { probabilisticSampler } from './processors/probabilistic_sampler/index.ts'
 import { stitch } from './processors/stitch/index.ts'
 import { ebpf } from './receivers/ebpf/index.ts'
 import { nopReceiver } from './receivers/nop/index.ts'
@@ -32,6 +33,7 @@ export const COMPONENTS: readonly Factory[] = [
   batch,
   k8sAttributes,
   memoryLimiter,
+  probabilisticSampler,
   stitch,
   // connectors
   flowMetrics,

@@ -48,6 +48,10 @@ export const NEEDS: Readonly<Record<string, Need>> = {
       return { config, broken: config, offer: otlpRequests(signal) }
     },
   },
+  'processor/probabilistic_sampler': {
+    why: 'by default it keeps nothing, and never what has no trace id',
+    prepare: () => ({ config: { sampling_percentage: 100, fail_closed: false } }),
+  },
   'receiver/pcap': {
     why: 'a capture must be named: here of one request',
     prepare: ({ folder }) => {

@@ -58,6 +58,7 @@ processors:
   memory_limiter: { check_interval: 1s, limit_mib: 4000 }
   k8s_attributes: { auth_type: none, passthrough: true }
   batch: { timeout: 10ms, send_batch_size: 2 }
+  probabilistic_sampler: { sampling_percentage: 100, fail_closed: false }
   stitch:
 connectors: { flow_spans: , flow_metrics: { metrics_flush_interval: 50ms } }
 exporters:
@@ -87,7 +88,7 @@ service:
     logs: { sampling: { initial: 1, thereafter: 0 } }
   pipelines:
     flows: { receivers: [pcap], processors: [k8s_attributes, stitch], exporters: [flow_spans, flow_metrics, file/rows] }
-    traces: ${pipeline.replace('[otlp, nop]', '[otlp, nop, flow_spans]')}
+    traces: ${pipeline.replace('[otlp, nop]', '[otlp, nop, flow_spans]').replace('batch', 'probabilistic_sampler, batch')}
     metrics: ${pipeline.replace('[otlp, nop]', '[otlp, nop, flow_metrics]')}
     logs: ${pipeline}
 `
