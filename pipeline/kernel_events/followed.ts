@@ -241,8 +241,11 @@ export class Followed {
     }
   }
 
-  #finish({ connection, record, endNs }: Closed): void {
-    connection.conversation?.finish(endNs)
+  #finish({ connection, record, endNs, bytesSent, bytesReceived }: Closed): void {
+    connection.conversation?.finish(endNs, {
+      reason: record.getUint8(ConnRecord.close_reason),
+      answered: connection.role === ROLE.client ? bytesReceived : bytesSent,
+    })
     connectionRow(this.#rows, {
       view: record,
       at: 0,

@@ -1,5 +1,5 @@
 /** What goes on on one connection: its parser, its exchanges, and who turns to which of them. */
-import { ROLE } from '../flows/schema.ts'
+import { CLOSE_REASON, ROLE } from '../flows/schema.ts'
 import type { Causes } from './causes.ts'
 import type { Connection } from './connection.ts'
 import type { Exchange } from './exchange.ts'
@@ -9,11 +9,20 @@ import type { Parser } from './parser.ts'
 import type { Shared } from './shared.ts'
 import { Undecided } from './undecided.ts'
 
+export interface ConnectionEnd {
+  /** A code of CLOSE_REASON. */
+  readonly reason: number
+  /** Bytes of the answers' direction in all, by what TCP counted. */
+  readonly answered: number
+}
+
 export class Conversation {
   readonly #connection: Connection
   readonly #causes: Causes
   readonly #exchanges: Exchanges
   #parser: Parser
+  /** When bytes of the answers' direction were found missing last. */
+  #missedNs = 0
 
   /** @param of.open the parser, where what is spoken is known; else the first bytes tell */
   constructor(
@@ -57,6 +66,7 @@ export class Conversation {
     const client = this.#connection.role === ROLE.client
     const exchanges = this.#exchanges
     if (piece.sent !== client) {
+      if (piece.offset > this.responsePosition) this.#missedNs = piece.timeNs
       const only = exchanges.only
       this.#parser.feed(piece, false)
       const answered = client ? this.#touched(only) : undefined
@@ -119,11 +129,23 @@ export class Conversation {
     this.#exchanges.abandon(exchange)
   }
 
-  /** The connection has ended, at `endNs`; exchanges without an end get this one. */
-  finish(endNs: number): void {
+  /**
+   * The connection has ended, at `endNs`; exchanges without an end get this one.
+   * @param ended how, where that is known
+   */
+  finish(endNs: number, ended?: ConnectionEnd): void {
+    const isWhole = ended !== undefined && this.responsePosition >= ended.answered
     this.#parser.finish()
-    this.#exchanges.finish(endNs)
+    if (!isWhole) this.#exchanges.finish(endNs)
+    else this.#exchanges.finish(endNs, { error: errorOf(ended), sinceNs: this.#missedNs })
   }
+}
+
+/** What a request failed of whose connection ended before its answer. */
+function errorOf({ reason }: ConnectionEnd): string {
+  if (reason === CLOSE_REASON.timeout) return 'timeout'
+  const isReset = reason === CLOSE_REASON.rst_sent || reason === CLOSE_REASON.rst_received
+  return isReset ? 'connection_reset' : 'connection_closed'
 }
 
 function sureCause(call: Exchange | undefined): Exchange | undefined {

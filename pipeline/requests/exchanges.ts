@@ -37,6 +37,19 @@ export interface AnswerStart {
   readonly startTid: number
 }
 
+/** What is known of requests without an answer when their connection has ended. */
+export interface Unanswered {
+  /** As `error.type` names how it ended. */
+  readonly error: string
+  /** Since then no byte of the answers' direction was missed. */
+  readonly sinceNs: number
+}
+
+function isUnanswered(exchange: Exchange, { sinceNs }: Unanswered): boolean {
+  const { requestDone, responseStartNs, desynchronised, startNs } = exchange
+  return requestDone && responseStartNs === 0 && !desynchronised && startNs > sinceNs
+}
+
 export class Exchanges {
   readonly connection: Connection
   /** The one whose request is coming in, and the one whose response is, unless multiplexed. */
@@ -141,11 +154,14 @@ export class Exchanges {
 
   /**
    * No end of what is open will be seen any more, be it that the connection has ended or that bytes
-   * are missing: exchanges without an end get this one, and are marked.
+   * are missing: exchanges without an end get this one, and are marked. Not so requests to which
+   * surely no answer came, all of what was said since being known: these have an error.
    */
-  finish(endNs: number): void {
+  finish(endNs: number, unanswered?: Unanswered): void {
     for (let exchange = this.oldest; exchange !== undefined; exchange = this.oldest) {
-      exchange.desynchronised = true
+      if (unanswered !== undefined && isUnanswered(exchange, unanswered)) {
+        exchange.error ||= unanswered.error
+      } else exchange.desynchronised = true
       if (exchange.endNs === 0) exchange.endNs = Math.max(endNs, exchange.startNs)
       this.close(exchange)
     }

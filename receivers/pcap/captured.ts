@@ -13,7 +13,7 @@ import { Piece } from '../../pipeline/requests/http1/piece.ts'
 import type { RowWriter } from '../../pipeline/requests/rows.ts'
 import { RequestTracker } from '../../pipeline/requests/tracker.ts'
 import type { PcapConfig } from './config.ts'
-import { connectionRow } from './connection_row.ts'
+import { closeReasonOf, connectionRow } from './connection_row.ts'
 import { End } from './end.ts'
 import type { Packet, PacketSink } from './file/packet.ts'
 import { hostOf } from './host.ts'
@@ -128,7 +128,12 @@ export class Captured implements PacketSink, TableSink {
     const wasOpen = connection.closeReason === CLOSE_REASON.none
     for (const end of this.#endsOf(connection)) {
       // What goes on behind the end of the capture stays open.
-      if (!wasOpen) end.conversation?.finish(connection.lastNs)
+      if (!wasOpen) {
+        end.conversation?.finish(connection.lastNs, {
+          reason: closeReasonOf(connection, end.role),
+          answered: connection.server.highest,
+        })
+      }
       this.#row(connection, end, wasOpen ? STATE.interim : STATE.closed)
     }
     this.#ends.delete(connection)

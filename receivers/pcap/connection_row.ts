@@ -55,7 +55,7 @@ export function connectionRow(
 }
 
 /** A reset was sent by one end and received by the other. */
-function closeReasonOf({ closeReason, resetBy }: TcpConnection, role: number): number {
+export function closeReasonOf({ closeReason, resetBy }: TcpConnection, role: number): number {
   if (closeReason !== CLOSE_REASON.rst_sent) return closeReason
   return resetBy === role ? CLOSE_REASON.rst_sent : CLOSE_REASON.rst_received
 }

@@ -59,7 +59,7 @@ export const ROWS: { readonly [name: string]: FlowRow } = {
   'http client': { role: 'client', target: '/orders/17?page=2' },
   'http server': { role: 'server', target: '/orders/17?page=2' },
   'http server 404': { role: 'server', status: 404, target: '/wp-admin.php' },
-  'http client without a response': { ...CLIENT, ...NO_ANSWER },
+  'http client without a response': { ...CLIENT, ...NO_ANSWER, error: 'connection_closed' },
   'http server, method of no RFC': { ...SERVER, method: 'PURGE' },
   'http2 client 503': { ...CLIENT, ...HTTP2, status: 503 },
   'http2 server': { ...SERVER, ...HTTP2 },

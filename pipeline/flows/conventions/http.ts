@@ -22,9 +22,6 @@ export const knownMethods = z
 
 const OTHER_METHOD = '_OTHER'
 
-/** No response was seen although the exchange has ended. */
-const CONNECTION_CLOSED = 'connection_closed'
-
 export const http: Conventions = {
   spanDetail: 'route',
   metricDetail: 'route',
@@ -81,15 +78,13 @@ function requestPairs(batch: FlowBatch, row: number, { route, methods }: Of): Pa
 
 /**
  * '' when it did not fail: a status of 400 and more for the client, of 500 and more for the server,
- * and what the row names. Where bytes were not seen a missing response is no error.
+ * and what the row names.
  */
 function errorType(batch: FlowBatch, row: number): string {
   const { base } = batch
   const status = base.status[row] as number
   if (status >= (base.role[row] === ROLE.client ? 400 : 500)) return String(status)
-  const named = batch.text(base.error, row)
-  if (named !== '' || status !== 0) return named
-  return base.desynchronised[row] === 1 ? '' : CONNECTION_CLOSED
+  return batch.text(base.error, row)
 }
 
 /** The conventions want the whole URL of the client, of the server its parts. */

@@ -132,7 +132,7 @@ test('series differ by what the conventions tell apart, and by nothing else', as
     { role: 'client', method: 'PURGE' },
     { role: 'client', status: 201 },
     { role: 'client', status: 0 },
-    { role: 'client', status: 0, marks: ['desynchronised'] },
+    { role: 'client', status: 0, error: 'connection_closed' },
     { role: 'client', version: '1.0' },
     { role: 'client', host: 'storage' },
     { role: 'client', host: '' },

@@ -126,7 +126,7 @@ test('a method nobody knows is _OTHER, its name HTTP, and the original kept', ()
   assert.equal(attributes['http.request.method_original'], 'PURGE')
 })
 
-test('a 4xx is the client’s error, a 5xx both ends’, a missing response too', () => {
+test('a 4xx is the client’s error, a 5xx both ends’, what the row names too', () => {
   const error = (row: FlowRow) => {
     const { message, attributes } = spanOf(row)
     assert.equal(message.status?.code === STATUS_ERROR, 'error.type' in attributes)
@@ -136,8 +136,8 @@ test('a 4xx is the client’s error, a 5xx both ends’, a missing response too'
   assert.equal(error({ role: 'client', status: 404 }), '404')
   assert.equal(error({ role: 'server', status: 404 }), undefined)
   assert.equal(error({ role: 'server', status: 503 }), '503')
-  assert.equal(error({ role: 'server', status: 0 }), 'connection_closed')
-  assert.equal(error({ role: 'server', status: 0, marks: ['desynchronised'] }), undefined)
+  assert.equal(error({ role: 'server', status: 0, error: 'timeout' }), 'timeout')
+  assert.equal(error({ role: 'server', status: 0 }), undefined)
 })
 
 test('what was not seen of an exchange is said', () => {

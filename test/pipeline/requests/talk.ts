@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { FlowBatch } from '../../../pipeline/flows/batch.ts'
 import { flowLog } from '../../../pipeline/flows/json.ts'
-import { ROLE, TRANSPORT } from '../../../pipeline/flows/schema.ts'
+import { CLOSE_REASON, type CloseReason, ROLE, TRANSPORT } from '../../../pipeline/flows/schema.ts'
 import type { Connection } from '../../../pipeline/requests/connection.ts'
 import { Piece } from '../../../pipeline/requests/http1/piece.ts'
 import type { QueryPolicy } from '../../../pipeline/requests/http1/target.ts'
@@ -122,6 +122,15 @@ export class Talk {
   /** The connection ends. Gives the rows of exchanges, in the order in which they ended. */
   end(): Row[] {
     this.#connection.conversation?.finish(this.#ns)
+    return this.rows()
+  }
+
+  /**
+   * The connection ends, and it is known how.
+   * @param answered bytes that the server has sent in all; as many as were said, if not given
+   */
+  close(reason: CloseReason, answered = this.#offsets.server): Row[] {
+    this.#connection.conversation?.finish(this.#ns, { reason: CLOSE_REASON[reason], answered })
     return this.rows()
   }
 
