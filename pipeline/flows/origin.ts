@@ -23,26 +23,42 @@ export interface HostNames {
   readonly node: string
 }
 
+/** Who a run's rows say saw them, with nothing left to be found out. */
+export interface RunNames extends HostNames {
+  readonly agentId: string
+  readonly bootId: string
+}
+
 export class Origin {
   /** Different in every run, so that numbers need not outlive it. */
-  readonly agentId = randomUUID()
+  readonly agentId: string
   readonly bootId: string
   #names: HostNames
   #rows = 0
   readonly #now = new Uint32Array(2)
 
-  /** Reads what the host says of itself; what cannot be read is not known. */
-  constructor(names: HostNames) {
-    this.bootId = firstLine([BOOT_ID])
-    this.#names = known(names)
+  /**
+   * Reads what the host says of itself; what cannot be read is not known. With `run` the rows are
+   * those of a run that was: they have its identities.
+   */
+  constructor(names: HostNames, run?: RunNames) {
+    this.agentId = run?.agentId ?? randomUUID()
+    this.bootId = run?.bootId ?? firstLine([BOOT_ID])
+    this.#names = run ?? hostNames(names)
   }
 
+  get run(): RunNames {
+    const { agentId, bootId } = this
+    return { ...this.#names, agentId, bootId }
+  }
+
+  /** Of `hostNames`. */
   set names(names: HostNames) {
-    this.#names = known(names)
+    this.#names = names
   }
 
-  /** Marks all rows of a batch that leaves its maker. Once a batch. */
-  stamp(batch: FlowBatch): void {
+  /** Marks all rows of a batch that leaves its maker, now or at `observed`. Once a batch. */
+  stamp(batch: FlowBatch, observed?: Uint32Array): void {
     const { rows, strings } = batch
     const origin = batch.add('origin')
     const { id, name, node } = this.#names
@@ -51,7 +67,8 @@ export class Origin {
     origin.host_name.fill(strings.intern(name), 0, rows)
     origin.host_node.fill(strings.intern(node), 0, rows)
     origin.agent_id.fill(strings.intern(this.agentId), 0, rows)
-    wallClockNs(this.#now, 0)
+    if (observed === undefined) wallClockNs(this.#now, 0)
+    else this.#now.set(observed)
     const [lo, hi] = this.#now as unknown as [number, number]
     for (let row = 0; row < rows; row++) {
       origin.sequence[row] = ++this.#rows
@@ -61,7 +78,8 @@ export class Origin {
   }
 }
 
-function known({ id, name, node }: HostNames): HostNames {
+/** With what the host says of itself where nothing is given. */
+export function hostNames({ id, name, node }: HostNames): HostNames {
   return { id: id || firstLine(MACHINE_IDS), name: name || hostname(), node }
 }
 

@@ -203,13 +203,11 @@ export class Followed {
 
   /**
    * After a look at the rings: books the pieces, and forgets closed connections all of whose
-   * payload stands before `payloadPosition`.
+   * payload stands before `payloadPosition`. `nowNs`: CLOCK_MONOTONIC, of the look.
    */
-  settle(payloadPosition: number): void {
-    this.#ledger.used('payload', this.#used)
-    this.#used = 0
+  settle(payloadPosition: number, nowNs: number): void {
+    this.#book()
     if (this.#closed.length === 0) return
-    const nowNs = monotonicNs()
     this.#closed = this.#closed.filter((closed) => {
       const waits = payloadPosition < closed.payloadBehind
       if (!waits) this.#skipUnwanted(closed)
@@ -260,15 +258,21 @@ export class Followed {
   }
 
   /** Announces exchanges that last, and ends those whose end nothing else will tell. */
-  sweep(): void {
-    this.#requests.sweep(monotonicNs())
+  sweep(nowNs: number): void {
+    this.#requests.sweep(nowNs)
   }
 
   /** The end: exchanges that go on without us are told of as open. */
   stop(): void {
+    this.#book()
     for (const closed of this.#closed) this.#finish(closed)
     this.#closed = []
     this.#requests.stop()
+  }
+
+  #book(): void {
+    this.#ledger.used('payload', this.#used)
+    this.#used = 0
   }
 
   /** What is kept at this moment; every figure is bounded. */
@@ -328,10 +332,4 @@ function fillPiece(
   piece.minRttUs = view.getUint32(at + PayloadRecord.min_rtt_us, true)
   piece.retransmits = view.getUint32(at + PayloadRecord.retrans, true)
   return view.getUint8(at + PayloadRecord.flags)
-}
-
-/** CLOCK_MONOTONIC, as the records have it. */
-function monotonicNs(): number {
-  const [seconds, nanoseconds] = process.hrtime()
-  return seconds * 1e9 + nanoseconds
 }

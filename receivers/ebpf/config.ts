@@ -91,6 +91,12 @@ export const schema = z.strictObject({
       node: z.string().default('').describe('k8s.node.name of the rows'),
     })
     .prefault({}),
+  record: z
+    .strictObject({
+      path: z.string().default('').describe('a file to record raw events to; empty: none'),
+      max_mib: z.number().int().min(1).default(256).describe('the recording ends at this size'),
+    })
+    .prefault({}),
   conn_ring_bytes: ringBytes.default(4 << 20).describe('ring of connection records'),
   payload_ring_bytes: ringBytes.default(16 << 20).describe('ring of payload pieces'),
 })
@@ -133,6 +139,8 @@ const FIXED = [
   ['udp', 'enabled'],
   ['udp', 'idle_timeout'],
   ['udp', 'flows_max'],
+  ['record', 'path'],
+  ['record', 'max_mib'],
 ] as const
 
 export function fixed(running: EbpfConfig, wanted: EbpfConfig): readonly ConfigProblem[] {

@@ -2,6 +2,7 @@ import { receiver } from '../../pipeline/component.ts'
 import { type EbpfConfig, fixed, schema, validate } from './config.ts'
 import { type KernelConfig, openKernel, probeKernel } from './keeper.ts'
 import { EbpfReceiver } from './receiver.ts'
+import { withRecording } from './recording.ts'
 import type { SelectionConfig } from './selectors.ts'
 
 /** Reads TCP connections, and the requests on them, from the kernel. */
@@ -12,8 +13,10 @@ export const ebpf = receiver<EbpfConfig>({
   validate,
   fixed,
   async open(config, settings) {
-    const kept = await openKernel(kernelConfig(config), settings)
-    return { ...kept, reconfigure: (wanted) => kept.select(selectionOf(wanted as EbpfConfig)) }
+    return await withRecording(config.record.path, async () => {
+      const kept = await openKernel(kernelConfig(config), settings)
+      return { ...kept, reconfigure: (wanted) => kept.select(selectionOf(wanted as EbpfConfig)) }
+    })
   },
   probe: async () => probeKernel(kernelConfig(schema.parse({}))),
   create: {

@@ -1,21 +1,20 @@
 /**
- * The unprivileged half: reads the rings that it inherited, makes rows, hands them on.
+ * The unprivileged half: reads the rings that it inherited, has rows made, hands them on.
  *
- *     connection ring ─▶ rows of connections, table ──┐
- *     payload ring ────▶ streams ─▶ exchanges, causes ┴▶ RowWriter ─▶ Outbox ─▶ next
+ *     connection ring ─┐
+ *     payload ring ────┴▶ KernelEvents (pipeline/kernel_events/) ─▶ Outbox ─▶ next
+ *                             └▶ recording, if there shall be one
  *
  * A look at the rings, in this order, so that a connection is known before its bytes and forgotten
  * after them, although the two come by different rings:
- *   1. note the payload ring's end; 2. read counters and clocks; 3. drain the connection ring;
+ *   1. note the rings' ends; 2. read clocks and counters; 3. drain the connection ring;
  *   4. drain the payload ring up to 1; 5. forget connections whose record of 3 is older than 4.
  */
 import type { Component, Consumer, Host, Settings } from '../../pipeline/component.ts'
-import type { FlowBatch } from '../../pipeline/flows/batch.ts'
-import { Origin } from '../../pipeline/flows/origin.ts'
-import { Followed } from '../../pipeline/kernel_events/followed.ts'
-import { KernelLosses } from '../../pipeline/kernel_events/loss.ts'
+import { hostNames, Origin } from '../../pipeline/flows/origin.ts'
+import { KernelEvents, type KernelSink } from '../../pipeline/kernel_events/kernel_events.ts'
+import { ChangedCounters, type Recorder } from '../../pipeline/kernel_events/recording/recorder.ts'
 import { Outbox } from '../../pipeline/outbox.ts'
-import { RowWriter } from '../../pipeline/requests/rows.ts'
 import type { KernelInfo } from './capabilities.ts'
 import { WallClock } from './clock.ts'
 import type { EbpfConfig } from './config.ts'
@@ -23,6 +22,7 @@ import { type Counters, openCounters } from './counters.ts'
 import { describeCapture } from './describe.ts'
 import { measureDrops } from './drop_counts.ts'
 import { measure } from './measure.ts'
+import { RECORDING_FD, startRecording } from './recording.ts'
 import { openRing, type Ring } from './ring.ts'
 import { openWants, type Wants } from './wants.ts'
 
@@ -50,10 +50,11 @@ export class EbpfReceiver implements Component {
   readonly #clock = new WallClock()
   readonly #origin: Origin
   readonly #outbox: Outbox<'flows'>
-  readonly #rows: RowWriter
-  readonly #followed: Followed
   #kernel: Kernel | undefined
-  #losses: KernelLosses | undefined
+  #events: KernelEvents | undefined
+  /** What is told of looks: `#events`, or the recording before it. */
+  #sink: KernelSink | undefined
+  #recording: Recorder | undefined
   #stopMeasuring = () => {}
   #timer: NodeJS.Timeout | undefined
   #waitMs = 0
@@ -62,35 +63,19 @@ export class EbpfReceiver implements Component {
   constructor(settings: Settings, config: EbpfConfig, next: Consumer<'flows'>) {
     this.#settings = settings
     this.#config = config
-    const { ledger } = settings
     this.#origin = new Origin(config.host)
-    this.#outbox = new Outbox(next, ledger)
-    this.#rows = new RowWriter({
-      rowsMax: config.batch.rows,
-      clock: this.#clock,
-      lossEpoch: () => this.#losses?.epoch ?? 0,
-      full: (batch) => this.#send(batch),
-    })
-    this.#followed = new Followed(config, {
-      ledger,
-      rows: this.#rows,
-      lossEpoch: () => this.#losses?.epochBefore ?? 0,
-      losing: () => this.#losses !== undefined && this.#losses.epoch !== this.#losses.epochBefore,
-      tellWanted: (id, conversation) => this.#kernel?.wants.tell(id, conversation),
-    })
+    this.#outbox = new Outbox(next, settings.ledger)
   }
 
-  start(_host: Host): void {
-    const { inherited, id, logger, ledger } = this.#settings
+  start(host: Host): void {
+    const { inherited, id, logger } = this.#settings
     if (inherited === undefined) {
       throw new Error(`Cannot start ${id} without its privileged half: run flowspan as root`)
     }
     const info = inherited.info as KernelInfo
     const kernel = openKernelMaps(inherited.fds, info)
-    const first = kernel.connections.position() === 0 && kernel.payload.position() === 0
-    this.#losses = new KernelLosses(kernel.counters, ledger, { first })
     this.#kernel = kernel
-    this.#followed.dropReasons = info.dropReasons
+    this.#listen(kernel, info, host)
     this.#waitMs = this.#config.interval
     const stops = [
       measure(this.#settings, info),
@@ -103,6 +88,38 @@ export class EbpfReceiver implements Component {
     this.#schedule()
   }
 
+  /** From here on rows can be made. */
+  #listen(kernel: Kernel, info: KernelInfo, host: Host): void {
+    const { ledger, inherited } = this.#settings
+    const recordingFd = inherited?.fds[RECORDING_FD]
+    const first = kernel.connections.position() === 0 && kernel.payload.position() === 0
+    const counters =
+      recordingFd === undefined ? kernel.counters : new ChangedCounters(kernel.counters)
+    const events = new KernelEvents(this.#config, {
+      ledger,
+      origin: this.#origin,
+      counters,
+      first,
+      dropReasons: info.dropReasons,
+      send: (batch) => this.#outbox.send(batch),
+      tellWanted: (id, conversation) => this.#kernel?.wants.tell(id, conversation),
+    })
+    this.#events = events
+    this.#sink = events
+    if (recordingFd === undefined || !(counters instanceof ChangedCounters)) return
+    const recording = startRecording(recordingFd, events, {
+      settings: this.#settings,
+      config: this.#config,
+      run: this.#origin.run,
+      first,
+      info,
+      counters,
+      over: () => host.finished(),
+    })
+    this.#recording = recording
+    this.#sink = recording
+  }
+
   async shutdown(deadline?: AbortSignal): Promise<void> {
     clearTimeout(this.#timer)
     this.#timer = undefined
@@ -112,9 +129,8 @@ export class EbpfReceiver implements Component {
     this.#kernel = undefined
     this.#stopMeasuring()
     kernel.close()
-    this.#followed.stop()
-    this.#flushRows()
-    await this.#outbox.close(deadline)
+    this.#sink?.stop()
+    await Promise.all([this.#recording?.close(), this.#outbox.close(deadline)])
   }
 
   /**
@@ -125,10 +141,9 @@ export class EbpfReceiver implements Component {
     const wanted = config as EbpfConfig
     return () => {
       this.#config = wanted
-      this.#followed.reconfigure(wanted)
-      this.#rows.rowsMax = wanted.batch.rows
-      this.#flushRows()
-      this.#origin.names = wanted.host
+      const names = hostNames(wanted.host)
+      if (this.#sink === undefined) this.#origin.names = names
+      else this.#sink.reconfigure(wanted, names)
       if (this.#kernel === undefined) return
       clearTimeout(this.#timer)
       this.#waitMs = wanted.interval
@@ -137,7 +152,7 @@ export class EbpfReceiver implements Component {
   }
 
   held(): number {
-    return this.#followed.held + this.#rows.rows + this.#outbox.held
+    return (this.#events?.held ?? 0) + this.#outbox.held
   }
 
   #schedule(): void {
@@ -145,69 +160,62 @@ export class EbpfReceiver implements Component {
   }
 
   #look(): void {
-    const kernel = this.#kernel
-    if (kernel === undefined) return
+    const [kernel, events, sink] = [this.#kernel, this.#events, this.#sink]
+    if (kernel === undefined || events === undefined || sink === undefined) return
     const nowMs = performance.now()
     let records = 0
     const share = ringShare(kernel)
     // What the pipeline does not take stays in the rings: they are the larger buffer.
-    if (this.#outbox.held < this.#config.backlog_rows_max) records = this.#drain(kernel)
+    if (this.#outbox.held < this.#config.backlog_rows_max) records = this.#drain(kernel, sink)
+    else this.#begin(sink)
     if (nowMs - this.#sweptMs >= SWEEP_INTERVAL_MS) {
       this.#sweptMs = nowMs
-      this.#followed.sweep()
+      sink.sweep()
     }
     this.#waitMs = this.#nextWaitMs(records, share)
     // A row's record came up to a look earlier; of the looks to come the nearest to its time is it.
-    const ageMs = this.#rows.ageMs(nowMs) + this.#waitMs
-    if (ageMs + this.#waitMs / 2 >= this.#config.batch.latency) this.#flushRows()
+    const ageMs = events.ageMs(nowMs) + this.#waitMs
+    if (ageMs + this.#waitMs / 2 >= this.#config.batch.latency) sink.flush()
     this.#schedule()
   }
 
-  #drain(kernel: Kernel): number {
+  #drain(kernel: Kernel, sink: KernelSink): number {
     const { connections, payload } = kernel
     const until = payload.snapshot()
     const connectionsUntil = connections.snapshot()
-    this.#losses?.update()
-    this.#updateClock()
-    const opened = connections.drain(this.#followed.connectionRecord, { until: connectionsUntil })
-    this.#followed.payloadBehind = payload.snapshot()
+    this.#begin(sink)
+    sink.losses()
+    const opened = connections.drain(sink.connectionRecord, { until: connectionsUntil })
+    sink.behind(payload.snapshot())
     // A record still being written holds up those behind it, and may be of a new connection.
     const known = connections.position() >= connectionsUntil
     const limit = PAYLOAD_RECORDS_MAX
-    const pieces = known ? payload.drain(this.#followed.payloadRecord, { until, limit }) : 0
-    this.#followed.settle(payload.position())
-    this.#settings.ledger.in += opened + pieces
+    const pieces = known ? payload.drain(sink.payloadRecord, { until, limit }) : 0
+    sink.settle(payload.position())
     return opened + pieces
   }
 
   /** Until both rings are where they were when this began. */
   #drainAll(kernel: Kernel): void {
-    const { connections, payload } = kernel
-    const connectionsUntil = connections.snapshot()
-    const payloadUntil = payload.snapshot()
+    const sink = this.#sink
+    if (sink === undefined) return
+    const connectionsUntil = kernel.connections.snapshot()
+    const payloadUntil = kernel.payload.snapshot()
     let records = 0
-    do records = this.#drain(kernel)
+    do records = this.#drain(kernel, sink)
     while (
       records > 0 &&
-      (connections.position() < connectionsUntil || payload.position() < payloadUntil)
+      (kernel.connections.position() < connectionsUntil || kernel.payload.position() < payloadUntil)
     )
   }
 
-  #updateClock(): void {
+  /** Reads the clocks. */
+  #begin(sink: KernelSink): void {
     const stepMs = this.#clock.update()
+    sink.look(monotonicNs(), this.#clock.offset)
     if (stepMs === 0) return
     this.#settings.ledger.note('wall_clock_steps', 1)
     this.#settings.logger.warn({ step_ms: stepMs }, 'The wall clock was stepped')
-  }
-
-  #flushRows(): void {
-    const batch = this.#rows.take()
-    if (batch !== undefined) this.#send(batch)
-  }
-
-  #send(batch: FlowBatch): void {
-    this.#origin.stamp(batch)
-    this.#outbox.send(batch)
   }
 
   /** At once after a full look, else the later the emptier the rings were found. */
@@ -218,6 +226,12 @@ export class EbpfReceiver implements Component {
     const allowed = share === 0 ? interval_max : (this.#waitMs * RING_SHARE_MAX) / share
     return Math.max(interval, Math.min(later, allowed))
   }
+}
+
+/** CLOCK_MONOTONIC, as the records have it. */
+function monotonicNs(): number {
+  const [seconds, nanoseconds] = process.hrtime()
+  return seconds * 1e9 + nanoseconds
 }
 
 /** How full the fuller of the rings is, 0 to 1. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Row, Script, type ScriptedConnection } from './script.ts'
+import { LONG_AFTER_NS, type Row, Script, type ScriptedConnection } from './script.ts'
 
 const SERVICE = 7
 const GET = 'GET /in HTTP/1.1\r\n\r\n'
@@ -219,7 +219,7 @@ test('among too many none is named, and it is counted', () => {
   const service = new Service()
   for (let i = 0; i < 300; i++) service.read(1)
   assert.deepEqual(cause(service.call(1)), NONE)
-  service.script.followed.sweep()
+  service.script.followed.sweep(LONG_AFTER_NS)
   assert.equal(service.script.ledger.notes.get('causes_crowded'), 1)
 })
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Row, Script } from './script.ts'
+import { LONG_AFTER_NS, type Row, Script } from './script.ts'
 
 const GET = 'GET /a HTTP/1.1\r\nHost: shop\r\n\r\n'
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
@@ -287,7 +287,7 @@ test('a closed connection is known until the payload ring has been read as far',
   script.followed.payloadBehind = 1000
   connection.close({ payloadPosition: 999 })
   connection.response({ bytes: OK })
-  script.followed.settle(1000)
+  script.followed.settle(1000, LONG_AFTER_NS)
   const [row, ...more] = script.exchanges()
   assert.deepEqual([row?.status, more.length], [200, 0])
   assert.equal(script.followed.memory().connections, 0)
@@ -297,14 +297,14 @@ test('what had arrived before a connection was closed may be read a little later
   const script = new Script()
   const connection = script.connection()
   connection.request({ bytes: GET })
-  const endNs = Number(process.hrtime.bigint())
-  connection.close({ bytesReceived: OK.length, endNs })
+  const endNs = 2e9
+  connection.close({ bytesReceived: OK.length, endNs, nowNs: endNs })
   connection.response({ bytes: OK, timeNs: endNs + 1000 })
   assert.deepEqual(
     script.exchanges().map(({ status }) => status),
     [200],
   )
-  script.followed.settle(0)
+  script.followed.settle(0, LONG_AFTER_NS)
   assert.equal(script.followed.memory().connections, 0)
 })
 
@@ -382,8 +382,8 @@ test('an exchange that lasts sends an open row first, once', () => {
   const script = new Script()
   const connection = script.connection()
   connection.request({ bytes: GET })
-  script.followed.sweep() // the script's clock began long ago
-  script.followed.sweep()
+  script.followed.sweep(LONG_AFTER_NS)
+  script.followed.sweep(LONG_AFTER_NS)
   const [open, ...more] = script.exchanges()
   assert.equal(more.length, 0)
   assert.deepEqual(pick(open, 'state', 'target', 'status', 'end'), {
@@ -405,7 +405,7 @@ test('a message without an end is over after a silence', () => {
   connection.request({ bytes: GET })
   const head = `HTTP/1.1 200 OK\r\nX: ${'x'.repeat(5000)}`
   connection.response({ bytes: head, captured: 4096 })
-  script.followed.sweep()
+  script.followed.sweep(LONG_AFTER_NS)
   const [row] = script.exchanges()
   assert.deepEqual(pick(row, 'state', 'status', 'truncated', 'response_bytes'), {
     state: 'closed',

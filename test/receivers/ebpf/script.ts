@@ -59,6 +59,9 @@ export interface WantFields {
   readonly bytes: number
 }
 
+/** On the clock of scripts: every silence is over. */
+export const LONG_AFTER_NS = 1e15
+
 /** One connection in a script. */
 export class ScriptedConnection {
   readonly client: boolean
@@ -107,6 +110,7 @@ export class ScriptedConnection {
       bytesSent?: number
       bytesReceived?: number
       payloadPosition?: number
+      nowNs?: number
     } = {},
   ): void {
     const view = this.#record
@@ -114,12 +118,15 @@ export class ScriptedConnection {
     setU64(view, ConnRecord.bytes_sent, fields.bytesSent ?? this.#sent)
     setU64(view, ConnRecord.bytes_received, fields.bytesReceived ?? this.#received)
     this.#play(CONN_STATE.CONN_CLOSED)
-    this.#script.followed.settle(fields.payloadPosition ?? Number.POSITIVE_INFINITY)
+    this.#script.followed.settle(
+      fields.payloadPosition ?? Number.POSITIVE_INFINITY,
+      fields.nowNs ?? LONG_AFTER_NS,
+    )
   }
 
   #play(state: number): void {
     this.#record.setUint8(ConnRecord.state, state)
-    this.#script.followed.connectionRecord(this.#record, 0, ConnRecord.size)
+    this.#script.records.connectionRecord(this.#record, 0, ConnRecord.size)
   }
 
   #piece(sent: boolean, piece: PieceFields): this {
@@ -136,6 +143,8 @@ export class ScriptedConnection {
 export class Script {
   readonly ledger = new Ledger(pino({ enabled: false }))
   readonly followed: Followed
+  /** Who gets the records: `followed`, or somebody else. */
+  records: Pick<Followed, 'connectionRecord' | 'payloadRecord'>
   lossEpoch = 0
   losing = false
   readonly #rows: RowWriter
@@ -161,6 +170,7 @@ export class Script {
       losing: () => this.losing,
       tellWanted: (id, conversation) => wants.tell(id, conversation),
     })
+    this.records = this.followed
   }
 
   connection(fields: ConnectionFields = {}): ScriptedConnection {
@@ -240,7 +250,7 @@ export class Script {
     const tail = bytes.subarray(-8)
     target.set(tail, PayloadRecord.tail + 8 - tail.length)
     target.set(bytes.subarray(skipped, skipped + captured), PayloadRecord.size)
-    this.followed.payloadRecord(view, 0, view.byteLength)
+    this.records.payloadRecord(view, 0, view.byteLength)
   }
 }
 

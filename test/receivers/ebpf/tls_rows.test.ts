@@ -8,7 +8,7 @@ import {
   handshake,
   serverHello,
 } from '../../pipeline/requests/tls/wire.ts'
-import { type Row, Script, type ScriptedConnection } from './script.ts'
+import { LONG_AFTER_NS, type Row, Script, type ScriptedConnection } from './script.ts'
 
 function shakeHands(connection: ScriptedConnection): void {
   const hello = clientHello({ serverName: 'shop.example', protocols: ['h2'] })
@@ -44,7 +44,7 @@ test('a connection that has closed before its payload is read has the same row',
   connection.close({ payloadPosition: 0, endNs: 1 })
   assert.equal(script.followed.held, 1)
   shakeHands(connection)
-  script.followed.settle(1000)
+  script.followed.settle(1000, LONG_AFTER_NS)
   assert.equal(script.followed.held, 0)
   const [, closed] = script.rows()
   assert.deepEqual(tlsOf(closed), SHOWN)
