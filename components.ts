@@ -22,6 +22,7 @@ import { ebpf } from './receivers/ebpf/index.ts'
 import { nopReceiver } from './receivers/nop/index.ts'
 import { otlpReceiver } from './receivers/otlp/index.ts'
 import { pcap } from './receivers/pcap/index.ts'
+import { replay } from './receivers/replay/index.ts'
 
 export const COMPONENTS: readonly Factory[] = [
   // receivers
@@ -29,6 +30,7 @@ export const COMPONENTS: readonly Factory[] = [
   nopReceiver,
   otlpReceiver,
   pcap,
+  replay,
   // processors
   batch,
   k8sAttributes,

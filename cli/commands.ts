@@ -8,6 +8,7 @@ import { type Flag, isOn, type Words } from './flags.ts'
 import { loadConfig } from './load.ts'
 import { printConfig } from './print_config.ts'
 import { probe } from './probe.ts'
+import { record } from './record.ts'
 import { replay } from './replay.ts'
 import { type Program, run, validate } from './run.ts'
 
@@ -67,21 +68,43 @@ every option with its default. Tokens, passwords and headers are shown as [REDAC
   },
   {
     name: 'replay',
-    summary: 'Print the traces or exchanges in a capture file',
+    summary: 'Print the traces or exchanges in a capture or a recording',
     help: `Reads a capture (pcap or pcapng, as tcpdump and Wireshark write it; - for standard input)
-and prints the requests in it: as trace trees, or as JSON, one connection or exchange a line.
+or a recording of flowspan's own ("flowspan record"), and prints the requests in it: as trace
+trees, or as JSON, one connection or exchange a line.
 Needs no privileges. What is wrong with the file is said on standard error.
 
-Exit code 0 if the capture was read to its end, 1 otherwise.`,
+Exit code 0 if the file was read to its end, 1 otherwise.`,
     takes: { usage: 'FILE', max: 1 },
     flags: () => REPLAY_FLAGS,
     run: async ({ positionals: [file], values }, program) => {
       if (file === undefined) throw new Error('accepts 1 arg(s), received 0: name a capture file')
-      const value = (name: string, byDefault: string) => values.get(name)?.at(-1) ?? byDefault
+      const value = (name: string) => values.get(name)?.at(-1)
       return await replay(file, program, {
-        format: value('format', 'tree'),
-        ends: value('ends', 'auto'),
-        query: value('query', 'redact'),
+        format: value('format') ?? 'tree',
+        ends: value('ends'),
+        query: value('query'),
+      })
+    },
+  },
+  {
+    name: 'record',
+    summary: 'Record what the kernel tells of this host, to be replayed',
+    help: `Captures for a while, and writes what the kernel tells to a file, as raw as it comes:
+"flowspan replay FILE" makes rows and traces of it, as often as one likes and anywhere.
+The file holds beginnings of requests and responses, with what is secret in them. It is made with
+mode 0600; one that is there already becomes FILE.1. Needs what capturing needs: root.
+
+Exit code 0 if all was recorded, 1 otherwise.`,
+    takes: { usage: 'FILE', max: 1 },
+    flags: () => [...RECORD_FLAGS, RUN_AS],
+    run: async ({ positionals: [file], values }, program) => {
+      if (file === undefined) throw new Error('accepts 1 arg(s), received 0: name a file to write')
+      const value = (name: string) => values.get(name)?.at(-1)
+      return await record(file, program, {
+        duration: value('duration') ?? '1m',
+        maxMib: value('max-mib') ?? '256',
+        runAs: value('run-as'),
       })
     },
   },
@@ -146,19 +169,34 @@ const PROBE_FLAGS: readonly Flag[] = [
   { name: 'format', kind: 'text', takes: 'FORMAT', help: 'text (default) or json' },
 ]
 
+const RECORD_FLAGS: readonly Flag[] = [
+  {
+    name: 'duration',
+    kind: 'text',
+    takes: 'DURATION',
+    help: 'For how long (default 1m); 0: until it is interrupted',
+  },
+  {
+    name: 'max-mib',
+    kind: 'text',
+    takes: 'MIB',
+    help: 'How large the file may become (default 256); then the recording ends',
+  },
+]
+
 const REPLAY_FLAGS: readonly Flag[] = [
   { name: 'format', kind: 'text', takes: 'FORMAT', help: 'tree (default) or json' },
   {
     name: 'ends',
     kind: 'text',
     takes: 'ENDS',
-    help: 'Whose view: auto (default; the capturing host if known), both, client or server',
+    help: 'Of captures, whose view: auto (default; the capturing host if known), both, client, server',
   },
   {
     name: 'query',
     kind: 'text',
     takes: 'POLICY',
-    help: 'What becomes of queries in targets: redact (default), drop or keep',
+    help: 'What becomes of queries in targets: redact (default; of a recording as it was), drop, keep',
   },
 ]
 

@@ -19,7 +19,7 @@ import { Service } from '../pipeline/service.ts'
 import { Stop } from '../pipeline/stop.ts'
 import { ConfigSource, type Loaded } from './load.ts'
 import { runChild } from './run_child.ts'
-import { runService } from './run_service.ts'
+import { runService, type Until } from './run_service.ts'
 
 /** What the command line is given to work with. */
 export interface Program {
@@ -46,7 +46,10 @@ export async function validate(config: Config, { version }: Program): Promise<nu
   return 0
 }
 
-export type RunProgram = Program & { readonly runAs: string | undefined }
+export type RunProgram = Program & {
+  readonly runAs: string | undefined
+  readonly until?: Until | undefined
+}
 
 export async function run(args: ConfigArguments, program: RunProgram): Promise<number> {
   const stop = Stop.onSignals()
@@ -77,6 +80,7 @@ async function runAlone({ program, stop, source, loaded, logs, logger }: Parent)
     logs,
     version: program.version,
     stop,
+    until: program.until,
     inherited: () => undefined,
     reloads: (service) => {
       const reloader = source.reloader(loaded.config, {

@@ -9,12 +9,12 @@ import { Logs } from '../pipeline/logging.ts'
 import type { Service } from '../pipeline/service.ts'
 import type { Stop } from '../pipeline/stop.ts'
 import { decodePlanned } from './load.ts'
-import type { Program } from './run.ts'
+import type { RunProgram } from './run.ts'
 import { runService } from './run_service.ts'
 
 export async function runChild(
   handover: Handover,
-  { program, stop }: { program: Program; stop: Stop },
+  { program, stop }: { program: RunProgram; stop: Stop },
 ): Promise<number> {
   const socket = new Socket({ fd: handover.channelFd, readable: true, writable: true })
   // However the keeper went. (PR_SET_PDEATHSIG would not do: the kernel forgets it when the process
@@ -29,6 +29,7 @@ export async function runChild(
     logs: new Logs(config.service.telemetry.logs),
     version: program.version,
     stop,
+    until: program.until,
     inherited: (kind, id) => held.find((part) => part.kind === kind && part.id === id),
     // Every file was read by now too: from here on the process is nobody.
     built: () => dropPrivileges(handover.user),

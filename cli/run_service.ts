@@ -10,10 +10,19 @@ import { Telemetry } from '../pipeline/telemetry/telemetry.ts'
 /** A programmer's error in the pipelines' process (sysexits.h: EX_SOFTWARE). */
 const EXIT_CRASH = 70
 
+/** The end of a service that does one thing: when its receivers have given all they ever will. */
+export interface Until {
+  /** Or after so many milliseconds; 0: not by time. */
+  readonly ms: number
+  /** What a component notes in its ledger when the thing could not be done. */
+  readonly spoiledBy: string
+}
+
 export interface ServiceRun {
   readonly logs: Logs
   readonly version: string
   readonly stop: Stop
+  readonly until: Until | undefined
   readonly inherited: ServiceSettings['inherited']
   /** Every component was created, and every module is loaded. */
   readonly built?: () => void
@@ -23,7 +32,7 @@ export interface ServiceRun {
 
 /** Gives the exit code. */
 export async function runService(config: Config, run: ServiceRun): Promise<number> {
-  const { logs, version, stop, inherited } = run
+  const { logs, version, stop, inherited, until } = run
   const { logger } = logs
   process.on('uncaughtException', (error) => {
     logger.fatal({ error: { message: error.message, stack: error.stack } }, 'Crashed')
@@ -45,14 +54,24 @@ export async function runService(config: Config, run: ServiceRun): Promise<numbe
   request = run.reloads(service)
   stop.onReload(() => void request?.('SIGHUP'))
   try {
-    const reason = await Promise.race([stop.requested, service.failed])
+    const reason = await Promise.race([stop.requested, service.failed, endOf(service, until)])
     logger.info({ reason }, 'Asked to shut down')
   } catch (error) {
     logger.error({ reason: messageOf(error) }, 'Asynchronous error received, terminating process')
     await service.shutdown()
     return 1
   }
-  return (await service.shutdown()) ? 0 : 1
+  const isSpoiled = () =>
+    service.accounts.some(({ ledger }) => until !== undefined && ledger.notes.has(until.spoiledBy))
+  return (await service.shutdown()) && !isSpoiled() ? 0 : 1
+}
+
+function endOf({ finished }: Service, until: Until | undefined): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>()
+  if (until === undefined) return promise
+  finished.then(() => resolve('all is done'))
+  if (until.ms > 0) setTimeout(() => resolve('its time is over'), until.ms)
+  return promise
 }
 
 const STARTING: ReloadResult = { ok: false, reason: 'the service is still starting' }

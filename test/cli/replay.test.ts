@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { answer, Conversation, get } from '../receivers/pcap/conversation.ts'
 import { pcap } from '../receivers/pcap/packets.ts'
+import { liveABit, Recording } from '../receivers/replay/recorded.ts'
 
 const PROGRAM = join(import.meta.dirname, '../../bin/flowspan')
 const directory = mkdtempSync(join(tmpdir(), 'flowspan-replay-'))
@@ -73,4 +74,24 @@ test('what cannot be is said in one line', () => {
     assert.equal(status, 1)
     assert.match(stderr, message)
   }
+})
+
+test('takes a recording too, told by how the file begins', async () => {
+  const recorded = join(directory, 'live.rec')
+  const recording = new Recording(recorded)
+  liveABit(recording, { exchanges: 3 })
+  await recording.stop()
+  const { status, stdout, stderr } = replay([recorded, '--format', 'json', '--query', 'keep'])
+  assert.match(stderr, /Data lost {2}reason=payload_ring_full/)
+  assert.equal(status, 0)
+  assert.match(stdout, /"target":"\/items\/7\?key=secret"/)
+  assert.match(replay([recorded]).stdout, /SERVER GET \/items\/7 200/)
+  const { stderr: refused } = replay([recorded, '--ends', 'client'])
+  assert.match(refused, /--ends is for captures/)
+
+  writeFileSync(recorded, readFileSync(recorded).subarray(0, -20))
+  const cut = replay([recorded])
+  assert.equal(cut.status, 1)
+  assert.match(cut.stderr, /The recording ends before its end/)
+  assert.match(cut.stdout, /SERVER GET \/items\/7 200/)
 })

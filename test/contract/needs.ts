@@ -10,6 +10,7 @@ import { Backend } from '../exporters/otlp/backend.ts'
 import { HttpBackend } from '../exporters/otlp_http/backend.ts'
 import { Conversation, get, answer as response } from '../receivers/pcap/conversation.ts'
 import { pcap } from '../receivers/pcap/packets.ts'
+import { liveABit, Recording } from '../receivers/replay/recorded.ts'
 import { otlpRequests, requestOnLoopback } from './offers.ts'
 
 export interface Prepared {
@@ -62,6 +63,19 @@ export const NEEDS: Readonly<Record<string, Need>> = {
       // It is read from the start on.
       const offer = async () => undefined
       return { config: { path }, broken: { path: join(folder, 'gone') }, offer }
+    },
+  },
+  'receiver/replay': {
+    why: 'a recording must be named: here of some requests',
+    prepare: async ({ folder }) => {
+      const path = join(folder, 'recording')
+      const recording = new Recording(path)
+      liveABit(recording, { exchanges: 20 })
+      await recording.stop()
+      // It is played from the start on.
+      const offer = async () => undefined
+      // Not at once: first the test has to say what it answers.
+      return { config: { path, speed: 10 }, broken: { path: join(folder, 'gone') }, offer }
     },
   },
   'processor/batch': {

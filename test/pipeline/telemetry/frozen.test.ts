@@ -24,6 +24,7 @@ import { pcap } from '../../receivers/pcap/packets.ts'
 const FILE = join(import.meta.dirname, 'testdata/metrics.txt')
 const NOT_HERE: Readonly<Record<string, string>> = {
   ebpf: 'needs privileges; test/receivers/ebpf/capabilities.test.ts has its metric',
+  replay: 'measures nothing of its own',
   basicauth: 'measures nothing',
   bearertokenauth: 'measures nothing',
   debug: 'writes to the terminal, and measures nothing',
