@@ -39,6 +39,34 @@ for (const options of [
   })
 }
 
+for (const [options, paths] of [
+  [
+    { include: { ports: [80, '9000-9100', '9-1', 65_536] } },
+    ['include::ports::2', 'include::ports::3'],
+  ],
+  [{ exclude: { cidrs: ['10.0.0.0/8', '10.0.0.0/33', 'fd00::/8'] } }, ['exclude::cidrs::1']],
+  [{ include: { netns: ['blue', '../x', 4_026_531_840] } }, ['include::netns::1']],
+  [{ include: { cgroup: '/a/*' } }, ['include::cgroup']],
+  [
+    { exclude: { cgroup: ['a/../b', Array(16).fill('c').join('/')] } },
+    ['exclude::cgroup::0', 'exclude::cgroup::1'],
+  ],
+  [{ exclude: { pids: [1] } }, ['exclude']],
+] as const) {
+  test(`${JSON.stringify(options)} is refused at ${paths}`, () => {
+    const { error } = schema.safeParse(options)
+    assert.deepEqual(
+      error?.issues.map((issue) => issue.path.join('::')),
+      paths,
+    )
+  })
+}
+
+test('one rule stands for a list of one', () => {
+  const { include } = schema.parse({ include: { ports: 8080, netns: 4_026_531_840 } })
+  assert.deepEqual(include, { netns: ['4026531840'], cgroup: [], ports: ['8080'], cidrs: [] })
+})
+
 /** What the kernel programs and rings were made with, another value of each, and its path. */
 const FIXED: [object, string][] = [
   [{ conn_ring_bytes: 8192 }, 'conn_ring_bytes'],
@@ -64,6 +92,8 @@ test('everything else can change while it runs', () => {
     batch: { rows: 7, latency: '3s' },
     connections_max: 5,
     backlog_rows_max: 6,
+    include: { ports: [80] },
+    exclude: { cidrs: ['10.0.0.0/8'] },
     requests: { query: 'keep', open_row_after: '4s', pipelined_max: 2, exchanges_max: 3 },
   }
   assert.deepEqual(fixed(schema.parse({}), schema.parse(wanted)), [])
