@@ -8,6 +8,7 @@
 #include "core_fixes.bpf.h"
 #include "figures.bpf.h"
 #include "flow_id.h"
+#include "identity.bpf.h"
 #include "own.bpf.h"
 #include "selection.bpf.h"
 
@@ -35,6 +36,7 @@ static __always_inline void take_process(struct conn *conn, __u64 pid_tgid)
 		return;
 	conn->pid = pid_tgid >> 32;
 	bpf_probe_read_kernel(conn->comm, COMM_LEN, task->group_leader->comm);
+	meet_process(task);
 }
 
 /* How often the current thread has given up its CPU by itself. */
@@ -96,6 +98,9 @@ static __always_inline void report_connection(struct conn *conn, const struct tc
 {
 	struct conn_record *record;
 
+	/* the closed record of what was open names the same cgroup */
+	if (state != CONN_CLOSED || !conn->established_ns)
+		meet_socket_cgroup(&tp->inet_conn.icsk_inet.sk);
 	count(COUNTER_CONN_EVENTS);
 	record = bpf_ringbuf_reserve(&connections, sizeof(*record), 0);
 	if (!record) {

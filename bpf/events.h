@@ -10,6 +10,8 @@
 #ifndef FLOWSPAN_EVENTS_H
 #define FLOWSPAN_EVENTS_H
 
+#include "identity_events.h"
+
 #define COMM_LEN 16
 
 #include "udp_events.h"
@@ -19,6 +21,9 @@ enum record_type {
 	RECORD_CONNECTION = 1,
 	RECORD_PAYLOAD = 2,
 	RECORD_LISTENER = 3,
+	/* identity_events.h */
+	RECORD_CGROUP = 16,
+	RECORD_PROCESS = 17,
 	/* udp_events.h */
 	RECORD_UDP = 4,
 	RECORD_DATAGRAM = 5,
@@ -229,6 +234,9 @@ enum counter {
 	/* events of listeners that did not fit */
 	COUNTER_LISTENER_LOST_RING = 15,
 	COUNTER_LISTENER_EVENTS = 16,
+	/* records of cgroups and processes, and those that did not fit: they are tried again */
+	COUNTER_IDENTITY_EVENTS = 64,
+	COUNTER_IDENTITY_LOST_RING = 65,
 	/* flows of UDP: records of them, and those that did not fit */
 	COUNTER_UDP_EVENTS = 32,
 	COUNTER_UDP_LOST_RING = 33,

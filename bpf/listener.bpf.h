@@ -43,6 +43,7 @@ static __always_inline struct listener *watch_listener(struct sock *sk, const st
 	listener->pid = task->tgid;
 	listener->drops_before = sk->sk_drops.counter;
 	bpf_probe_read_kernel(listener->comm, COMM_LEN, task->group_leader->comm);
+	meet_process(task);
 	return listener;
 }
 
@@ -78,6 +79,7 @@ static __always_inline bool report_listener(struct listener *listener, const str
 	if (drops == listener->drops_told &&
 	    listener->synack_retries == listener->synack_retries_told)
 		return false;
+	meet_socket_cgroup(&tp->inet_conn.icsk_inet.sk);
 	count(COUNTER_LISTENER_EVENTS);
 	record = bpf_ringbuf_reserve(&connections, sizeof(*record), 0);
 	if (!record) {

@@ -21,6 +21,7 @@ static __always_inline void take_task(struct conn *conn, struct task_struct *tas
 {
 	conn->pid = task->tgid;
 	bpf_probe_read_kernel(conn->comm, COMM_LEN, task->group_leader->comm);
+	meet_process(task);
 }
 
 SEC("iter/task_file")

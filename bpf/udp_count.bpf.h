@@ -26,6 +26,7 @@ static __always_inline void take_sender(struct udp_flow *flow, struct bpf_sock *
 		return;
 	flow->pid = task->tgid;
 	bpf_probe_read_kernel(flow->comm, COMM_LEN, task->group_leader->comm);
+	meet_process(task);
 	owner = bpf_sk_storage_get(&udp_owners, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!owner || owner->pid)
 		return;
@@ -53,6 +54,7 @@ static __always_inline bool take_kernel(struct udp_flow *flow, const struct bpf_
 
 	flow->netns = BPF_CORE_READ(socket, __sk_common.skc_net.net, ns.inum);
 	flow->cgroup_id = get_cgroup_id(socket);
+	meet_socket_cgroup(socket);
 	return BPF_CORE_READ_BITFIELD_PROBED(socket, sk_userlocks) & SOCK_BINDPORT_LOCK;
 }
 

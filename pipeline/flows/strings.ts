@@ -1,5 +1,9 @@
+let tables = 0
+
 /** The strings of one batch: a column stores an index, 0 is the empty string. */
 export class StringTable {
+  /** Tells tables apart for who keeps indexes of one, without keeping it alive. */
+  readonly serial = ++tables
   readonly #values: string[] = ['']
   readonly #index = new Map<string, number>([['', 0]])
 

@@ -10,7 +10,7 @@ export interface ConnectionRecord {
   readonly view: DataView
   readonly at: number
   /** Who owns the connection, where the record does not know it, and what was read of it. */
-  readonly known?: Pick<Connection, 'pid' | 'comm' | 'tls'> | undefined
+  readonly known?: Pick<Connection, 'pid' | 'comm' | 'identity' | 'tls'> | undefined
   readonly dropReasons: readonly string[]
 }
 
@@ -45,6 +45,7 @@ export function connectionRow(
   base.netns[row] = u32(ConnRecord.netns)
   base.cgroup_id[2 * row] = u32(ConnRecord.cgroup_id)
   base.cgroup_id[2 * row + 1] = u32(ConnRecord.cgroup_id + 4)
+  known?.identity?.write(rows.batch, row)
   const startNs = ns(ConnRecord.start_ns)
   const establishedNs = ns(ConnRecord.established_ns)
   rows.time(base.start, row, startNs || establishedNs)

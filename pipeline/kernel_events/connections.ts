@@ -9,6 +9,7 @@
 import { ROLE, TRANSPORT } from '../flows/schema.ts'
 import type { Connection } from '../requests/connection.ts'
 import type { Conversation } from '../requests/conversation.ts'
+import type { Identity } from '../requests/identity.ts'
 import type { Tls } from '../requests/tls/tls.ts'
 import { toNumber } from '../u64.ts'
 import { CONN_FLAG, ConnRecord } from './events.gen.ts'
@@ -36,6 +37,7 @@ export class KernelConnection implements Connection {
   readonly connectUs: number
   pid: number
   comm: string
+  identity: Identity | undefined
   srttUs = 0
   minRttUs = 0
   retransmits = 0

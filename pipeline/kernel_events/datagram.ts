@@ -1,14 +1,21 @@
 /** What a record of a datagram says, as the search for requests wants it. Filled for each anew. */
 import type { Way } from '../requests/datagrams.ts'
 import { Piece } from '../requests/http1/piece.ts'
+import type { Identity } from '../requests/identity.ts'
 import { commOf, u64 } from './connections.ts'
 import { DatagramRecord, DIRECTION } from './events.gen.ts'
+import type { Identities } from './identities.ts'
 
 export class Datagram implements Way {
   readonly piece = new Piece()
+  readonly #identities: Identities
   #view: DataView = new DataView(new ArrayBuffer(0))
   #bytes = Buffer.alloc(0)
   #at = 0
+
+  constructor(identities: Identities) {
+    this.#identities = identities
+  }
 
   /** `length`: of the record, of which `captured` bytes are the datagram's. */
   fill(view: DataView, at: number, length: number): void {
@@ -61,6 +68,10 @@ export class Datagram implements Way {
 
   get pid(): number {
     return this.#u32(DatagramRecord.pid)
+  }
+
+  get identity(): Identity | undefined {
+    return this.#identities.of(this.pid, [this.cgroupLo, this.cgroupHi])
   }
 
   get comm(): string {

@@ -7,6 +7,8 @@ export const RECORD_TYPE = {
   RECORD_CONNECTION: 1,
   RECORD_PAYLOAD: 2,
   RECORD_LISTENER: 3,
+  RECORD_CGROUP: 16,
+  RECORD_PROCESS: 17,
   RECORD_UDP: 4,
   RECORD_DATAGRAM: 5,
 } as const
@@ -68,6 +70,8 @@ export const COUNTER = {
   COUNTER_OLDER_MPTCP: 14,
   COUNTER_LISTENER_LOST_RING: 15,
   COUNTER_LISTENER_EVENTS: 16,
+  COUNTER_IDENTITY_EVENTS: 64,
+  COUNTER_IDENTITY_LOST_RING: 65,
   COUNTER_UDP_EVENTS: 32,
   COUNTER_UDP_LOST_RING: 33,
   COUNTER_UDP_LOST_FLOWS: 34,
@@ -110,6 +114,35 @@ export const SELECTION_LIMIT = {
   CIDRS_MAX: 2048,
   PORT_WORDS: 1024,
   CGROUP_LEVELS: 16,
+} as const
+
+export const IDENTITY_LIMIT = {
+  CGROUP_NAMES_MAX: 1024,
+  PROGRAM_NAMES_MAX: 512,
+} as const
+
+export const IDENTITY_FLAG = {
+  PATH_CUT: 1,
+} as const
+
+export const CgroupRecord = {
+  size: 1040,
+  type: 0, // __u8
+  flags: 1, // __u8
+  length: 2, // __u16
+  pad: 4, // __u32
+  cgroup_id: 8, // __u64
+  names: 16, // char[1024]
+} as const
+
+export const ProcessRecord = {
+  size: 528,
+  type: 0, // __u8
+  flags: 1, // __u8
+  length: 2, // __u16
+  pid: 4, // __u32
+  cgroup_id: 8, // __u64
+  names: 16, // char[512]
 } as const
 
 export const ConnFigures = {

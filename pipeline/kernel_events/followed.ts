@@ -20,6 +20,7 @@ import {
   PayloadRecord,
   RECORD_TYPE,
 } from './events.gen.ts'
+import { Identities } from './identities.ts'
 import { listenerRow } from './listener_row.ts'
 import { udpRow } from './udp_row.ts'
 
@@ -84,9 +85,12 @@ export class Followed {
   readonly #table: ConnectionTable
   readonly #requests: RequestTracker
   readonly #piece = new Piece()
-  readonly #datagram = new Datagram()
+  readonly #identities = new Identities()
+  readonly #datagram = new Datagram(this.#identities)
   /** Pieces that the ledger has not been told of. */
   #used = 0
+  /** The same of records of cgroups and processes. */
+  #identityRecords = 0
   #closed: Closed[] = []
 
   constructor(config: FollowedConfig, settings: FollowedSettings) {
@@ -112,12 +116,17 @@ export class Followed {
   }
 
   #connection(view: DataView, at: number): void {
+    const identities = this.#identities
+    if (identities.take(view, at)) {
+      this.#identityRecords++
+      return
+    }
     if (view.getUint8(at) === RECORD_TYPE.RECORD_LISTENER) {
-      listenerRow(this.#rows, view, at)
+      listenerRow(this.#rows, { view, at, identities })
       return
     }
     if (view.getUint8(at) === RECORD_TYPE.RECORD_UDP) {
-      udpRow(this.#rows, view, at)
+      udpRow(this.#rows, { view, at, identities })
       return
     }
     const known = this.#table.get(connId(view, at + ConnRecord.conn_id))
@@ -126,13 +135,32 @@ export class Followed {
       this.#close(known, view, at)
       return
     }
-    connectionRow(this.#rows, { view, at, known, dropReasons: this.dropReasons })
+    const connection = known ?? new KernelConnection(view, at)
+    this.#identify(connection, view, at)
+    const { dropReasons } = this
+    connectionRow(this.#rows, { view, at, known: connection, dropReasons })
     // An interim record may be the first to tell of a connection: see Privileged.childStarted.
     const isNew = state === CONN_STATE.CONN_INTERIM && known === undefined
     if (state === CONN_STATE.CONN_OPEN || isNew) {
-      const evicted = this.#table.add(new KernelConnection(view, at))
+      const evicted = this.#table.add(connection)
       if (evicted !== undefined) this.#evicted(evicted)
     }
+  }
+
+  /** Whoever is known by now: of an accepted socket the process comes later than the cgroup. */
+  #identify(connection: KernelConnection, view: DataView, at: number): void {
+    const wasKnown = connection.pid !== 0
+    if (!wasKnown) {
+      connection.pid = view.getUint32(at + ConnRecord.pid, true)
+      connection.comm = commOf(view, at + ConnRecord.comm)
+    }
+    if (connection.identity !== undefined && (wasKnown || connection.pid === 0)) return
+    this.#lookUp(connection)
+  }
+
+  #lookUp(connection: KernelConnection): void {
+    const { pid, cgroupLo, cgroupHi } = connection
+    connection.identity = this.#identities.of(pid, [cgroupLo, cgroupHi])
   }
 
   #close(connection: KernelConnection, view: DataView, at: number): void {
@@ -172,6 +200,7 @@ export class Followed {
     if (connection.pid === 0) {
       connection.pid = piece.pid
       connection.comm = commOf(view, at + PayloadRecord.comm)
+      this.#lookUp(connection)
     }
     const conversation = this.#requests.conversationOf(connection)
     if ((flags & PAYLOAD_FLAG.PAYLOAD_AGAIN) !== 0) conversation.taken(piece)
@@ -240,6 +269,7 @@ export class Followed {
   }
 
   #finish({ connection, record, endNs, bytesSent, bytesReceived }: Closed): void {
+    this.#identify(connection, record, 0)
     connection.conversation?.finish(endNs, {
       reason: record.getUint8(ConnRecord.close_reason),
       answered: connection.role === ROLE.client ? bytesReceived : bytesSent,
@@ -273,6 +303,8 @@ export class Followed {
   #book(): void {
     this.#ledger.used('payload', this.#used)
     this.#used = 0
+    this.#ledger.used('identity', this.#identityRecords)
+    this.#identityRecords = 0
   }
 
   /** What is kept at this moment; every figure is bounded. */

@@ -4,8 +4,9 @@ import type { RowWriter } from '../requests/rows.ts'
 import { copyAddress } from './connection_row.ts'
 import { commOf, u64 } from './connections.ts'
 import { ListenerRecord } from './events.gen.ts'
+import { type IdentifiedRecord, writeIdentity } from './identities.ts'
 
-export function listenerRow(rows: RowWriter, view: DataView, at: number): void {
+export function listenerRow(rows: RowWriter, { view, at, identities }: IdentifiedRecord): void {
   const row = rows.add()
   const { base, strings } = rows.batch
   const u32 = (field: number) => view.getUint32(at + field, true)
@@ -19,6 +20,7 @@ export function listenerRow(rows: RowWriter, view: DataView, at: number): void {
   base.netns[row] = u32(ListenerRecord.netns)
   base.cgroup_id[2 * row] = u32(ListenerRecord.cgroup_id)
   base.cgroup_id[2 * row + 1] = u32(ListenerRecord.cgroup_id + 4)
+  writeIdentity(rows, identities, row)
   rows.time(base.end, row, u64(view, at + ListenerRecord.time_ns))
   base.listen_drops[row] = u32(ListenerRecord.drops)
   base.listen_drops_delta[row] = u32(ListenerRecord.drops_since)

@@ -3,8 +3,9 @@ import { KIND, ROLE, TRANSPORT } from '../flows/schema.ts'
 import type { RowWriter } from '../requests/rows.ts'
 import { commOf, u64 } from './connections.ts'
 import { UdpRecord } from './events.gen.ts'
+import { type IdentifiedRecord, writeIdentity } from './identities.ts'
 
-export function udpRow(rows: RowWriter, view: DataView, at: number): void {
+export function udpRow(rows: RowWriter, { view, at, identities }: IdentifiedRecord): void {
   const row = rows.add()
   const { base, strings } = rows.batch
   const u32 = (field: number) => view.getUint32(at + field, true)
@@ -32,6 +33,7 @@ export function udpRow(rows: RowWriter, view: DataView, at: number): void {
   base.netns[row] = u32(UdpRecord.netns)
   base.cgroup_id[2 * row] = u32(UdpRecord.cgroup_id)
   base.cgroup_id[2 * row + 1] = u32(UdpRecord.cgroup_id + 4)
+  writeIdentity(rows, identities, row)
   rows.time(base.start, row, number(UdpRecord.start_ns))
   rows.time(base.end, row, number(UdpRecord.end_ns))
   base.bytes_sent[row] = number(UdpRecord.bytes_sent)

@@ -1,5 +1,6 @@
 /** What the search for requests must know of a connection, whoever found it. */
 import type { Conversation } from './conversation.ts'
+import type { Identity } from './identity.ts'
 import type { Tls } from './tls/tls.ts'
 
 export interface Connection {
@@ -28,6 +29,8 @@ export interface Connection {
   /** 0 and '': not known yet. */
   pid: number
   comm: string
+  /** What the kernel tells of this end's container and program; undefined: nothing. */
+  readonly identity?: Identity | undefined
   srttUs: number
   minRttUs: number
   /** Segments sent again so far. */

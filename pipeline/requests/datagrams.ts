@@ -12,6 +12,7 @@ import type { Connection } from './connection.ts'
 import { Conversation } from './conversation.ts'
 import type { ExchangeContext, Exchanges } from './exchanges.ts'
 import type { Piece } from './http1/piece.ts'
+import type { Identity } from './identity.ts'
 import type { Parser } from './parser.ts'
 import { datagramProtocols } from './protocols.ts'
 import type { Shared } from './shared.ts'
@@ -32,6 +33,7 @@ export interface Way {
   /** The process, as rows have it; read only where an exchange begins. 0 and '': not known. */
   readonly pid: number
   readonly comm: string
+  readonly identity?: Identity | undefined
 }
 
 export interface Ports {
@@ -146,6 +148,7 @@ class DatagramConnection implements Connection {
   readonly connectUs = Number.NaN
   readonly pid: number
   readonly comm: string
+  readonly identity: Identity | undefined
   readonly srttUs = 0
   readonly minRttUs = 0
   readonly retransmits = 0
@@ -162,6 +165,7 @@ class DatagramConnection implements Connection {
     this.netns = way.netns
     this.cgroupLo = way.cgroupLo
     this.cgroupHi = way.cgroupHi
+    this.identity = way.identity
     this.pid = way.pid
     this.comm = way.comm
   }

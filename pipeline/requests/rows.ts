@@ -156,6 +156,7 @@ export class RowWriter {
     base.netns[row] = connection.netns
     base.cgroup_id[2 * row] = connection.cgroupLo
     base.cgroup_id[2 * row + 1] = connection.cgroupHi
+    connection.identity?.write(this.#batch, row)
     base.connect_us[row] = connection.connectUs
     base.srtt_us[row] = connection.srttUs
     base.min_rtt_us[row] = connection.minRttUs

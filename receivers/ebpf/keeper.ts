@@ -220,6 +220,7 @@ export function keepKernel(
   const timer = setInterval(() => publishMisses(object, ways), MISSES_INTERVAL_MS)
   timer.unref()
   let child: number | undefined
+  let readers = 0
   let open = true
   return {
     fds: ['connections', 'payload', 'counters', 'wants'].map((map) => object.mapFd(map)),
@@ -227,7 +228,9 @@ export function keepKernel(
     childStarted(pid) {
       if (child !== undefined) {
         object.deleteElem('own', u32(child))
-        // The one before knew of connections that its successor has to be told of.
+        // The one before knew of connections that its successor has to be told of, and whose.
+        object.updateElem('readers', u32(0), u32(++readers))
+        if (iterators.has('tell_processes')) object.iterate('tell_processes')
         passes.all()
         sweeps.all()
       }

@@ -74,6 +74,19 @@ export const KERNEL_SIGNALS: readonly KernelSignal[] = [
     ],
   },
   {
+    // Whose they are, for the same child.
+    signal: 'open_processes',
+    group: 'connections',
+    ways: [
+      {
+        hook: 'iter/task',
+        programs: [],
+        iterators: ['tell_processes'],
+        needs: 'iterators over tasks (Linux 5.8)',
+      },
+    ],
+  },
+  {
     signal: 'older_connections',
     group: 'connections',
     ways: [

@@ -8,13 +8,16 @@ import { inspect, promisify } from 'node:util'
 import pino from 'pino'
 import {
   CAPTURE_LIMIT,
+  CgroupRecord,
   COUNTER,
   ConnFigures,
   ConnRecord,
   ListenerRecord,
   PayloadRecord,
+  ProcessRecord,
   RECORD_TYPE,
 } from '../../pipeline/kernel_events/events.gen.ts'
+import { pathOf } from '../../pipeline/kernel_events/identities.ts'
 import type { KernelInfo } from '../../receivers/ebpf/capabilities.ts'
 import { type Counters, openCounters } from '../../receivers/ebpf/counters.ts'
 import { type KeptKernel, type KernelConfig, openKernel } from '../../receivers/ebpf/keeper.ts'
@@ -102,6 +105,14 @@ export interface Listener {
   readonly comm: string
 }
 
+/** A record of a cgroup, or of a process: `pid` is of the latter alone. */
+export interface IdentityRecord {
+  readonly type: number
+  readonly cgroup_id: bigint
+  readonly pid: number
+  readonly path: string
+}
+
 export interface Piece {
   readonly direction: number
   readonly role: number
@@ -125,6 +136,7 @@ export class Kernel {
   readonly counters: Counters
   readonly connections: Connection[] = []
   readonly listeners: Listener[] = []
+  readonly identities: IdentityRecord[] = []
   readonly pieces: Piece[] = []
   readonly udp: UdpFlow[] = []
   readonly datagrams: CapturedDatagram[] = []
@@ -155,7 +167,8 @@ export class Kernel {
       const type = view.getUint8(at)
       if (type === RECORD_TYPE.RECORD_LISTENER) this.listeners.push(listener(view, at))
       else if (type === RECORD_TYPE.RECORD_UDP) this.udp.push(udpFlow(view, at))
-      else this.connections.push(connection(view, at))
+      else if (type === RECORD_TYPE.RECORD_CONNECTION) this.connections.push(connection(view, at))
+      else this.identities.push(identity(view, at))
     })
     this.#payloadRing.drain((view, at) => {
       const isDatagram = view.getUint8(at) === RECORD_TYPE.RECORD_DATAGRAM
@@ -236,6 +249,17 @@ function listener(view: DataView, at: number): Listener {
     local_addr: address(view, at + ListenerRecord.local_addr),
     comm: text(view, at + ListenerRecord.comm),
   } as Listener
+}
+
+function identity(view: DataView, at: number): IdentityRecord {
+  const isProcess = view.getUint8(at) === RECORD_TYPE.RECORD_PROCESS
+  const record = isProcess ? ProcessRecord : CgroupRecord
+  return {
+    type: view.getUint8(at),
+    cgroup_id: view.getBigUint64(at + record.cgroup_id, true),
+    pid: isProcess ? view.getUint32(at + ProcessRecord.pid, true) : 0,
+    path: pathOf(view, at, record),
+  }
 }
 
 function read(view: DataView, at: number, bytes: number): number | bigint {
