@@ -31,6 +31,14 @@ function podIp(i: number): string {
   return `10.1.${i >> 8}.${i & 255}`
 }
 
+function podUid(i: number): string {
+  return `00000000-0000-4000-8000-${String(i).padStart(12, '0')}`
+}
+
+function containerId(i: number): string {
+  return i.toString(16).padStart(64, '0')
+}
+
 function serviceIp(i: number): string {
   return `10.96.${i >> 8}.${i & 255}`
 }
@@ -39,7 +47,7 @@ function serviceIp(i: number): string {
 function podJson(i: number): string {
   const app = `app-${Math.floor(i / PODS_OF_A_SERVICE)}`
   const env = Array.from({ length: 40 }, (_, n) => ({ name: `SETTING_${n}`, value: `value ${n}` }))
-  const uid = `00000000-0000-4000-8000-${String(i).padStart(12, '0')}`
+  const uid = podUid(i)
   return JSON.stringify({
     metadata: {
       name: `${app}-5d8f7c9b4-${i.toString(36).padStart(5, '0')}`,
@@ -60,6 +68,7 @@ function podJson(i: number): string {
       startTime: START,
       podIP: podIp(i),
       podIPs: [{ ip: podIp(i) }, { ip: `fd00::${i.toString(16)}` }],
+      containerStatuses: [{ name: 'main', containerID: `containerd://${containerId(i)}` }],
     },
   })
 }
@@ -98,7 +107,7 @@ function fill(cluster: Cluster): { bytes: number; microseconds: number } {
       endpoints: Array.from({ length: PODS_OF_A_SERVICE }, (_, n) => ({
         targetRef: {
           kind: 'Pod',
-          uid: `00000000-0000-4000-8000-${String(i * PODS_OF_A_SERVICE + n).padStart(12, '0')}`,
+          uid: podUid(i * PODS_OF_A_SERVICE + n),
         },
       })),
     })
@@ -116,8 +125,15 @@ function fill(cluster: Cluster): { bytes: number; microseconds: number } {
   return { bytes, microseconds }
 }
 
-/** Rows of both ends of requests; `pods` is how many pods of the cluster talk. */
-function makeBatch(pods: number, seed: number): FlowBatch {
+interface Load {
+  /** How many pods of the cluster talk. */
+  readonly pods: number
+  /** Whether rows say in which pod and container they are, as on a host whose kernel tells. */
+  readonly cgroups: boolean
+}
+
+/** Rows of both ends of requests. */
+function makeBatch({ pods, cgroups }: Load, seed: number): FlowBatch {
   const batch = new FlowBatch(BATCH_ROWS)
   const { base } = batch
   for (let i = 0; i < BATCH_ROWS / 2; i++) {
@@ -138,13 +154,19 @@ function makeBatch(pods: number, seed: number): FlowBatch {
       base.dst_port[row] = role === 'client' ? 80 : 8080
       base.netns[row] = 1000 + (role === 'client' ? client : server)
       base.comm[row] = batch.strings.intern('nginx')
+      if (cgroups) {
+        const own = role === 'client' ? client : server
+        base.executable[row] = batch.strings.intern('/usr/sbin/nginx')
+        base.pod_uid[row] = batch.strings.intern(podUid(own))
+        base.container_id[row] = batch.strings.intern(containerId(own))
+      }
       fromNumber(base.start, 2 * row, NOW_MS * 1e6)
     }
   }
   return batch
 }
 
-function measure(cluster: Cluster, pods: number): void {
+function measure(cluster: Cluster, load: Load): void {
   let best = Number.POSITIVE_INFINITY
   for (let round = 0; round < ROUNDS; round++) {
     let named = 0
@@ -166,7 +188,7 @@ function measure(cluster: Cluster, pods: number): void {
       rowsWaitingMax: 1000,
       waitForMetadataMs: undefined,
     })
-    const batches = Array.from({ length: BATCHES }, (_, i) => makeBatch(pods, i))
+    const batches = Array.from({ length: BATCHES }, (_, i) => makeBatch(load, i))
     const before = process.cpuUsage()
     for (const batch of batches) processor.consume(batch)
     const { user, system } = process.cpuUsage(before)
@@ -175,7 +197,7 @@ function measure(cluster: Cluster, pods: number): void {
   }
   const rows = BATCHES * BATCH_ROWS
   console.log(
-    `${`${pods} pods talk`.padEnd(24)} ${((rows / best) * 1000).toFixed(0).padStart(6)} ` +
+    `${`${load.pods} pods talk${load.cgroups ? ', by cgroup' : ''}`.padEnd(30)} ${((rows / best) * 1000).toFixed(0).padStart(6)} ` +
       `thousand rows/CPU s, ${((best / rows) * 1000).toFixed(0).padStart(6)} ns a row`,
   )
 }
@@ -197,8 +219,9 @@ console.log(
     `read in ${Math.round(microseconds / 1000)} ms of CPU` +
     (globalThis.gc === undefined ? ' (memory without --expose-gc: garbage included)' : ''),
 )
-measure(cluster, 30)
-measure(cluster, PODS)
+for (const pods of [30, PODS]) {
+  for (const cgroups of [false, true]) measure(cluster, { pods, cgroups })
+}
 // The last round's batches go with the garbage of the next turns.
 await sleep(100)
 heap()

@@ -12,10 +12,13 @@ import type { FlowBatch } from './batch.ts'
 import { END_COLUMNS, ROLE } from './schema.ts'
 
 export type EndName = keyof typeof END_COLUMNS
-/** All texts that rows have of an end, '' where there is none. `comm`: of the local end alone. */
-export type EndNames = { readonly [N in EndName | 'comm']: string }
+/** Columns that are of the local end alone. */
+const OWN_COLUMNS = ['comm', 'executable', 'container_id', 'pod_uid', 'systemd_unit'] as const
+type OwnColumn = (typeof OWN_COLUMNS)[number]
+/** All texts that rows have of an end, '' where there is none. */
+export type EndNames = { readonly [N in EndName | OwnColumn]: string }
 
-const NAMES = [...(Object.keys(END_COLUMNS) as EndName[]), 'comm'] as const
+const NAMES = [...(Object.keys(END_COLUMNS) as EndName[]), ...OWN_COLUMNS] as const
 const COLUMNS_NONE = new Uint32Array(0)
 
 interface Found<T> {
@@ -73,7 +76,7 @@ export class EndCache<T> {
   #columns(batch: FlowBatch, side: 'src' | 'dst'): readonly Uint32Array[] {
     const { k8s } = batch
     return NAMES.map((name) => {
-      if (name === 'comm') return this.#which === 'local' ? batch.base.comm : COLUMNS_NONE
+      if (isOwn(name)) return this.#which === 'local' ? batch.base[name] : COLUMNS_NONE
       return k8s === undefined ? COLUMNS_NONE : k8s[`${side}_${name}`]
     })
   }
@@ -90,6 +93,10 @@ export class EndCache<T> {
     }
     return value
   }
+}
+
+function isOwn(name: EndName | OwnColumn): name is OwnColumn {
+  return (OWN_COLUMNS as readonly string[]).includes(name)
 }
 
 function hashOf(columns: readonly Uint32Array[], row: number): number {

@@ -11,7 +11,7 @@ import {
 } from '../otlp/attributes.ts'
 import { LEN, tag, WireWriter } from '../otlp/wire.ts'
 import type { EndNames } from './ends.ts'
-import { processName } from './process_name.ts'
+import { executableName, processName, processServiceName } from './process_name.ts'
 
 const UNKNOWN_SERVICE = 'unknown_service'
 /** `repeated KeyValue attributes = 1` of Resource. */
@@ -33,13 +33,25 @@ export function k8sAttributes(names: EndNames, prefix = ''): [key: string, value
 
 export function resourceAttributes(names: EndNames): [key: string, value: string][] {
   const pairs: [string, string][] = [
-    ['service.name', names.service_name || processName(names.comm) || UNKNOWN_SERVICE],
+    ['service.name', names.service_name || processServiceName(names) || UNKNOWN_SERVICE],
     ['service.namespace', names.k8s_namespace],
     ...k8sAttributes(names),
-    ['k8s.pod.uid', names.k8s_pod_uid],
-    ['process.executable.name', processName(names.comm)],
+    ['k8s.pod.uid', names.k8s_pod_uid || names.pod_uid],
+    ['k8s.container.name', names.k8s_container],
+    ['container.id', names.container_id],
+    ['container.image.name', imageName(names.container_image)],
+    ['systemd.unit.name', names.systemd_unit],
+    ['process.executable.name', executableName(names.executable) || processName(names.comm)],
+    ['process.executable.path', names.executable],
   ]
   return pairs.filter(([, value]) => value !== '')
+}
+
+/** Without tag and digest: a tag stands behind the last slash, a registry's port before it. */
+function imageName(image: string): string {
+  const [name = ''] = image.split('@', 1)
+  const colon = name.indexOf(':', name.lastIndexOf('/') + 1)
+  return colon < 0 ? name : name.slice(0, colon)
 }
 
 /** What a span says of its remote end. */

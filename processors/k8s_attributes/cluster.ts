@@ -5,8 +5,9 @@
  * from memory. Ends are made when first asked for and kept with the pod; what many ends depend on
  * (ReplicaSets, nodes) is versioned by one epoch, which makes all of them stale at once.
  */
+import { isDeepStrictEqual } from 'node:util'
 import { AddressMap, parseAddress } from './addresses.ts'
-import { End } from './end.ts'
+import { End, type EndNames } from './end.ts'
 import type {
   EndpointSliceObject,
   NamespaceObject,
@@ -16,13 +17,16 @@ import type {
   ReplicaSetObject,
   ServiceObject,
 } from './objects.ts'
+import { PodIndex } from './pod_index.ts'
 import { type Pod, Pods } from './pods.ts'
-import { type Service, Services } from './services.ts'
+import { type Reached, type Service, Services } from './services.ts'
+import { uidBytes } from './uid_bytes.ts'
 
 export interface ClusterSettings {
   readonly podDeleteGraceMs: number
   /** Whether labels may name the service (see config.ts, `extract.well_known_labels`). */
   readonly wellKnownLabels: boolean
+  /** Told of a pod's addresses, and of its uids as `uidBytes`, when they become known. */
   readonly onAddress?: (address: Uint8Array) => void
   readonly now?: () => number
 }
@@ -37,7 +41,9 @@ const MEMBERS_MAX = 100
 
 export class Cluster {
   readonly pods: Pods
-  readonly services = new Services()
+  readonly index: PodIndex
+  readonly services: Services
+  readonly #onAddress: ClusterSettings['onAddress']
   readonly #replicaSets = new Map<string, Owner>()
   readonly #nodes = new Map<string, Node>()
   readonly #nodesByAddress = new AddressMap<Node>()
@@ -48,9 +54,12 @@ export class Cluster {
   #epoch = 1
 
   constructor(settings: ClusterSettings) {
-    const { podDeleteGraceMs: graceMs, onAddress, now } = settings
+    const { podDeleteGraceMs: graceMs, onAddress, now = Date.now } = settings
     this.#wellKnownLabels = settings.wellKnownLabels
-    this.pods = new Pods({ graceMs, ...(onAddress && { onAddress }), ...(now && { now }) })
+    this.#onAddress = onAddress
+    this.pods = new Pods({ graceMs, now, ...(onAddress && { onAddress }) })
+    this.index = new PodIndex({ graceMs, now })
+    this.services = new Services(now)
   }
 
   /** The uid of the namespace kube-system, which stands for the cluster's (k8s.cluster.uid). */
@@ -82,21 +91,52 @@ export class Cluster {
     return this.#nodesByName.get(name)
   }
 
-  /** The Service that was addressed: by its own address, or by a node's and a node port. */
-  service(bytes: Uint8Array, at: number, port: number): Service | undefined {
-    const service = this.services.at(bytes, at, port)
-    if (service !== undefined) return service
-    const byNodePort = this.services.atNodePort(port)
+  /** The Service that was addressed: by an address of its own, or a node's and a node port. */
+  service(bytes: Uint8Array, at: number, key: number): Reached | undefined {
+    const reached = this.services.at(bytes, at, key)
+    if (reached !== undefined) return reached
+    const byNodePort = this.services.atNodePort(key)
     if (byNodePort === undefined) return undefined
     return this.#nodesByAddress.get(bytes, at) === undefined ? undefined : byNodePort
   }
 
+  /** The one pod that a port of a node's address leads to. */
+  atHostPort(
+    node: Node,
+    key: number,
+    of: { address: Uint8Array; timeMs: number },
+  ): End | undefined {
+    const pod = this.index.atHostPort(node.object.name, key, of)
+    return pod && this.endOfPod(pod)
+  }
+
+  /** The only pod behind a Service, if it has been that since before a time in Unix ms. */
+  onlyPodOf(service: Service, timeMs: number): End | undefined {
+    const key = this.services.onlyPodOf(service, timeMs)
+    const pod = key === undefined ? undefined : this.pods.get(key)
+    return pod && this.endOfPod(pod)
+  }
+
   endOfPod(pod: Pod): End {
     if (pod.end === undefined || pod.endEpoch !== this.#epoch) {
-      pod.end = this.#makePodEnd(pod.object)
+      pod.end = new End(this.#namesOf(pod.object))
       pod.endEpoch = this.#epoch
+      pod.containerEnds.clear()
     }
     return pod.end
+  }
+
+  /** The pod's, with its container where the pod's status has it. */
+  endOfContainer(pod: Pod, containerId: string): End {
+    const whole = this.endOfPod(pod)
+    const known = pod.containerEnds.get(containerId)
+    if (known !== undefined) return known
+    const found = this.index.container(containerId)
+    if (found?.pod !== pod) return whole
+    const { name, image } = found.container
+    const end = new End({ ...whole.names, k8s_container: name, container_image: image })
+    pod.containerEnds.set(containerId, end)
+    return end
   }
 
   /**
@@ -116,13 +156,28 @@ export class Cluster {
   }
 
   upsertPod(object: PodObject): void {
-    const isNew = this.pods.get(object.uid) === undefined
+    const before = this.pods.get(object.uid)?.object
     const pod = this.pods.upsert(object)
-    if (isNew && pod !== undefined) this.#touchServicesOf(object)
+    if (pod === undefined) return
+    this.index.upsert(pod, before)
+    if (before !== undefined) return
+    this.#touchServicesOf(object)
+    for (const uid of [object.uid, object.staticUid]) {
+      const bytes = uidBytes(uid)
+      if (bytes !== undefined) this.#onAddress?.(bytes)
+    }
   }
 
   removePod(uid: string, object?: PodObject): void {
+    const pod = this.pods.get(uid)
     this.pods.remove(uid, object)
+    if (pod !== undefined) this.index.remove(pod)
+  }
+
+  /** Forgets what has ended longer ago than the grace period. */
+  sweep(): void {
+    this.pods.sweep()
+    this.index.sweep()
   }
 
   upsertReplicaSet({ uid, owner }: ReplicaSetObject): void {
@@ -185,6 +240,8 @@ export class Cluster {
   }
 
   upsertSlice(slice: EndpointSliceObject): void {
+    // A new list names all that there is, changed or not.
+    if (isDeepStrictEqual(this.services.slice(slice.uid), slice)) return
     this.removeSlice(slice.uid)
     this.services.upsertSlice(slice)
     this.#touchPodsOf(slice)
@@ -201,9 +258,9 @@ export class Cluster {
     return kind === 'nodes' ? this.#nodes.keys() : this.#namespaces.keys()
   }
 
-  #makePodEnd(pod: PodObject): End {
+  #namesOf(pod: PodObject): EndNames {
     const { kind, name, replicaset } = this.#workloadOf(pod)
-    return new End({
+    return {
       service_name: this.#serviceNameOf(pod, name),
       k8s_namespace: pod.namespace,
       k8s_pod: pod.name,
@@ -214,7 +271,7 @@ export class Cluster {
       k8s_node: pod.node,
       k8s_service: this.services.firstOf(keysOf(pod)),
       zone: this.#zones.get(pod.node) ?? '',
-    })
+    }
   }
 
   /**

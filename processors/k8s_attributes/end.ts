@@ -15,6 +15,8 @@ export const END_FIELDS = [
   'k8s_workload',
   'k8s_replicaset',
   'k8s_node',
+  'k8s_container',
+  'container_image',
   'k8s_service',
   'zone',
 ] as const
@@ -56,12 +58,15 @@ export class EndColumns {
   /** Tells one batch from the next without keeping either alive. */
   readonly batchNumber: number
   readonly columns: readonly Uint32Array[]
+  /** Codes of RESOLVED. */
+  readonly resolvedBy: Uint8Array
   readonly #batch: FlowBatch
 
   private constructor(batch: FlowBatch, side: 'src' | 'dst', batchNumber: number) {
     const group = batch.add('k8s')
     this.#batch = batch
     this.batchNumber = batchNumber
+    this.resolvedBy = group[`${side}_resolved_by`]
     this.columns = END_FIELDS.map((field) => group[`${side}_${field}`])
   }
 

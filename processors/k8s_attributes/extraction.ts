@@ -2,7 +2,7 @@
  * What is wanted of Kubernetes objects besides what a join of flows needs, as `extract` says it: it
  * is read when an object arrives, and the rest of the object is not kept.
  */
-import { type Json, list, longText, object, parts, text } from './objects.ts'
+import { containerId, type Json, list, longText, object, parts, text } from './objects.ts'
 import type { ExtractConfig, FieldRule, From, Metadata } from './otlp_config.ts'
 
 /** An attribute, ready to be set. */
@@ -135,7 +135,7 @@ function containersOf(spec: Json, status: Json): readonly Container[] {
     const state = statuses.get(name)
     return {
       name,
-      id: text(state?.containerID).replace(/^[a-z-]+:\/\//, ''),
+      id: containerId(state?.containerID),
       ...imageOf(longText(container.image, 1024)),
       repoDigest: longText(state?.imageID, 1024).replace(/^[a-z-]+:\/\//, ''),
     }

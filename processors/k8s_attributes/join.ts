@@ -5,19 +5,21 @@
  *     local end      src = the pod's own IP           dst = the pod's own IP
  *     peer           dst = ClusterIP, say       ◀───  the partner's local end is the true peer
  *
- * An end is resolved by its address at the time the row began, a loopback or unknown address by its
- * network namespace. A peer without a partner (its host is another, or its row was not seen yet) is
- * resolved by the address on the row: pod, then Service, then node.
+ * A local end is resolved by its cgroup, else by its address at the time the row began, a loopback
+ * or unknown address by its network namespace. A peer without a partner (its host is another, or
+ * its row was not seen yet) is resolved by the address on the row: resolver.ts, docs/IDENTITY.md.
  */
 import type { FlowBatch } from '../../pipeline/flows/batch.ts'
-import { processName } from '../../pipeline/flows/process_name.ts'
-import { ROLE } from '../../pipeline/flows/schema.ts'
+import { type ProcessTexts, processServiceName } from '../../pipeline/flows/process_name.ts'
+import { RESOLVED, ROLE } from '../../pipeline/flows/schema.ts'
 import { toNumber } from '../../pipeline/u64.ts'
 import { ADDRESS_BYTES, isLoopback } from './addresses.ts'
 import type { Cluster } from './cluster.ts'
 import { type End, EndColumns } from './end.ts'
-import { isPod, Namespaces } from './namespaces.ts'
+import { Namespaces } from './namespaces.ts'
+import { portKey } from './objects.ts'
 import { Partners } from './partners.ts'
+import { Resolver, type SeenEnd } from './resolver.ts'
 
 export interface JoinSettings {
   /** Undefined without a cluster: ends are then named by their processes alone. */
@@ -40,19 +42,23 @@ export class Join {
   readonly partners: Partners
   readonly namespaces = new Namespaces()
   readonly #cluster: Cluster | undefined
+  readonly #resolver: Resolver | undefined
   /**
    * By row of the batch `#learned`: when it began, its network namespace's key, its slot in
-   * `partners`, its own end.
+   * `partners`, its own end, and how that was found.
    */
   readonly #timesMs: number[] = []
   readonly #netns: number[] = []
   readonly #slots: number[] = []
   readonly #locals: (End | undefined)[] = []
+  readonly #localsBy: number[] = []
   #learned: FlowBatch | undefined
   #misses: Misses = { local_unknown: 0, peer_unknown: 0, peer_address_unknown: 0 }
 
   constructor(settings: JoinSettings) {
-    this.#cluster = settings.cluster
+    const { cluster } = settings
+    this.#cluster = cluster
+    this.#resolver = cluster && new Resolver(cluster, this.namespaces)
     this.partners = new Partners(settings.connectionsMax)
   }
 
@@ -69,11 +75,11 @@ export class Join {
       this.#timesMs[row] = startMs(batch, row)
       this.#slots[row] = slot
       this.#netns[row] = netns
-      this.#locals[row] = this.#findLocal(batch, row)
+      this.#findLocal(batch, row)
     }
     // A later row may have told whose network namespace an earlier one is in.
     for (let row = 0; row < batch.rows; row++) {
-      this.#locals[row] ??= this.#findLocal(batch, row)
+      if (this.#locals[row] === undefined) this.#findLocal(batch, row)
     }
   }
 
@@ -108,12 +114,29 @@ export class Join {
   /** Who is known to stand at the other end of a connection that `peerSlot` has found. */
   peerEnd(batch: FlowBatch, row: number, slot: number): End | undefined {
     const peerRole = 1 - (batch.base.role[row] as number)
-    const at = this.partners.addressAt(slot, peerRole)
-    const netns = this.partners.netns(slot, peerRole)
-    return this.#endOf(this.partners.addresses, at, {
-      netns,
+    return this.#resolver?.seen({
+      bytes: this.partners.addresses,
+      at: this.partners.addressAt(slot, peerRole),
+      netns: this.partners.netns(slot, peerRole),
       timeMs: this.#timesMs[row] as number,
+      podUid: this.partners.podUid(slot, peerRole),
+      containerId: this.partners.containerId(slot, peerRole),
     })
+  }
+
+  /** The uid of the row's own pod, of which the API server has not told; '' where it has. */
+  ownUidAwaited(batch: FlowBatch, row: number): string {
+    if (batch.base.pod_uid[row] === 0) return ''
+    return this.#unknown(batch.text(batch.base.pod_uid, row))
+  }
+
+  /** The same of the other end of a connection that `peerSlot` has found. */
+  peerUidAwaited(batch: FlowBatch, row: number, slot: number): string {
+    return this.#unknown(this.partners.podUid(slot, 1 - (batch.base.role[row] as number)))
+  }
+
+  #unknown(uid: string): string {
+    return uid === '' || this.#cluster?.index.pod(uid) !== undefined ? '' : uid
   }
 
   takeMisses(): Misses {
@@ -123,27 +146,26 @@ export class Join {
   }
 
   #writeLocal(batch: FlowBatch, row: number, target: EndColumns): void {
-    const end = this.localEnd(row)
-    if (end === undefined) {
-      const host = this.#hostOf(batch, row)
-      if (host === undefined) target.clear(row)
-      else host.write(target, row)
-      this.#misses.local_unknown++
-    } else {
-      end.write(target, row)
-    }
-    if (!target.named(row)) target.setServiceName(row, processName(this.#ownComm(batch, row)))
+    const known = this.localEnd(row)
+    const end = known ?? this.#hostOf(batch, row)
+    if (known === undefined) this.#misses.local_unknown++
+    if (end === undefined) target.clear(row)
+    else end.write(target, row)
+    const onHost = end === undefined ? RESOLVED.unknown : RESOLVED.node
+    target.resolvedBy[row] = known === undefined ? onHost : (this.#localsBy[row] as number)
+    if (!target.named(row)) target.setServiceName(row, this.#ownService(batch, row))
   }
 
   #writePeer(batch: FlowBatch, row: number, target: EndColumns): void {
     const slot = this.peerSlot(batch, row)
     if (slot < 0) {
-      const end = this.#endByAddress(batch, row)
+      const end = this.#endByAddress(batch, row, target)
       if (end === undefined) this.#misses.peer_address_unknown++
       if (end === undefined) target.clear(row)
       else end.write(target, row)
       return
     }
+    target.resolvedBy[row] = RESOLVED.partner
     const end = this.peerEnd(batch, row, slot)
     if (end === undefined) {
       target.clear(row)
@@ -152,8 +174,8 @@ export class Join {
       end.write(target, row)
     }
     const peerRole = 1 - (batch.base.role[row] as number)
-    if (!target.named(row))
-      target.setServiceName(row, processName(this.partners.comm(slot, peerRole)))
+    if (target.named(row)) return
+    target.setServiceName(row, processServiceName(this.partners.process(slot, peerRole)))
   }
 
   /** The Service that the client dialled, which a pod behind several Services cannot tell. */
@@ -173,45 +195,32 @@ export class Join {
         port = this.partners.dialledPort(slot)
       }
     }
-    const service = cluster.service(bytes, at, port)
-    if (service !== undefined) dst.setService(row, service.object.name)
-  }
-
-  #endOf(
-    bytes: Uint8Array,
-    at: number,
-    { netns, timeMs }: { netns: number; timeMs: number },
-  ): End | undefined {
-    const cluster = this.#cluster
-    if (cluster === undefined) return undefined
-    if (!isLoopback(bytes, at)) {
-      const known = cluster.pods.at(bytes, at, timeMs) ?? cluster.node(bytes, at)
-      if (known !== undefined) {
-        this.namespaces.learn(netns, known)
-        return isPod(known) ? cluster.endOfPod(known) : known.end
-      }
-    }
-    const owner = this.namespaces.owner(netns, timeMs)
-    if (owner === undefined) return undefined
-    return isPod(owner) ? cluster.endOfPod(owner) : owner.end
+    const reached = cluster.service(bytes, at, portKey(port, base.transport[row] as number))
+    if (reached !== undefined) dst.setService(row, reached.service.object.name)
   }
 
   /** The peer by the address on the row; over loopback it is in the row's own namespace. */
-  #endByAddress(batch: FlowBatch, row: number): End | undefined {
-    const cluster = this.#cluster
-    if (cluster === undefined) return undefined
+  #endByAddress(batch: FlowBatch, row: number, target: EndColumns): End | undefined {
+    const resolver = this.#resolver
+    target.resolvedBy[row] = RESOLVED.unknown
+    if (resolver === undefined) return undefined
     const { base } = batch
     const isClient = base.role[row] === ROLE.client
     const bytes = isClient ? base.dst_address : base.src_address
     const at = row * ADDRESS_BYTES
-    if (isLoopback(bytes, at)) return this.localEnd(row)
-    const pod = cluster.pods.at(bytes, at, this.#timesMs[row] as number)
-    if (pod !== undefined) return cluster.endOfPod(pod)
-    if (isClient) {
-      const service = cluster.service(bytes, at, base.dst_port[row] as number)
-      if (service !== undefined) return cluster.endOfService(service)
-    }
-    return cluster.node(bytes, at)?.end
+    const slot = this.#slotOf(batch, row)
+    const port = portKey(base.dst_port[row] as number, base.transport[row] as number)
+    const end = isLoopback(bytes, at)
+      ? resolver.beside(this.#seenOf(batch, row))
+      : resolver.far({
+          bytes,
+          at,
+          timeMs: this.#timesMs[row] as number,
+          port: isClient ? port : undefined,
+          connectedMs: slot < 0 ? 0 : this.partners.connectedMs(slot),
+        })
+    target.resolvedBy[row] = resolver.by
+    return end
   }
 
   /** A batch of more connections than are remembered has given some of its own slots away. */
@@ -222,13 +231,24 @@ export class Join {
     return held ? slot : -1
   }
 
-  #findLocal(batch: FlowBatch, row: number): End | undefined {
+  #findLocal(batch: FlowBatch, row: number): void {
+    const resolver = this.#resolver
+    this.#locals[row] = undefined
+    if (resolver === undefined) return
+    this.#locals[row] = resolver.seen(this.#seenOf(batch, row))
+    this.#localsBy[row] = resolver.by
+  }
+
+  #seenOf(batch: FlowBatch, row: number): SeenEnd {
     const { base } = batch
-    const own = base.role[row] === ROLE.client ? base.src_address : base.dst_address
-    return this.#endOf(own, row * ADDRESS_BYTES, {
+    return {
+      bytes: base.role[row] === ROLE.client ? base.src_address : base.dst_address,
+      at: row * ADDRESS_BYTES,
       netns: this.#netns[row] as number,
       timeMs: this.#timesMs[row] as number,
-    })
+      podUid: base.pod_uid[row] === 0 ? '' : batch.text(base.pod_uid, row),
+      containerId: base.container_id[row] === 0 ? '' : batch.text(base.container_id, row),
+    }
   }
 
   #netnsOf(batch: FlowBatch, row: number): number {
@@ -243,14 +263,18 @@ export class Join {
     return origin && this.#cluster?.nodeNamed(batch.text(origin.host_node, row))?.end
   }
 
-  /**
-   * The process of the row; an exchange row of an accepted socket may know it by its connection.
-   */
-  #ownComm(batch: FlowBatch, row: number): string {
-    const own = batch.text(batch.base.comm, row)
-    if (own !== '') return own
-    const slot = this.#slotOf(batch, row)
-    return slot < 0 ? '' : this.partners.comm(slot, batch.base.role[row] as number)
+  /** A name by the row's process, or as an exchange row may know it by its connection. */
+  #ownService(batch: FlowBatch, row: number): string {
+    const { base } = batch
+    const own: ProcessTexts = {
+      comm: batch.text(base.comm, row),
+      executable: batch.text(base.executable, row),
+      systemd_unit: batch.text(base.systemd_unit, row),
+    }
+    const name = processServiceName(own)
+    const slot = name === '' ? this.#slotOf(batch, row) : -1
+    if (slot < 0) return name
+    return processServiceName(this.partners.process(slot, base.role[row] as number))
   }
 }
 

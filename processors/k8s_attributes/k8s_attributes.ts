@@ -16,6 +16,7 @@ import type { End } from './end.ts'
 import { HostAddresses } from './host_addresses.ts'
 import { Join } from './join.ts'
 import type { WatchUse } from './shared.ts'
+import { uidBytes } from './uid_bytes.ts'
 import { Waiting } from './waiting.ts'
 
 export interface K8sAttributesSettings {
@@ -75,7 +76,7 @@ export class K8sAttributes implements Processor<'flows'> {
     return this.#waiting.held + this.#outbox.held
   }
 
-  /** A pod has this address from now on. */
+  /** A pod has this address, or this uid as `uidBytes`, from now on. */
   addressKnown(address: Uint8Array): void {
     // The watch's chunk is read to its end first: it may name the Service and the owner, too.
     setImmediate(() => this.#waiting.known(address))
@@ -126,11 +127,29 @@ export class K8sAttributes implements Processor<'flows'> {
    */
   #waiter(batch: FlowBatch, row: number): WaitingRow | undefined {
     const join = this.#join
+    const uid = join.ownUidAwaited(batch, row)
     const own = localAddresses(batch, row)
     const at = row * ADDRESS_BYTES
-    if (this.#awaits(own, at, join.localEnd(row))) return { row, bytes: own, at }
+    if (uid !== '') {
+      const waiter = this.#uidWaiter(row, uid)
+      if (waiter !== undefined) return waiter
+    } else if (this.#awaits(own, at, join.localEnd(row))) {
+      return { row, bytes: own, at }
+    }
     const slot = join.peerSlot(batch, row)
-    if (slot < 0) return undefined
+    return slot < 0 ? undefined : this.#peerWaiter(batch, row, slot)
+  }
+
+  #uidWaiter(row: number, uid: string): WaitingRow | undefined {
+    const bytes = uidBytes(uid)
+    if (bytes === undefined || !this.#awaits(bytes, 0, undefined)) return undefined
+    return { row, bytes, at: 0 }
+  }
+
+  #peerWaiter(batch: FlowBatch, row: number, slot: number): WaitingRow | undefined {
+    const join = this.#join
+    const uid = join.peerUidAwaited(batch, row, slot)
+    if (uid !== '') return this.#uidWaiter(row, uid)
     const { addresses } = join.partners
     const peerAt = join.partners.addressAt(slot, 1 - (batch.base.role[row] as number))
     if (!this.#awaits(addresses, peerAt, join.peerEnd(batch, row, slot))) return undefined

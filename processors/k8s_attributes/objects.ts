@@ -10,6 +10,16 @@
 const NAME_LENGTH_MAX = 253
 const ADDRESSES_MAX = 16
 const PORTS_MAX = 256
+const CONTAINERS_MAX = 512
+const IMAGE_LENGTH_MAX = 1024
+const CONTAINERS = ['containers', 'initContainers', 'ephemeralContainers'] as const
+const STATUSES = [
+  'containerStatuses',
+  'initContainerStatuses',
+  'ephemeralContainerStatuses',
+] as const
+/** As Kubernetes writes the names of TRANSPORTS. */
+const TRANSPORTS_OF_PORTS = ['TCP', 'UDP']
 /** EndpointSlices hold at most 1000 endpoints (discovery.k8s.io/v1). */
 const ENDPOINTS_MAX = 1000
 
@@ -42,10 +52,31 @@ export interface PodObject {
   readonly deletionMs: number | undefined
   readonly owner: Owner | undefined
   readonly templateHash: string
+  /** The uid by which the node's kubelet knows it, where that is another: of a static pod. */
+  readonly staticUid: string
+  /** Those that have been started. */
+  readonly containers: readonly ContainerObject[]
+  /** Ports of the node that lead to this pod; of one on the host's network, its own. */
+  readonly hostPorts: readonly HostPort[]
   /** Annotation resource.opentelemetry.io/service.name. */
   readonly annotatedName: string
   /** Labels app.kubernetes.io/instance, else app.kubernetes.io/name. */
   readonly labelledName: string
+}
+
+export interface ContainerObject {
+  /** Without `containerd://`. */
+  readonly id: string
+  readonly name: string
+  /** Name and tag, as the pod asks for it. */
+  readonly image: string
+}
+
+export interface HostPort {
+  /** See `portKey`. */
+  readonly key: number
+  /** The only address on which it is; '': on all. */
+  readonly address: string
 }
 
 export interface ReplicaSetObject {
@@ -69,8 +100,11 @@ export interface ServiceObject {
   readonly uid: string
   readonly name: string
   readonly namespace: string
-  /** ClusterIPs, external IPs and load balancers' IPs. */
+  /** ClusterIPs. */
   readonly addresses: readonly string[]
+  readonly externalAddresses: readonly string[]
+  readonly balancerAddresses: readonly string[]
+  /** See `portKey`. */
   readonly ports: readonly number[]
   readonly nodePorts: readonly number[]
 }
@@ -81,6 +115,14 @@ export interface EndpointSliceObject {
   readonly service: string
   /** For each endpoint what names its pod: uid, else `namespace/name`, else its address. */
   readonly pods: readonly string[]
+  /** Addresses of endpoints that are no pods, and their ports; see `portKey`. */
+  readonly others: readonly string[]
+  readonly ports: readonly number[]
+}
+
+/** A port and what is spoken on it in one number: TCP's are the ports themselves. */
+export function portKey(port: number, transport: number): number {
+  return transport * 65_536 + port
 }
 
 export type Json = Readonly<Record<string, unknown>>
@@ -107,6 +149,9 @@ export function podOf(value: unknown): PodObject | undefined {
     deletionMs: deletionMs === undefined ? undefined : deletionMs + TIME_RESOLUTION_MS,
     owner: controllerOf(metadata),
     templateHash: text(labels['pod-template-hash']),
+    staticUid: staticUidOf(metadata),
+    containers: containersOf(spec, status),
+    hostPorts: hostPortsOf(spec),
     annotatedName: text(object(metadata.annotations)['resource.opentelemetry.io/service.name']),
     labelledName:
       text(labels['app.kubernetes.io/instance']) || text(labels['app.kubernetes.io/name']),
@@ -146,20 +191,16 @@ export function serviceOf(value: unknown): ServiceObject | undefined {
   if (uid === '') return undefined
   const ports = list(spec.ports, PORTS_MAX).map(object)
   const balancers = list(object(status.loadBalancer).ingress, ADDRESSES_MAX).map(object)
+  const clusterIps = [text(spec.clusterIP), ...list(spec.clusterIPs, ADDRESSES_MAX).map(text)]
   return {
     uid,
     name: text(metadata.name),
     namespace: text(metadata.namespace),
-    addresses: [
-      ...new Set([
-        text(spec.clusterIP),
-        ...list(spec.clusterIPs, ADDRESSES_MAX).map(text),
-        ...list(spec.externalIPs, ADDRESSES_MAX).map(text),
-        ...balancers.map((b) => text(b.ip)),
-      ]),
-    ].filter((a) => a !== '' && a !== 'None'),
-    ports: ports.map((p) => port(p.port)).filter((p) => p > 0),
-    nodePorts: ports.map((p) => port(p.nodePort)).filter((p) => p > 0),
+    addresses: [...new Set(clusterIps)].filter((a) => a !== '' && a !== 'None'),
+    externalAddresses: list(spec.externalIPs, ADDRESSES_MAX).map(text),
+    balancerAddresses: balancers.map((b) => text(b.ip)).filter((a) => a !== ''),
+    ports: ports.flatMap((p) => portKeyOf(p.port, p.protocol)),
+    nodePorts: ports.flatMap((p) => portKeyOf(p.nodePort, p.protocol)),
   }
 }
 
@@ -170,8 +211,17 @@ export function endpointSliceOf(value: unknown): EndpointSliceObject | undefined
   const service = text(object(metadata.labels)['kubernetes.io/service-name'])
   if (uid === '' || service === '') return undefined
   const namespace = text(metadata.namespace)
-  const pods = list(root.endpoints, ENDPOINTS_MAX).map((e) => podKeyOf(object(e), namespace))
-  return { uid, namespace, service, pods: pods.filter((key) => key !== '') }
+  const endpoints = list(root.endpoints, ENDPOINTS_MAX).map(object)
+  const others = endpoints.filter((e) => object(e.targetRef).kind !== 'Pod')
+  const ports = list(root.ports, PORTS_MAX).map(object)
+  return {
+    uid,
+    namespace,
+    service,
+    pods: endpoints.map((e) => podKeyOf(e, namespace)).filter((key) => key !== ''),
+    others: others.flatMap((e) => list(e.addresses, ADDRESSES_MAX).map(text)),
+    ports: ports.flatMap((p) => portKeyOf(p.port, p.protocol)),
+  }
 }
 
 function podKeyOf(endpoint: Json, namespace: string): string {
@@ -188,6 +238,56 @@ function podKeyOf(endpoint: Json, namespace: string): string {
 function podAddresses(status: Json): readonly string[] {
   const all = list(status.podIPs, ADDRESSES_MAX).map((a) => text(object(a).ip))
   return [...new Set([text(status.podIP), ...all])].filter((a) => a !== '')
+}
+
+/**
+ * A kubelet runs static pods by a uid that it makes itself, a hash, and shows a mirror of each to
+ * the API server, with an owner of kind Node, whose uid is another.
+ */
+function staticUidOf(metadata: Json): string {
+  const owners = list(metadata.ownerReferences, 64).map(object)
+  const uid = text(object(metadata.annotations)['kubernetes.io/config.mirror'])
+  return owners.some(({ kind }) => kind === 'Node') ? uid : ''
+}
+
+function containersOf(spec: Json, status: Json): readonly ContainerObject[] {
+  const images = new Map(
+    CONTAINERS.flatMap((name) => list(spec[name], CONTAINERS_MAX))
+      .map(object)
+      .map((one) => [text(one.name), longText(one.image, IMAGE_LENGTH_MAX)]),
+  )
+  return STATUSES.flatMap((name) => list(status[name], CONTAINERS_MAX))
+    .map(object)
+    .map((one) => {
+      const name = text(one.name)
+      return { id: containerId(one.containerID), name, image: images.get(name) ?? '' }
+    })
+    .filter(({ id }) => id !== '')
+}
+
+/** `containerd://…`, by the runtime's name. */
+export function containerId(value: unknown): string {
+  return text(value).replace(/^[a-z-]+:\/\//, '')
+}
+
+function hostPortsOf(spec: Json): readonly HostPort[] {
+  const containers = [...list(spec.containers, CONTAINERS_MAX), ...list(spec.initContainers, 64)]
+  const ports = containers.flatMap((one) => list(object(one).ports, PORTS_MAX)).map(object)
+  return ports.flatMap((p) =>
+    portKeyOf(p.hostPort, p.protocol).map((key) => ({ key, address: hostAddress(p.hostIP) })),
+  )
+}
+
+function hostAddress(value: unknown): string {
+  const address = text(value)
+  return address === '0.0.0.0' || address === '::' ? '' : address
+}
+
+/** None for what rows do not have: SCTP, or no port. */
+function portKeyOf(number: unknown, protocol: unknown): readonly number[] {
+  const transport = TRANSPORTS_OF_PORTS.indexOf(protocol === undefined ? 'TCP' : text(protocol))
+  const known = port(number)
+  return transport < 0 || known === 0 ? [] : [portKey(known, transport)]
 }
 
 /** Unix ms at which a container ended; undefined while it runs, waits or will be started again. */

@@ -9,7 +9,9 @@
  * algorithm evicts: connections that were asked for since the hand last passed get a second round.
  */
 import type { FlowBatch } from '../../pipeline/flows/batch.ts'
-import { ROLE } from '../../pipeline/flows/schema.ts'
+import type { ProcessTexts } from '../../pipeline/flows/process_name.ts'
+import { KIND, ROLE } from '../../pipeline/flows/schema.ts'
+import { toNumber } from '../../pipeline/u64.ts'
 import { ADDRESS_BYTES } from './addresses.ts'
 
 const NONE = -1
@@ -26,6 +28,13 @@ export class Partners {
   readonly #dialledPorts: Uint16Array
   readonly #netns: Float64Array
   readonly #comms: string[] = []
+  readonly #executables: string[] = []
+  readonly #units: string[] = []
+  readonly #podUids: string[] = []
+  readonly #containerIds: string[] = []
+  /** When the connection began, as its client's open row says; 0: it was not seen. */
+  readonly #connectedMs: Float64Array
+  readonly #texts = [this.#comms, this.#executables, this.#units, this.#podUids, this.#containerIds]
   #size = 0
   #hand = 0
   /** Connections forgotten to make room, since the process began. */
@@ -36,7 +45,7 @@ export class Partners {
   /** 16 bytes a slot, at `dialledAt(slot)`: the address that the client, if seen, asked for. */
   readonly dialled: Uint8Array
 
-  /** @param max connections remembered, about 100 bytes each */
+  /** @param max connections remembered, about 190 bytes each */
   constructor(max: number) {
     this.#max = max
     const buckets = 1 << (32 - Math.clz32(max * 2 - 1))
@@ -47,6 +56,7 @@ export class Partners {
     this.#flags = new Uint8Array(max)
     this.#dialledPorts = new Uint16Array(max)
     this.#netns = new Float64Array(2 * max)
+    this.#connectedMs = new Float64Array(max)
     this.addresses = new Uint8Array(2 * max * ADDRESS_BYTES)
     this.dialled = new Uint8Array(max * ADDRESS_BYTES)
   }
@@ -77,8 +87,10 @@ export class Partners {
     this.#ids[2 * slot + 1] = hi
     this.#flags[slot] = 0
     this.#netns.fill(0, 2 * slot, 2 * slot + 2)
-    this.#comms[2 * slot] = ''
-    this.#comms[2 * slot + 1] = ''
+    this.#connectedMs[slot] = 0
+    for (const end of [2 * slot, 2 * slot + 1]) {
+      for (const texts of this.#texts) texts[end] = ''
+    }
     const bucket = lo & this.#mask
     this.#next[slot] = this.#heads[bucket] as number
     this.#heads[bucket] = slot
@@ -111,8 +123,25 @@ export class Partners {
     this.#netns[2 * slot + role] = key
   }
 
-  comm(slot: number, role: number): string {
-    return this.#comms[2 * slot + role] ?? ''
+  connectedMs(slot: number): number {
+    return this.#connectedMs[slot] as number
+  }
+
+  process(slot: number, role: number): ProcessTexts {
+    const end = 2 * slot + role
+    return {
+      comm: this.#comms[end] ?? '',
+      executable: this.#executables[end] ?? '',
+      systemd_unit: this.#units[end] ?? '',
+    }
+  }
+
+  podUid(slot: number, role: number): string {
+    return this.#podUids[2 * slot + role] ?? ''
+  }
+
+  containerId(slot: number, role: number): string {
+    return this.#containerIds[2 * slot + role] ?? ''
   }
 
   /** Whether a slot is still this connection's: later `slotOf`s may have given it away. */
@@ -138,12 +167,28 @@ export class Partners {
     if (isClient) {
       copy(base.dst_address, row, this.dialled, slot)
       this.#dialledPorts[slot] = base.dst_port[row] as number
+      if (base.kind[row] === KIND.connection && base.older[row] === 0) {
+        const { start } = base
+        const ms = toNumber(start[2 * row] as number, start[2 * row + 1] as number) / 1e6
+        this.#connectedMs[slot] = ms
+      }
     }
-    // An accepted socket's process becomes known later than its address.
-    const comm = batch.text(base.comm, row)
-    if (comm !== '') this.#comms[2 * slot + role] = comm
+    this.#learnTexts(batch, row, 2 * slot + role)
     this.#flags[slot] = (this.#flags[slot] as number) | (SEEN[role] as number)
     return slot
+  }
+
+  /** An accepted socket's process becomes known later than its address. */
+  #learnTexts(batch: FlowBatch, row: number, end: number): void {
+    const { base } = batch
+    if (base.comm[row] !== 0) {
+      this.#comms[end] = batch.text(base.comm, row)
+      this.#executables[end] = batch.text(base.executable, row)
+    }
+    if (base.systemd_unit[row] !== 0) this.#units[end] = batch.text(base.systemd_unit, row)
+    if (base.pod_uid[row] !== 0) this.#podUids[end] = batch.text(base.pod_uid, row)
+    if (base.container_id[row] === 0) return
+    this.#containerIds[end] = batch.text(base.container_id, row)
   }
 
   #evict(): number {

@@ -27,6 +27,8 @@ export interface Pod {
   /** Made from `object` and what the owners and the node say; see Cluster. */
   end: End | undefined
   endEpoch: number
+  /** Of its containers, by id; as old as `end`. */
+  readonly containerEnds: Map<string, End>
   /** Unix ms; Infinity while it lives. */
   untilMs: number
 }
@@ -154,7 +156,13 @@ export class Pods {
   }
 
   #add(object: PodObject): Pod {
-    const pod: Pod = { object, end: undefined, endEpoch: 0, untilMs: Number.POSITIVE_INFINITY }
+    const pod: Pod = {
+      object,
+      end: undefined,
+      endEpoch: 0,
+      containerEnds: new Map(),
+      untilMs: Number.POSITIVE_INFINITY,
+    }
     const record = { pod, intervals: [] as Interval[] }
     this.#byUid.set(object.uid, record)
     const now = this.#now()
@@ -248,6 +256,9 @@ function sameObject(a: PodObject, b: PodObject): boolean {
     a.templateHash === b.templateHash &&
     a.annotatedName === b.annotatedName &&
     a.labelledName === b.labelledName &&
+    a.staticUid === b.staticUid &&
+    a.containers.length === b.containers.length &&
+    a.containers.every(({ id }, i) => id === b.containers[i]?.id) &&
     a.addresses.length === b.addresses.length &&
     a.addresses.every((address, i) => address === b.addresses[i])
   )

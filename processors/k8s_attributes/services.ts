@@ -2,10 +2,13 @@
  * Services by address and port, and the Services that a pod stands behind.
  *
  * A ClusterIP belongs to one Service; external and load balancer IPs may be shared by several on
- * different ports. Membership comes from EndpointSlices, which name the pods.
+ * different ports, and may be a node's, whose other ports are its own. Membership comes from
+ * EndpointSlices, which name the pods.
  */
+import { RESOLVED } from '../../pipeline/flows/schema.ts'
 import { AddressMap, parseAddress } from './addresses.ts'
 import type { End } from './end.ts'
+import { Endpoints } from './endpoints.ts'
 import type { EndpointSliceObject, ServiceObject } from './objects.ts'
 
 export interface Service {
@@ -15,17 +18,29 @@ export interface Service {
   endEpoch: number
 }
 
+/** A Service, and by which of its addresses it was found: a code of RESOLVED. */
+export interface Reached {
+  readonly service: Service
+  readonly by: number
+}
+
 export class Services {
   readonly #services = new Map<string, Service>()
   /** By `namespace/name`. */
   readonly #byName = new Map<string, Service>()
-  readonly #byAddress = new AddressMap<Service[]>()
-  readonly #byNodePort = new Map<number, Service>()
+  readonly #byAddress = new AddressMap<Reached[]>()
+  /** By `portKey`. */
+  readonly #byNodePort = new Map<number, Reached>()
   readonly #slices = new Map<string, EndpointSliceObject>()
+  readonly #endpoints: Endpoints
   /** Pod key (see EndpointSliceObject) to slices that hold it. */
   readonly #slicesOfPod = new Map<string, EndpointSliceObject[]>()
   /** `namespace/name` of a Service to its slices. */
   readonly #slicesOfService = new Map<string, EndpointSliceObject[]>()
+
+  constructor(now: () => number = Date.now) {
+    this.#endpoints = new Endpoints(now)
+  }
 
   get size(): number {
     return this.#services.size
@@ -39,20 +54,38 @@ export class Services {
     return this.#services.keys()
   }
 
+  slice(uid: string): EndpointSliceObject | undefined {
+    return this.#slices.get(uid)
+  }
+
   sliceUids(): IterableIterator<string> {
     return this.#slices.keys()
   }
 
-  /** The Service with this address; by port where several share it. */
-  at(bytes: Uint8Array, at: number, port: number): Service | undefined {
-    const services = this.#byAddress.get(bytes, at)
-    if (services === undefined) return undefined
-    return services.length === 1 ? services[0] : services.find((s) => s.object.ports.includes(port))
+  /** The Service with this address; a ClusterIP is its own, whatever the port (`portKey`). */
+  at(bytes: Uint8Array, at: number, key: number): Reached | undefined {
+    const reached = this.#byAddress.get(bytes, at)
+    if (reached === undefined) return undefined
+    const [first] = reached
+    if (reached.length === 1 && first?.by === RESOLVED.cluster_ip) return first
+    return reached.find(({ service }) => service.object.ports.includes(key))
   }
 
-  /** The Service that every node offers on this port. */
-  atNodePort(port: number): Service | undefined {
-    return this.#byNodePort.get(port)
+  /** The Service that every node offers on this port (`portKey`). */
+  atNodePort(key: number): Reached | undefined {
+    return this.#byNodePort.get(key)
+  }
+
+  /** The one Service that has an address which is no pod's for its endpoint. */
+  atEndpoint(bytes: Uint8Array, at: number, key: number): Service | undefined {
+    const slice = this.#endpoints.at(bytes, at, key)
+    return slice && this.named(slice.namespace, slice.service)
+  }
+
+  /** What names the only pod behind a Service, when it has been so since `timeMs`. */
+  onlyPodOf({ object }: Service, timeMs: number): string | undefined {
+    const name = `${object.namespace}/${object.name}`
+    return this.#endpoints.onlyPod(name, this.#slicesOfService.get(name) ?? [], timeMs)
   }
 
   upsert(object: ServiceObject): void {
@@ -60,12 +93,13 @@ export class Services {
     const service: Service = { object, end: undefined, endEpoch: 0 }
     this.#services.set(object.uid, service)
     this.#byName.set(`${object.namespace}/${object.name}`, service)
-    for (const bytes of addressesOf(object)) {
+    for (const { bytes, by } of addressesOf(object)) {
       const others = this.#byAddress.get(bytes)
-      if (others === undefined) this.#byAddress.set(bytes, [service])
-      else others.push(service)
+      if (others === undefined) this.#byAddress.set(bytes, [{ service, by }])
+      else others.push({ service, by })
     }
-    for (const port of object.nodePorts) this.#byNodePort.set(port, service)
+    const byNodePort = { service, by: RESOLVED.node_port }
+    for (const key of object.nodePorts) this.#byNodePort.set(key, byNodePort)
   }
 
   remove(uid: string): void {
@@ -74,13 +108,13 @@ export class Services {
     this.#services.delete(uid)
     const name = `${service.object.namespace}/${service.object.name}`
     if (this.#byName.get(name) === service) this.#byName.delete(name)
-    for (const bytes of addressesOf(service.object)) {
-      const rest = this.#byAddress.get(bytes)?.filter((s) => s !== service) ?? []
+    for (const { bytes } of addressesOf(service.object)) {
+      const rest = this.#byAddress.get(bytes)?.filter((other) => other.service !== service) ?? []
       if (rest.length === 0) this.#byAddress.delete(bytes)
       else this.#byAddress.set(bytes, rest)
     }
-    for (const port of service.object.nodePorts) {
-      if (this.#byNodePort.get(port) === service) this.#byNodePort.delete(port)
+    for (const key of service.object.nodePorts) {
+      if (this.#byNodePort.get(key)?.service === service) this.#byNodePort.delete(key)
     }
   }
 
@@ -89,6 +123,7 @@ export class Services {
     this.#slices.set(slice.uid, slice)
     for (const pod of slice.pods) addTo(this.#slicesOfPod, pod, slice)
     addTo(this.#slicesOfService, `${slice.namespace}/${slice.service}`, slice)
+    this.#endpoints.upsert(slice)
   }
 
   /** Answers with the slice that is gone. */
@@ -98,6 +133,10 @@ export class Services {
     this.#slices.delete(uid)
     for (const pod of slice.pods) removeFrom(this.#slicesOfPod, pod, slice)
     removeFrom(this.#slicesOfService, `${slice.namespace}/${slice.service}`, slice)
+    this.#endpoints.remove(slice)
+    if (!this.#slicesOfService.has(`${slice.namespace}/${slice.service}`)) {
+      this.#endpoints.forget(slice)
+    }
     return slice
   }
 
@@ -126,8 +165,18 @@ export class Services {
   }
 }
 
-function addressesOf(object: ServiceObject): readonly Uint8Array[] {
-  return object.addresses.map(parseAddress).filter((a) => a !== undefined)
+function addressesOf(object: ServiceObject): { bytes: Uint8Array; by: number }[] {
+  const kinds = [
+    [object.addresses, RESOLVED.cluster_ip],
+    [object.externalAddresses, RESOLVED.external_ip],
+    [object.balancerAddresses, RESOLVED.load_balancer],
+  ] as const
+  return kinds.flatMap(([addresses, by]) =>
+    addresses.flatMap((text) => {
+      const bytes = parseAddress(text)
+      return bytes === undefined ? [] : [{ bytes, by }]
+    }),
+  )
 }
 
 function addTo<V>(map: Map<string, V[]>, key: string, value: V): void {

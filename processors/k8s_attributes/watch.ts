@@ -63,7 +63,7 @@ export class Watch {
     for (const reflector of this.#reflectors) reflector.start()
     const { cluster, catalog } = this.#settings
     const sweep = () => {
-      cluster.pods.sweep()
+      cluster.sweep()
       catalog?.sweep()
     }
     this.#sweeping = setInterval(sweep, SWEEP_INTERVAL_MS).unref()

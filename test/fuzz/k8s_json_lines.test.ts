@@ -134,7 +134,7 @@ test('objects of any shape go into the cluster and out again without a trace', (
       const found = cluster.pods.at(address, 0, now)
       if (found !== undefined) cluster.endOfPod(found)
       const service = cluster.service(address, 0, 80)
-      if (service !== undefined) cluster.endOfService(service)
+      if (service !== undefined) cluster.endOfService(service.service)
       kept += cluster.pods.size + cluster.services.size
       for (const sink of Object.values(sinks)) {
         for (const uid of [...sink.uids()]) sink.remove(uid)

@@ -89,11 +89,16 @@ export function setPodStatus(
   status: PodStatusSettings,
 ): Promise<KubernetesPod> {
   const { phase = 'Running', podIPs, hostIP, startTime = new Date().toISOString() } = status
+  const containerStatuses = status.containerStatuses?.map((one) => ({
+    ...{ image: '', imageID: '', ready: true, restartCount: 0, state: { running: {} } },
+    ...one,
+  }))
   return patchStatus(cluster, pod, {
     phase,
     startTime: startTime.replace(/\.\d+Z$/, 'Z'),
     ...(podIPs !== undefined && { podIP: podIPs[0] ?? null, podIPs: podIPs.map((ip) => ({ ip })) }),
     ...(hostIP !== undefined && { hostIP, hostIPs: [{ ip: hostIP }] }),
+    ...(containerStatuses && { containerStatuses }),
   })
 }
 

@@ -70,7 +70,14 @@ export interface PodSpec {
 
 export type KubernetesPod = KubernetesObject<PodSpec, PodStatus>
 
+export interface ContainerStatus {
+  readonly name: string
+  /** With its runtime's name: `containerd://…`. */
+  readonly containerID: string
+}
+
 export interface PodStatusSettings {
+  readonly containerStatuses?: readonly ContainerStatus[]
   /** Default Running. */
   readonly phase?: PodStatus['phase']
   /** At most one of each family; the first is `podIP`. */

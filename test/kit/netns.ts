@@ -106,6 +106,11 @@ export class Network {
     return { ipv4, ipv6, port }
   }
 
+  /** Has nft do something in the node. */
+  rule(rule: string): void {
+    nft(this.node.netns, [rule])
+  }
+
   /** Removes every namespace of this network, and what still runs in them. Safe twice. */
   close(): void {
     for (const name of this.#names) remove(name)

@@ -35,7 +35,7 @@ export async function serveInPod(
 }
 
 /** Whether a socket listens on the port in the network namespace that the process is in. */
-function listens(pid: number, port: number): boolean {
+export function listens(pid: number, port: number): boolean {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
   return ['tcp', 'tcp6'].some((table) =>
     readOr(`/proc/${pid}/net/${table}`)

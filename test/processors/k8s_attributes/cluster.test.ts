@@ -86,7 +86,8 @@ test('a pod is behind the alphabetically first of its Services, as slices come a
 })
 
 test('a Service is found by address, by port where an address is shared, and by node port', () => {
-  const find = (ip: string, port: number) => cluster.service(bytes(ip), 0, port)?.object.name
+  const find = (ip: string, port: number) =>
+    cluster.service(bytes(ip), 0, port)?.service.object.name
   cluster.upsertService(service('api', '10.96.0.5', [80]))
   cluster.upsertService(service('a', '203.0.113.9', [80]))
   cluster.upsertService(service('b', '203.0.113.9', [443]))
@@ -111,7 +112,7 @@ test('an end known as a Service alone has the name that all its pods share, else
   const name = () => {
     const found = cluster.service(bytes('10.96.0.5'), 0, 80)
     assert.ok(found !== undefined)
-    const { names } = cluster.endOfService(found)
+    const { names } = cluster.endOfService(found.service)
     assert.equal(names.k8s_pod, undefined)
     return names.service_name
   }

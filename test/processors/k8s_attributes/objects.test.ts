@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { TRANSPORT } from '../../../pipeline/flows/schema.ts'
 import {
   endpointSliceOf,
   nodeOf,
   podOf,
+  portKey,
   replicaSetOf,
   serviceOf,
 } from '../../../processors/k8s_attributes/objects.ts'
@@ -51,6 +53,9 @@ test('a pod is stripped to what the join needs', () => {
     deletionMs: undefined,
     owner: { kind: 'ReplicaSet', name: 'api-5d8f7c9b4', uid: 'rs' },
     templateHash: '5d8f7c9b4',
+    staticUid: '',
+    containers: [],
+    hostPorts: [],
     annotatedName: '',
     labelledName: 'api',
   })
@@ -79,6 +84,46 @@ test('a mirror pod is owned by its node, which is no workload', () => {
   assert.equal(podOf(podJson({ metadata: { ownerReferences } }))?.owner, undefined)
 })
 
+test('a mirror pod has the uid by which its kubelet knows it; nobody else can claim one', () => {
+  const ownerReferences = [{ kind: 'Node', name: 'worker-1', uid: 'n', controller: true }]
+  const annotations = { 'kubernetes.io/config.mirror': 'f'.repeat(32) }
+  const mirror = podOf(podJson({ metadata: { ownerReferences, annotations } }))
+  assert.equal(mirror?.staticUid, 'f'.repeat(32))
+  assert.equal(podOf(podJson({ metadata: { annotations } }))?.staticUid, '')
+})
+
+test('a pod has the containers that were started, and the ports of its node', () => {
+  const containers = [
+    {
+      name: 'main',
+      image: 'registry:5000/shop/api:1.2',
+      ports: [
+        { containerPort: 80, hostPort: 8080, hostIP: '0.0.0.0' },
+        { containerPort: 53, hostPort: 53, protocol: 'UDP', hostIP: '192.168.0.1' },
+        { containerPort: 90 },
+        { containerPort: 91, hostPort: 91, protocol: 'SCTP' },
+      ],
+    },
+    { name: 'waits', image: 'x' },
+  ]
+  const statuses = [
+    { name: 'main', containerID: 'containerd://abc' },
+    { name: 'waits', containerID: '' },
+  ]
+  const initContainers = [{ name: 'proxy', image: 'proxy@sha256:1' }]
+  const initStatuses = [{ name: 'proxy', containerID: 'cri-o://def' }]
+  const status = { containerStatuses: statuses, initContainerStatuses: initStatuses }
+  const stripped = podOf(podJson({ spec: { containers, initContainers }, status }))
+  assert.deepEqual(stripped?.containers, [
+    { id: 'abc', name: 'main', image: 'registry:5000/shop/api:1.2' },
+    { id: 'def', name: 'proxy', image: 'proxy@sha256:1' },
+  ])
+  assert.deepEqual(stripped?.hostPorts, [
+    { key: 8080, address: '' },
+    { key: portKey(53, TRANSPORT.udp), address: '192.168.0.1' },
+  ])
+})
+
 test('a service has all its addresses and ports; a headless one has none', () => {
   const metadata = { uid: UID, name: 'api', namespace: 'shop' }
   const stripped = serviceOf({
@@ -91,7 +136,9 @@ test('a service has all its addresses and ports; a headless one has none', () =>
     },
     status: { loadBalancer: { ingress: [{ ip: '198.51.100.1' }, { hostname: 'x.example' }] } },
   })
-  assert.deepEqual(stripped?.addresses, ['10.96.0.5', 'fd01::5', '203.0.113.9', '198.51.100.1'])
+  assert.deepEqual(stripped?.addresses, ['10.96.0.5', 'fd01::5'])
+  assert.deepEqual(stripped?.externalAddresses, ['203.0.113.9'])
+  assert.deepEqual(stripped?.balancerAddresses, ['198.51.100.1'])
   assert.deepEqual(stripped?.ports, [80, 443])
   assert.deepEqual(stripped?.nodePorts, [30080])
   assert.deepEqual(serviceOf({ metadata, spec: { clusterIP: 'None' } })?.addresses, [])

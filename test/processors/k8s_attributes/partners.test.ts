@@ -22,7 +22,7 @@ test('a connection that is still asked for survives many short ones', () => {
     partners.learn(batchOf({ ...CLIENT, flow }), 0)
     const slot = partners.find(1, 0x1234)
     assert.ok(slot >= 0, `lost after ${flow}`)
-    assert.equal(partners.comm(slot, ROLE.client), 'long')
+    assert.equal(partners.process(slot, ROLE.client).comm, 'long')
   }
 })
 
@@ -33,7 +33,7 @@ test('a slot that was another connection’s keeps nothing of it', () => {
   const slot = partners.find(2, 0x1234)
   assert.equal(partners.seen(slot, ROLE.client), false)
   assert.equal(partners.seen(slot, ROLE.server), true)
-  assert.equal(partners.comm(slot, ROLE.client), '')
+  assert.equal(partners.process(slot, ROLE.client).comm, '')
 })
 
 test('flows that share half of their id are told apart', () => {

@@ -114,7 +114,7 @@ test('all six resources are mirrored, with the documented permissions alone', {
     k8s_service: 'api-svc',
     zone: 'eu-1a',
   })
-  assert.equal(cluster.service(bytes('10.96.7.7'), 0, 80)?.object.name, 'api-svc')
+  assert.equal(cluster.service(bytes('10.96.7.7'), 0, 80)?.service.object.name, 'api-svc')
   assert.equal(cluster.node(bytes('192.168.7.1'), 0)?.object.name, 'worker-1')
   const kubeSystem = await kubernetes.request<{ metadata: { uid: string } }>(
     'GET',

@@ -2,7 +2,7 @@
  * Flow rows and Kubernetes objects for these tests, as the receiver and the API server make them.
  */
 import { FlowBatch } from '../../../pipeline/flows/batch.ts'
-import { KIND, ROLE, STATE } from '../../../pipeline/flows/schema.ts'
+import { KIND, RESOLVED_BY, ROLE, STATE, TRANSPORT } from '../../../pipeline/flows/schema.ts'
 import { fromNumber } from '../../../pipeline/u64.ts'
 import { parseAddress } from '../../../processors/k8s_attributes/addresses.ts'
 import type {
@@ -22,6 +22,11 @@ export interface Row {
   readonly flow?: number
   readonly netns?: number
   readonly comm?: string
+  readonly podUid?: string
+  readonly containerId?: string
+  readonly unit?: string
+  readonly executable?: string
+  readonly transport?: 'tcp' | 'udp'
   readonly startMs?: number
   readonly kind?: 'connection' | 'exchange'
   /** Of the host that saw it: its boot, and its name in Kubernetes. */
@@ -49,6 +54,11 @@ export function append(batch: FlowBatch, r: Row): number {
   base.dst_port[row] = r.dstPort ?? 80
   base.netns[row] = r.netns ?? 0
   base.comm[row] = batch.strings.intern(r.comm ?? '')
+  base.pod_uid[row] = batch.strings.intern(r.podUid ?? '')
+  base.container_id[row] = batch.strings.intern(r.containerId ?? '')
+  base.systemd_unit[row] = batch.strings.intern(r.unit ?? '')
+  base.executable[row] = batch.strings.intern(r.executable ?? '')
+  base.transport[row] = TRANSPORT[r.transport ?? 'tcp']
   if (r.boot !== undefined || r.hostNode !== undefined) {
     const origin = batch.add('origin')
     origin.boot_id[row] = batch.strings.intern(r.boot ?? '')
@@ -76,6 +86,12 @@ export function side(batch: FlowBatch, row: number, which: 'src' | 'dst'): Recor
   return names
 }
 
+/** How both ends of a row were found. */
+export function resolvedBy(batch: FlowBatch, row: number): readonly [src: string, dst: string] {
+  const of = (codes: Uint8Array | undefined) => RESOLVED_BY[codes?.[row] ?? 0] as string
+  return [of(batch.k8s?.src_resolved_by), of(batch.k8s?.dst_resolved_by)]
+}
+
 export function pod(name: string, address: string, more: Partial<PodObject> = {}): PodObject {
   return {
     uid: `uid-${name}`,
@@ -90,6 +106,9 @@ export function pod(name: string, address: string, more: Partial<PodObject> = {}
     deletionMs: undefined,
     owner: undefined,
     templateHash: '',
+    staticUid: '',
+    containers: [],
+    hostPorts: [],
     annotatedName: '',
     labelledName: '',
     ...more,
@@ -102,11 +121,13 @@ export function service(name: string, address: string, ports: readonly number[])
     name,
     namespace: 'shop',
     addresses: [address],
+    externalAddresses: [],
+    balancerAddresses: [],
     ports,
     nodePorts: [],
   }
 }
 
 export function slice(of: string, pods: readonly string[]): EndpointSliceObject {
-  return { uid: `uid-slice-${of}`, namespace: 'shop', service: of, pods }
+  return { uid: `uid-slice-${of}`, namespace: 'shop', service: of, pods, others: [], ports: [] }
 }
