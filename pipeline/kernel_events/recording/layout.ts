@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import {
+  CgroupRecord,
   CLOSE_REASON,
   CONN_FLAG,
   CONN_ROLE,
@@ -16,6 +17,7 @@ import {
   ListenerRecord,
   PAYLOAD_FLAG,
   PayloadRecord,
+  ProcessRecord,
   RECORD_TYPE,
   UdpRecord,
 } from '../events.gen.ts'
@@ -27,6 +29,8 @@ const RECORDS = {
   PayloadRecord,
   UdpRecord,
   DatagramRecord,
+  CgroupRecord,
+  ProcessRecord,
 }
 const VALUES = {
   RECORD_TYPE,
@@ -50,6 +54,8 @@ const SIZES: ReadonlyMap<number, number> = new Map([
   [RECORD_TYPE.RECORD_UDP, UdpRecord.size],
   [RECORD_TYPE.RECORD_PAYLOAD, PayloadRecord.size],
   [RECORD_TYPE.RECORD_DATAGRAM, DatagramRecord.size],
+  [RECORD_TYPE.RECORD_CGROUP, CgroupRecord.size],
+  [RECORD_TYPE.RECORD_PROCESS, ProcessRecord.size],
 ])
 
 /** How long a record of a type is, at least; undefined for a type that there is not. */

@@ -107,6 +107,32 @@ test('a row that is newer than the watch waits for it, and the others do not', a
   assert.equal(rig.ledger.notes.get('waited_known'), 3)
 })
 
+test('a row waits for its pod, by the uid that its cgroup has, not for a node’s address', async () => {
+  make({ waitForRowMs: 10_000 })
+  rig.cluster.upsertNode({ uid: 'n', name: 'n', zone: '', addresses: ['192.168.0.1'] })
+  const uid = '019c1fe8-0d92-4aa0-b61c-4df58bdde71c'
+  const onHost = { role: 'client', src: '192.168.0.1', dst: '10.1.0.7', podUid: uid } as const
+  consume({ ...onHost, flow: 5 }, { ...onHost, flow: 6, podUid: '' })
+  assert.equal(rowsTaken(), 1)
+  consume({ role: 'server', src: '192.168.0.1', dst: '10.1.0.7', flow: 5 })
+  assert.equal(rig.processor.held(), 2, 'the other end waits with it')
+  rig.cluster.upsertPod(pod('agent', '192.168.0.1', { uid, hostNetwork: true }))
+  await nothingHeld()
+  for (const batch of rig.taken.slice(1)) assert.equal(side(batch, 0, 'src').k8s_pod, 'agent')
+})
+
+test('a row of a pod that never becomes known is its node’s in the end', async () => {
+  make({ waitForRowMs: 50 })
+  const podUid = '019c1fe8-0d92-4aa0-b61c-4df58bdde71c'
+  const row = { role: 'client', src: '10.1.0.7', dst: '10.1.0.8', podUid, comm: 'app' } as const
+  consume({ ...row, flow: 5 })
+  await nothingHeld()
+  const [batch] = rig.taken
+  assert.deepEqual(batch && side(batch, 0, 'src'), { service_name: 'app' })
+  consume({ ...row, flow: 6 })
+  assert.equal(rowsTaken(), 2, 'not waited for again')
+})
+
 test('a row waits a bounded time, and its address is not waited for again', async () => {
   make({ waitForRowMs: 50 })
   const startMs = performance.now()
