@@ -117,7 +117,7 @@ export class EbpfReceiver implements Component {
       over: () => host.finished(),
     })
     this.#recording = recording
-    this.#sink = recording
+    if (recording !== undefined) this.#sink = recording
   }
 
   async shutdown(deadline?: AbortSignal): Promise<void> {

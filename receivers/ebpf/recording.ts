@@ -48,13 +48,13 @@ async function openBoth(path: string, open: () => Promise<Privileged>): Promise<
 }
 
 function create(path: string): number {
-  const { O_RDWR, O_CREAT, O_EXCL } = constants
+  const { O_WRONLY, O_CREAT, O_EXCL } = constants
   try {
     const there = lstatSync(path, { throwIfNoEntry: false })
     if (there !== undefined && !there.isFile()) throw new Error(`${path} is not a file`)
     if (there !== undefined) renameSync(path, `${path}.1`)
     // Exclusive: a link that somebody puts there is not followed.
-    return openSync(path, O_RDWR | O_CREAT | O_EXCL, MODE)
+    return openSync(path, O_WRONLY | O_CREAT | O_EXCL, MODE)
   } catch (error) {
     throw new Error(`record::path: cannot write: ${(error as Error).message}`)
   }
@@ -80,7 +80,15 @@ export interface RecordingOf {
   over(): void
 }
 
-export function startRecording(fd: number, next: KernelSink, of: RecordingOf): Recorder {
+/**
+ * Throws where not even the first block can be written; for a process that goes on after one that
+ * has crashed that is undefined: rows go on.
+ */
+export function startRecording(
+  fd: number,
+  next: KernelSink,
+  of: RecordingOf,
+): Recorder | undefined {
   const { settings, config, run: names, first, info, counters, over } = of
   const { ledger, logger, version } = settings
   const { path, max_mib } = config.record
@@ -95,16 +103,20 @@ export function startRecording(fd: number, next: KernelSink, of: RecordingOf): R
     counters: counters.take().map(([index, value]) => [index, value]),
     capabilities: [...info.capabilities],
   }
-  const writer = new RecordingWriter(fd, run, {
-    bytesMax: max_mib * MIB,
-    over(why) {
-      ledger.note(why === 'full' ? 'recording_full' : 'recording_failed', 1)
-      logger.warn({ path, reason: reasonOf(why, max_mib) }, 'The recording has ended; rows go on')
-      over()
-    },
-  })
-  logger.warn({ path }, 'Recording raw events, heads of requests and what is in them included')
-  return new Recorder(next, { writer, counters })
+  const ended = (why: EndReason | Error) => {
+    ledger.note(why === 'full' ? 'recording_full' : 'recording_failed', 1)
+    logger.warn({ path, reason: reasonOf(why, max_mib) }, 'The recording has ended; rows go on')
+    over()
+  }
+  try {
+    const writer = new RecordingWriter(fd, run, { bytesMax: max_mib * MIB, over: ended })
+    logger.warn({ path }, 'Recording raw events, heads of requests and what is in them included')
+    return new Recorder(next, { writer, counters })
+  } catch (error) {
+    if (first) throw new Error(`Cannot write ${path}: ${(error as Error).message}`)
+    ended(error as Error)
+    return undefined
+  }
 }
 
 function reasonOf(why: EndReason | Error, maxMib: number): string {
