@@ -80,6 +80,8 @@ const KEYWORDS: { readonly [keyword: string]: Check } = {
   exclusiveMaximum: ofNumbers((value, limit) => value < limit, 'is not less than'),
   minItems: (value, min: number, at) =>
     Array.isArray(value) && value.length < min ? wrong(at, `has fewer than ${min} items`) : [],
+  maxItems: (value, max: number, at) =>
+    Array.isArray(value) && value.length > max ? wrong(at, `has more than ${max} items`) : [],
   items: (value, items: Schema, at) =>
     Array.isArray(value)
       ? value.flatMap((item, i) => check(item, items, { ...at, path: `${at.path}/${i}` }))
