@@ -20,6 +20,7 @@ const BENCHES = [
   'flows_otlp',
   'gateways',
   'exchange_path',
+  'recording',
   'causes',
   'storage',
 ]
