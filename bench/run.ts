@@ -10,6 +10,7 @@ import { join } from 'node:path'
 const BENCHES = [
   'overhead',
   'pieces',
+  'selection',
   'http1',
   'http2_parser',
   'k8s_join',
