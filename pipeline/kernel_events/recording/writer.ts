@@ -9,7 +9,8 @@ import { constants, zstdCompress } from 'node:zlib'
 import { BLOCK, BLOCK_BYTES, blockHead, ENCODING, ENTRY_HEAD_BYTES, fileHeader } from './format.ts'
 import type { EndReason } from './run.ts'
 
-const WAITING_BYTES_MAX = 32 << 20
+/** More than both rings hold, as the last look hands over all of them at once. */
+const WAITING_BYTES_MAX = 64 << 20
 /** So much of the file is kept for the block that says why it ends. */
 const END_BYTES = 256
 const FAST = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
