@@ -18,6 +18,7 @@ export function plot(losses: readonly Loss[], costs: readonly (Cost | SidecarCos
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" ` +
     `font-family="sans-serif" font-size="12">\n` +
+    '<title>What flowspan costs a host, beside proxies</title>\n' +
     `<rect width="${WIDTH}" height="${height}" fill="white"/>\n` +
     `${first.text}${second.text}</svg>\n`
   )

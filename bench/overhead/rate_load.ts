@@ -145,6 +145,7 @@ class RateLoad {
   }
 
   #quantile(share: number): number {
+    if (this.#answered === 0) return Number.NaN
     let left = share * this.#answered
     for (const [bucket, count] of this.#latencies.entries()) {
       left -= count

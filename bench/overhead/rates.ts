@@ -13,8 +13,8 @@ import { cpuNs, rssMiB } from './processes.ts'
 import { RateSource } from './rate_source.ts'
 
 /** What V8's workers compile in the first minute is no cost of a running process. */
-const WARM = { perSecond: 8000, ms: 5000 } as const
-const SETTLE_MS = 1500
+const WARM = { perSecond: 8000, ms: 8000 } as const
+const SETTLE_MS = 3000
 
 export type Captured = 'connections' | 'requests' | 'all'
 

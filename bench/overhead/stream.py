@@ -8,7 +8,6 @@ stream.py download PORT                   reads /long of an HTTP server, again a
 import mmap
 import socket
 import ssl
-import struct
 import sys
 
 HOST = "127.0.0.1"
@@ -18,7 +17,8 @@ CHUNK = 256 * 1024
 def serve(port, count, *tls):
     listener = socket.create_server((HOST, port))
     with open(count, "r+b") as file:
-        shared = mmap.mmap(file.fileno(), 8)
+        # One store for all 8 bytes: a reader never sees half of a count.
+        shared = memoryview(mmap.mmap(file.fileno(), 8)).cast("Q")
     connection, _ = listener.accept()
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -28,7 +28,7 @@ def serve(port, count, *tls):
     received = 0
     while length := connection.recv_into(buffer):
         received += length
-        struct.pack_into("<Q", shared, 0, received)
+        shared[0] = received
 
 
 def send(port, tls=""):
