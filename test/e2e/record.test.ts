@@ -141,6 +141,6 @@ test('`flowspan record` makes what `flowspan replay` shows', options, async (t) 
   while (!isOver) await runInPod(pods.client, ['curl', '-s', '-o', '/dev/null', page])
   await recorded
   assert.equal(statSync(`${file}.1`).size, 'before'.length)
-  const { stdout } = await run(PROGRAM, ['replay', file])
+  const { stdout } = await run(PROGRAM, ['replay', file], { maxBuffer: 256 << 20 })
   assert.match(stdout, /CLIENT GET \/7\.bin 200.*\n.*SERVER GET \/7\.bin 200/)
 })
