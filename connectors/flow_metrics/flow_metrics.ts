@@ -5,6 +5,7 @@ import { KIND, STATE } from '../../pipeline/flows/schema.ts'
 import { OK, type Outcome } from '../../pipeline/outcome.ts'
 import type { FlowMetricsConfig } from './config.ts'
 import { Connections } from './connections.ts'
+import { Episodes } from './episodes.ts'
 import { Listeners } from './listeners.ts'
 import { pointsOf } from './points.ts'
 import { Requests } from './requests.ts'
@@ -29,6 +30,7 @@ export class FlowMetrics implements Connector<'flows'> {
   readonly #requests: Requests
   readonly #connections: Connections
   readonly #listeners: Listeners
+  readonly #episodes: Episodes
   readonly #metrics: readonly Metric[]
   #timer: NodeJS.Timeout | undefined
   #flushing: Promise<void> | undefined
@@ -50,7 +52,8 @@ export class FlowMetrics implements Connector<'flows'> {
     this.#requests = new Requests(options, config)
     this.#connections = new Connections(options)
     this.#listeners = new Listeners(options)
-    const makers = [this.#requests, this.#connections, this.#listeners]
+    this.#episodes = new Episodes(options)
+    const makers = [this.#requests, this.#connections, this.#listeners, this.#episodes]
     this.#metrics = makers.flatMap(({ metrics }) => metrics)
   }
 
@@ -66,12 +69,15 @@ export class FlowMetrics implements Connector<'flows'> {
     this.#requests.begin(batch)
     this.#connections.begin(batch)
     this.#listeners.begin(batch)
+    this.#episodes.begin(batch)
     for (let row = 0; row < batch.rows; row++) {
       const local = this.#locals.at(row)
       if (kind[row] === KIND.connection) {
         this.#connections.measure(row, { local, remote: this.#remotes.at(row) }, now)
       } else if (kind[row] === KIND.listener) {
         this.#listeners.measure(row, local, now)
+      } else if (kind[row] === KIND.episode) {
+        this.#episodes.measure(row, { local, remote: this.#remotes.at(row) }, now)
       } else if (state[row] === STATE.closed) {
         this.#requests.measure(row, local, now)
       }

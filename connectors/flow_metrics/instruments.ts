@@ -94,6 +94,12 @@ export const TCP_SYNACK_RETRIES: Instrument = {
   description: 'SYN-ACKs that listeners sent again, of handshakes that succeed and that do not.',
 }
 
+export const TCP_EPISODES: Instrument = {
+  name: 'flowspan.tcp.episodes',
+  unit: '{episode}',
+  description: 'Episodes of delay, jitter and loss that began between two ends.',
+}
+
 export const TCP_RTT: Instrument = {
   name: 'flowspan.tcp.rtt',
   unit: 's',

@@ -29,7 +29,7 @@ export interface EndText {
 }
 
 export interface FlowRow {
-  readonly kind?: 'exchange' | 'connection' | 'listener'
+  readonly kind?: 'exchange' | 'connection' | 'listener' | 'episode'
   readonly state?: 'open' | 'interim' | 'closed'
   readonly role: 'client' | 'server'
   readonly transport?: 'tcp' | 'udp'

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type FlowMetricsConfig, schema } from '../../../connectors/flow_metrics/config.ts'
 import { FlowMetrics } from '../../../connectors/flow_metrics/flow_metrics.ts'
+import { EPISODE_KIND } from '../../../pipeline/flows/schema.ts'
 import type { OtlpBatch } from '../../../pipeline/otlp/batch.ts'
 import { OK, retryable } from '../../../pipeline/outcome.ts'
 import { decode } from '../../proto/otlp.ts'
@@ -242,6 +243,19 @@ test('a listener’s drops are its process’s, by port', async () => {
   const drops = only(all, 'flowspan.tcp.listener.drops')
   assert.deepEqual([drops.attributes, drops.data.asInt], [{ 'server.port': '8080' }, '4'])
   assert.equal(only(all, 'flowspan.tcp.listener.synack.retries').data.asInt, '1')
+})
+
+test('an episode counts once, as it begins, by its kind', async () => {
+  const stage = new Stage()
+  for (const state of ['open', 'interim', 'closed'] as const) {
+    const batch = flowBatch({ kind: 'episode', state, role: 'server', port: 8080 })
+    batch.base.episode_kind[0] = EPISODE_KIND.loss
+    stage.connector.consume(batch)
+  }
+  const all = await stage.flush()
+  assert.equal(all.length, 1)
+  const { attributes, data } = only(all, 'flowspan.tcp.episodes')
+  assert.deepEqual([attributes['flowspan.tcp.episode.kind'], data.asInt], ['loss', '1'])
 })
 
 test('a connection that was never established has failed, and says why', async () => {
