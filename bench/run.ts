@@ -11,6 +11,7 @@ const BENCHES = [
   'overhead',
   'pieces',
   'selection',
+  'segments',
   'http1',
   'http2_parser',
   'k8s_join',

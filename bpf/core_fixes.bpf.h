@@ -92,6 +92,17 @@ static __always_inline const struct iovec *get_iovecs(const struct iov_iter *ite
 #define HAS_DROP_SOCKET bpf_core_field_exists(struct trace_event_raw_kfree_skb, rx_sk)
 
 /*
+ * 614e8316aa4c ("tcp: add support for usec resolution in TCP TS values"), v6.7: timestamps in
+ * microseconds, on routes that say so, where both ends can.
+ */
+static __always_inline bool get_usec_timestamps(const struct tcp_sock *tp)
+{
+	if (!bpf_core_field_exists(tp->tcp_usec_ts))
+		return false;
+	return BPF_CORE_READ_BITFIELD(tp, tcp_usec_ts);
+}
+
+/*
  * Since 6.4 bpf_dynptr_from_skb() is a kfunc, since 6.12 tracing programs may call it. Before,
  * nothing reads the paged part of a buffer here, and the program does not load.
  */

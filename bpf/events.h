@@ -14,6 +14,7 @@
 
 #define COMM_LEN 16
 
+#include "eye_events.h"
 #include "udp_events.h"
 #include "selection_rules.h"
 
@@ -27,6 +28,8 @@ enum record_type {
 	/* udp_events.h */
 	RECORD_UDP = 4,
 	RECORD_DATAGRAM = 5,
+	/* eye_events.h */
+	RECORD_EYE = 6,
 };
 
 /* As ROW_STATES, ROLES and CLOSE_REASONS in pipeline/flows/schema.ts. */
@@ -89,7 +92,8 @@ struct conn_figures {
 	/* how long ago: never is since it was established */
 	__u32 last_sent_ms;
 	__u32 last_received_ms;
-	__u32 pad;
+	/* the highest mean of round trips in 100 ms, if the eyes are open */
+	__u32 worst_rtt_us;
 };
 
 /* A connection was established, is open, or has ended. */
@@ -249,6 +253,11 @@ enum counter {
 	/* connections and flows of UDP that the selection leaves out, as they begin */
 	COUNTER_CONN_UNSELECTED = 48,
 	COUNTER_UDP_UNSELECTED = 49,
+	/* signs of delay, jitter and loss, and those that did not fit */
+	COUNTER_EYE_EVENTS = 96,
+	COUNTER_EYE_LOST_RING = 97,
+	/* segments whose edge found no room: nothing is told of them */
+	COUNTER_EDGES_FULL = 98,
 	/* packets dropped, by enum skb_drop_reason; the last is all that are beyond */
 	COUNTER_DROPS = 256,
 	COUNTER_DROPS_OTHER = 511,
@@ -292,6 +301,7 @@ struct knobs {
 	/* an open connection has a record so often, at most */
 	__u64 interim_ns;
 	struct udp_knobs udp;
+	struct eye_knobs eye;
 };
 
 #endif

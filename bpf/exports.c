@@ -37,3 +37,6 @@ struct datagram_record datagram_record;
 struct sweep sweep;
 struct named_rule named_rule;
 struct cidr_rule cidr_rule;
+enum eye_sign eye_sign;
+struct eye_knobs eye_knobs;
+struct eye_record eye_record;

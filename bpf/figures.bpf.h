@@ -99,6 +99,7 @@ static __always_inline void fill_figures(struct conn_figures *figures, struct co
 	figures->last_sent_ms = jiffies_to_us(now - tp->lsndtime) / 1000;
 	figures->last_received_ms =
 		jiffies_to_us(now - tp->inet_conn.icsk_ack.lrcvtime) / 1000;
+	figures->worst_rtt_us = conn->eye.worst_rtt_us;
 	conn->told = told;
 }
 

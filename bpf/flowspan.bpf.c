@@ -30,6 +30,8 @@ const volatile struct knobs knobs = {
 #include "skb_copy_datagram_iter.bpf.h"
 #include "skb_copy_datagram_iovec.bpf.h"
 #include "task_file.bpf.h"
+#include "tcp_probe.bpf.h"
+#include "tcp_retransmit_skb.bpf.h"
 #include "tcp_retransmit_synack.bpf.h"
 #include "tcp_sendmsg_locked.bpf.h"
 #include "cgroup_skb.bpf.h"

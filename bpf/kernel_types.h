@@ -86,6 +86,7 @@ struct inet_sock {
 
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
+	__u8 icsk_ca_state : 5;
 	struct {
 		__u32 lrcvtime;
 	} icsk_ack;
@@ -97,6 +98,14 @@ struct minmax_sample {
 
 struct minmax {
 	struct minmax_sample s[3];
+};
+
+struct tcp_options_received {
+	__u16 tstamp_ok : 1;
+};
+
+struct tcp_rack {
+	__u32 rtt_us;
 };
 
 struct tcp_sock {
@@ -126,6 +135,11 @@ struct tcp_sock {
 	__u32 mss_cache;
 	__u32 rate_delivered;
 	__u32 rate_interval_us;
+	__u32 data_segs_out;
+	__u32 tlp_high_seq;
+	__u8 tcp_usec_ts : 1;
+	struct tcp_options_received rx_opt;
+	struct tcp_rack rack;
 };
 
 /* The beginning of sk_buff.cb while TCP has the buffer. */
@@ -210,6 +224,7 @@ struct trace_event_raw_kfree_skb {
 /* Values are the running kernel's, by bpf_core_enum_value. */
 enum sock_flags { SOCK_DONE = 1 };
 enum iter_type { ITER_UBUF = 0, ITER_IOVEC = 1 };
+enum tcp_ca_state { TCP_CA_Recovery = 3, TCP_CA_Loss = 4 };
 enum tcp_chrono {
 	TCP_CHRONO_BUSY = 1,
 	TCP_CHRONO_RWND_LIMITED = 2,

@@ -6,6 +6,7 @@
 #define FLOWSPAN_MAPS_BPF_H
 
 #include "events.h"
+#include "eye_state.h"
 
 /* What a connection speaks, as far as payload is concerned. */
 enum verdict {
@@ -89,6 +90,7 @@ struct conn {
 	__u8 remote_addr[16];
 	char comm[COMM_LEN];
 	struct told told;
+	struct eye eye;
 	/* by enum direction */
 	struct stream streams[2];
 };

@@ -11,6 +11,7 @@ export const RECORD_TYPE = {
   RECORD_PROCESS: 17,
   RECORD_UDP: 4,
   RECORD_DATAGRAM: 5,
+  RECORD_EYE: 6,
 } as const
 
 export const CONN_STATE = {
@@ -79,6 +80,9 @@ export const COUNTER = {
   COUNTER_UDP_OWN: 36,
   COUNTER_CONN_UNSELECTED: 48,
   COUNTER_UDP_UNSELECTED: 49,
+  COUNTER_EYE_EVENTS: 96,
+  COUNTER_EYE_LOST_RING: 97,
+  COUNTER_EDGES_FULL: 98,
   COUNTER_DROPS: 256,
   COUNTER_DROPS_OTHER: 511,
   COUNTER_MAX: 512,
@@ -165,7 +169,7 @@ export const ConnFigures = {
   delivered_ce: 96, // __u32
   last_sent_ms: 100, // __u32
   last_received_ms: 104, // __u32
-  pad: 108, // __u32
+  worst_rtt_us: 108, // __u32
 } as const
 
 export const UDP_LIMIT = {
@@ -262,19 +266,26 @@ export const Want = {
 } as const
 
 export const Knobs = {
-  size: 48,
+  size: 56,
   capture_small: 0, // __u32
   capture_max: 4, // __u32
   jiffy_us: 8, // __u32
   pad: 12, // __u32
   interim_ns: 16, // __u64
   udp: 24, // udp_knobs
+  eye: 48, // eye_knobs
 } as const
 
 export const UdpKnobs = {
   size: 24,
   idle_ns: 0, // __u64
   dns_ports: 8, // __u16[8]
+} as const
+
+export const EyeKnobs = {
+  size: 8,
+  delay_us: 0, // __u32
+  jitter_us: 4, // __u32
 } as const
 
 export const UdpRecord = {
@@ -341,4 +352,39 @@ export const CidrRule = {
   prefixlen: 0, // __u32
   set: 4, // __u32
   addr: 8, // __u8[16]
+} as const
+
+export const EYE_SIGN = {
+  EYE_DELAY: 1,
+  EYE_JITTER: 2,
+  EYE_LOSS: 3,
+} as const
+
+export const EyeRecord = {
+  size: 152,
+  type: 0, // __u8
+  sign: 1, // __u8
+  role: 2, // __u8
+  flags: 3, // __u8
+  netns: 4, // __u32
+  edge_id: 8, // __u64
+  flow_id: 16, // __u64
+  cgroup_id: 24, // __u64
+  time_ns: 32, // __u64
+  since_ns: 40, // __u64
+  segs_out: 48, // __u64
+  losses: 56, // __u64
+  retrans: 64, // __u64
+  least_us: 72, // __u32
+  most_us: 76, // __u32
+  samples: 80, // __u32
+  srtt_us: 84, // __u32
+  min_rtt_us: 88, // __u32
+  pid: 92, // __u32
+  local_port: 96, // __u16
+  remote_port: 98, // __u16
+  pad: 100, // __u32
+  local_addr: 104, // __u8[16]
+  remote_addr: 120, // __u8[16]
+  comm: 136, // char[16]
 } as const

@@ -30,6 +30,7 @@ export function figuresRow(rows: RowWriter, record: FiguresRecord): void {
   base.delivered_ce[row] = u32(ConnFigures.delivered_ce)
   base.last_data_sent_ms[row] = u32(ConnFigures.last_sent_ms)
   base.last_data_received_ms[row] = u32(ConnFigures.last_received_ms)
+  base.worst_rtt_100ms_us[row] = u32(ConnFigures.worst_rtt_us)
   base.drops[row] = u32(ConnFigures.drops)
   const reason = u32(ConnFigures.drop_reason)
   base.drop_reason[row] = strings.intern(reason === 0 ? '' : reasonName(record, reason))

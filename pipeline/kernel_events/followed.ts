@@ -12,6 +12,7 @@ import { RequestTracker, type TrackerConfig } from '../requests/tracker.ts'
 import { connectionRow } from './connection_row.ts'
 import { ConnectionTable, commOf, connId, KernelConnection, u64 } from './connections.ts'
 import { Datagram } from './datagram.ts'
+import { EPISODES, Episodes, type EpisodesConfig } from './episodes/episodes.ts'
 import {
   CONN_STATE,
   ConnRecord,
@@ -29,6 +30,8 @@ export type OnRecord = (view: DataView, offset: number, length: number) => void
 
 /** Options of receivers of kernel records; times in milliseconds. */
 export interface FollowedConfig {
+  /** Default: EPISODES. */
+  readonly episodes?: EpisodesConfig
   readonly connections_max: number
   readonly requests: {
     readonly query: QueryPolicy
@@ -77,12 +80,15 @@ export class Followed {
   dropReasons: readonly string[] = []
   /** Where the payload ring ended when connection records were last drained. */
   payloadBehind = 0
+  /** A row was made that should not wait for its batch to fill. */
+  urgent = false
   readonly connectionRecord: OnRecord
   readonly payloadRecord: OnRecord
   readonly #ledger: Ledger
   readonly #rows: RowWriter
   readonly #tellWanted: FollowedSettings['tellWanted']
   readonly #table: ConnectionTable
+  readonly #episodes: Episodes
   readonly #requests: RequestTracker
   readonly #piece = new Piece()
   readonly #identities = new Identities()
@@ -98,6 +104,10 @@ export class Followed {
     this.#rows = settings.rows
     this.#tellWanted = settings.tellWanted
     this.#table = new ConnectionTable(config.connections_max)
+    this.#episodes = new Episodes(config.episodes ?? EPISODES, {
+      ...settings,
+      identities: this.#identities,
+    })
     const tracking = { ...settings, threadsKnown: true }
     this.#requests = new RequestTracker(trackerConfig(config), tracking)
     this.connectionRecord = (view, at) => this.#connection(view, at)
@@ -107,6 +117,7 @@ export class Followed {
   /** Nothing that is open is forgotten, unless the new limits are lower than what there is. */
   reconfigure(config: FollowedConfig): void {
     this.#requests.reconfigure(trackerConfig(config))
+    this.#episodes.config = config.episodes ?? EPISODES
     for (const evicted of this.#table.resize(config.connections_max)) this.#evicted(evicted)
   }
 
@@ -127,6 +138,10 @@ export class Followed {
     }
     if (view.getUint8(at) === RECORD_TYPE.RECORD_UDP) {
       udpRow(this.#rows, { view, at, identities })
+      return
+    }
+    if (view.getUint8(at) === RECORD_TYPE.RECORD_EYE) {
+      if (this.#episodes.record(view, at)) this.urgent = true
       return
     }
     const known = this.#table.get(connId(view, at + ConnRecord.conn_id))
@@ -290,6 +305,7 @@ export class Followed {
   /** Announces exchanges that last, and ends those whose end nothing else will tell. */
   sweep(nowNs: number): void {
     this.#requests.sweep(nowNs)
+    if (this.#episodes.sweep(nowNs)) this.urgent = true
   }
 
   /** The end: exchanges that go on without us are told of as open. */
@@ -297,6 +313,7 @@ export class Followed {
     this.#book()
     for (const closed of this.#closed) this.#finish(closed)
     this.#closed = []
+    this.#episodes.stop()
     this.#requests.stop()
   }
 

@@ -120,6 +120,11 @@ export class KernelEvents implements KernelSink {
     return this.#followed.held + this.#rows.rows
   }
 
+  /** A row should not wait for its batch to fill. */
+  get urgent(): boolean {
+    return this.#followed.urgent
+  }
+
   /** Milliseconds that the oldest row has waited. */
   ageMs(nowMs: number): number {
     return this.#rows.ageMs(nowMs)
@@ -150,6 +155,7 @@ export class KernelEvents implements KernelSink {
   }
 
   flush(): void {
+    this.#followed.urgent = false
     const batch = this.#rows.take()
     if (batch !== undefined) this.#send(batch)
   }

@@ -21,6 +21,7 @@ const LOSSES = [
   [COUNTER.COUNTER_PAYLOAD_LOST_RING, 'payload_ring_full'],
   [COUNTER.COUNTER_PAYLOAD_MISSED, 'payload_program_busy'],
   [COUNTER.COUNTER_UDP_LOST_RING, 'connection_ring_full'],
+  [COUNTER.COUNTER_EYE_LOST_RING, 'connection_ring_full'],
 ] as const
 
 /** Datagrams that no flow counts. No row is made of any of them, so none lacks them. */
@@ -44,6 +45,8 @@ const NOTES = [
   [COUNTER.COUNTER_OLDER_SHARED, 'older_connections_shared'],
   [COUNTER.COUNTER_OLDER_QUEUED, 'older_connections_not_accepted'],
   [COUNTER.COUNTER_OLDER_MPTCP, 'older_connections_mptcp'],
+  [COUNTER.COUNTER_EYE_EVENTS, 'kernel_signs'],
+  [COUNTER.COUNTER_EDGES_FULL, 'edges_full'],
   [COUNTER.COUNTER_UDP_EVENTS, 'kernel_udp_events'],
   [COUNTER.COUNTER_UDP_OWN, 'own_udp_flows'],
   [COUNTER.COUNTER_UDP_UNSELECTED, 'unselected_udp_flows'],

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import type { ConfigProblem } from '../../pipeline/component.ts'
 import { duration } from '../../pipeline/config/duration.ts'
+import { EPISODES } from '../../pipeline/kernel_events/episodes/episodes.ts'
 import { CAPTURE_LIMIT, UDP_LIMIT } from '../../pipeline/kernel_events/events.gen.ts'
 import { requestOptions } from '../../pipeline/requests/options.ts'
 import { selectors } from './selectors.ts'
@@ -12,6 +13,8 @@ const RING_BYTES_MIN = 4096
 const RING_BYTES_MAX = 1 << 30
 
 const ringBytes = z.number().int().min(RING_BYTES_MIN).max(RING_BYTES_MAX)
+
+const positive = [(ms: number) => ms > 0, 'Must be above 0'] as const
 
 export const schema = z.strictObject({
   interval: duration('20ms').describe('time between two looks at the rings, at least'),
@@ -59,6 +62,24 @@ export const schema = z.strictObject({
         .describe('ports of servers whose datagrams are read as DNS'),
     })
     .prefault({ open_row_after: undefined }),
+  episodes: z
+    .strictObject({
+      enabled: z.boolean().default(false).describe('watch for delay, jitter and loss'),
+      delay: duration('10ms')
+        .refine(...positive)
+        .describe('delay, one way and more than before, that is an episode'),
+      jitter: duration('10ms')
+        .refine(...positive)
+        .describe('change of delay from segment to segment that is an episode, where it is usual'),
+      loss: z
+        .number()
+        .min(0.001)
+        .max(0.5)
+        .default(EPISODES.loss)
+        .describe('share of segments lost that is found; an eighth of it is let go'),
+      end_after: duration('1s').describe('an episode is over when it did not show for so long'),
+    })
+    .prefault({ delay: undefined }),
   udp: z
     .strictObject({
       enabled: z.boolean().default(true).describe('follow UDP too'),
@@ -136,6 +157,9 @@ const FIXED = [
   ['requests', 'capture_small_bytes'],
   ['requests', 'capture_max_bytes'],
   ['requests', 'dns_ports'],
+  ['episodes', 'enabled'],
+  ['episodes', 'delay'],
+  ['episodes', 'jitter'],
   ['udp', 'enabled'],
   ['udp', 'idle_timeout'],
   ['udp', 'flows_max'],

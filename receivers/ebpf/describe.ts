@@ -8,10 +8,14 @@ export function describeCapture({ capabilities }: KernelInfo): string[] {
   }
   const isPayload = (signal: string) => signal.startsWith('payload')
   const isUdp = (signal: string) => signal.startsWith('udp')
-  const isOther = (signal: string) => isPayload(signal) || isUdp(signal) || signal === 'dns'
+  const isEpisode = (signal: string) => signal.endsWith('episodes')
+  const isOther = (signal: string) =>
+    isPayload(signal) || isUdp(signal) || isEpisode(signal) || signal === 'dns'
   const connections = hooks((signal) => !isOther(signal))
   const payload = hooks(isPayload)
   const lines = [`Capturing TCP connections of this host, by ${connections.join(', ')}`]
+  const episodes = hooks(isEpisode)
+  if (episodes.length > 0) lines.push(`Watching for delay and loss, by ${episodes.join(', ')}`)
   const udp = hooks(isUdp)
   if (udp.length > 0) {
     const dns = hooks((signal) => signal === 'dns').length > 0 ? ', and DNS in it' : ''

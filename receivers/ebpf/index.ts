@@ -24,11 +24,17 @@ export const ebpf = receiver<EbpfConfig>({
   },
 })
 
+function eyesConfig({ episodes }: EbpfConfig): KernelConfig['eyes'] {
+  if (!episodes.enabled) return undefined
+  return { delayMs: episodes.delay, jitterMs: episodes.jitter }
+}
+
 /** What the privileged half needs to know of the options. */
 export function kernelConfig(config: EbpfConfig): KernelConfig {
   return {
     requests: config.requests.enabled,
     drops: config.connections.drops,
+    eyes: eyesConfig(config),
     interimMs: config.connections.interval,
     connRingBytes: config.conn_ring_bytes,
     payloadRingBytes: config.payload_ring_bytes,

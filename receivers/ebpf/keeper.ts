@@ -10,6 +10,7 @@ import { COUNTER, Knobs } from '../../pipeline/kernel_events/events.gen.ts'
 import type { KernelInfo } from './capabilities.ts'
 import { cgroupRoot } from './cgroup.ts'
 import { dropReasons } from './drop_reasons.ts'
+import { type EyesConfig, setEyeKnobs } from './eye_knobs.ts'
 import { BpfError, BpfObject } from './libbpf.ts'
 import { Passes } from './passes.ts'
 import { select } from './select.ts'
@@ -34,6 +35,8 @@ export interface KernelConfig {
   readonly requests: boolean
   /** Whether packets that the kernel drops are counted. */
   readonly drops: boolean
+  /** What delay, jitter and loss are watched by; undefined: they are not. */
+  readonly eyes?: EyesConfig | undefined
   /** An open connection has a record so often, and a listener; 0: none. */
   readonly interimMs: number
   /** Sizes of the rings: powers of two, at least a page. */
@@ -116,11 +119,12 @@ export function probeKernel(config: KernelConfig): readonly Capability[] {
 }
 
 function selectKernel(config: KernelConfig) {
-  const { requests, drops, udp } = config
+  const { requests, drops, eyes, udp } = config
   const wanted: { readonly [G in SignalGroup]: boolean } = {
     connections: true,
     payload: requests,
     drops,
+    episodes: eyes !== undefined,
     udp: udp.enabled,
     dns: udp.enabled && requests && udp.dnsPorts.length > 0,
   }
@@ -169,6 +173,7 @@ function knobs(config: KernelConfig): Uint8Array {
   // A pass comes to each connection a little earlier or later than the one before.
   const leastMs = Math.round(config.interimMs * INTERIM_SHARE)
   view.setBigUint64(Knobs.interim_ns, BigInt(leastMs) * 1_000_000n, true)
+  if (config.eyes !== undefined) setEyeKnobs(view, config.eyes)
   setUdpKnobs(view, config.requests ? config.udp : { ...config.udp, dnsPorts: [] })
   return bytes
 }

@@ -24,6 +24,7 @@ import { measureDrops } from './drop_counts.ts'
 import { measure } from './measure.ts'
 import { RECORDING_FD, startRecording } from './recording.ts'
 import { openRing, type Ring } from './ring.ts'
+import { wakeBySigns } from './wake.ts'
 import { openWants, type Wants } from './wants.ts'
 
 /** Records of payload that one look handles, so that others get their turn. */
@@ -81,6 +82,9 @@ export class EbpfReceiver implements Component {
       measure(this.#settings, info),
       measureDrops(this.#settings, { counters: kernel.counters, reasons: info.dropReasons }),
     ]
+    if (this.#config.episodes.enabled) {
+      stops.push(wakeBySigns(kernel.counters, () => this.#lookNow()))
+    }
     this.#stopMeasuring = () => {
       for (const stop of stops) stop()
     }
@@ -159,6 +163,12 @@ export class EbpfReceiver implements Component {
     this.#timer = setTimeout(() => this.#look(), this.#waitMs)
   }
 
+  /** Ahead of its time. */
+  #lookNow(): void {
+    clearTimeout(this.#timer)
+    this.#look()
+  }
+
   #look(): void {
     const [kernel, events, sink] = [this.#kernel, this.#events, this.#sink]
     if (kernel === undefined || events === undefined || sink === undefined) return
@@ -175,7 +185,8 @@ export class EbpfReceiver implements Component {
     this.#waitMs = this.#nextWaitMs(records, share)
     // A row's record came up to a look earlier; of the looks to come the nearest to its time is it.
     const ageMs = events.ageMs(nowMs) + this.#waitMs
-    if (ageMs + this.#waitMs / 2 >= this.#config.batch.latency) sink.flush()
+    const isLate = ageMs + this.#waitMs / 2 >= this.#config.batch.latency
+    if (isLate || events.urgent) sink.flush()
     this.#schedule()
   }
 

@@ -20,9 +20,9 @@ export interface Way {
 /**
  * `payload` is wanted where requests are read. Its signals come together or not at all, and so do
  * those of `udp`, unless they say that they may be missing; `dns` is both. `drops` is wanted where
- * packets that the kernel drops are counted.
+ * packets that the kernel drops are counted, `episodes` where delay, jitter and loss are watched.
  */
-export type SignalGroup = 'connections' | 'payload' | 'drops' | 'udp' | 'dns'
+export type SignalGroup = 'connections' | 'payload' | 'drops' | 'episodes' | 'udp' | 'dns'
 
 export interface KernelSignal {
   readonly signal: string
@@ -129,6 +129,31 @@ export const KERNEL_SIGNALS: readonly KernelSignal[] = [
         hook: 'tp_btf/kfree_skb',
         programs: ['dropped'],
         needs: 'reasons in the tracepoint kfree_skb (Linux 5.17)',
+      },
+    ],
+  },
+  {
+    signal: 'delay_episodes',
+    group: 'episodes',
+    optional: true,
+    ways: [
+      {
+        hook: 'tp_btf/tcp_probe',
+        programs: ['segment_came'],
+        needs: 'storage of sockets in tracing programs (Linux 5.11)',
+      },
+    ],
+  },
+  {
+    // Segments are counted by the other.
+    signal: 'loss_episodes',
+    group: 'episodes',
+    optional: true,
+    ways: [
+      {
+        hook: 'tp_btf/tcp_retransmit_skb',
+        programs: ['sent_again'],
+        needs: 'storage of sockets in tracing programs (Linux 5.11)',
       },
     ],
   },

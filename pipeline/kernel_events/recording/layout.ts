@@ -14,6 +14,7 @@ import {
   ConnRecord,
   DatagramRecord,
   DIRECTION,
+  EyeRecord,
   ListenerRecord,
   PAYLOAD_FLAG,
   PayloadRecord,
@@ -23,6 +24,7 @@ import {
 } from '../events.gen.ts'
 
 const RECORDS = {
+  EyeRecord,
   ConnRecord,
   ConnFigures,
   ListenerRecord,
@@ -52,6 +54,7 @@ const SIZES: ReadonlyMap<number, number> = new Map([
   [RECORD_TYPE.RECORD_CONNECTION, ConnRecord.size],
   [RECORD_TYPE.RECORD_LISTENER, ListenerRecord.size],
   [RECORD_TYPE.RECORD_UDP, UdpRecord.size],
+  [RECORD_TYPE.RECORD_EYE, EyeRecord.size],
   [RECORD_TYPE.RECORD_PAYLOAD, PayloadRecord.size],
   [RECORD_TYPE.RECORD_DATAGRAM, DatagramRecord.size],
   [RECORD_TYPE.RECORD_CGROUP, CgroupRecord.size],

@@ -23,6 +23,8 @@ export class Capture {
   readonly rows: Row[] = []
   /** What the next component answers; its rows are kept when that is `ok`. */
   answer: () => Outcome = () => OK
+  /** Told of rows as they come. */
+  rowsCame = (_rows: readonly Row[]): void => {}
   readonly #privileged: Awaited<ReturnType<typeof openKernel>>
   #receiver: { shutdown?(): Promise<void>; held?(): number } | undefined
 
@@ -60,7 +62,9 @@ export class Capture {
   #consume(batch: FlowBatch): Outcome {
     const outcome = this.answer()
     if (outcome.kind !== 'ok') return outcome
-    for (let row = 0; row < batch.rows; row++) this.rows.push(rowOf(batch, row))
+    const rows = Array.from({ length: batch.rows }, (_, row) => rowOf(batch, row))
+    this.rows.push(...rows)
+    this.rowsCame(rows)
     this.ledger.out += batch.rows
     return outcome
   }

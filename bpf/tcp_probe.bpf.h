@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Every segment that an established connection receives, before TCP looks at it.
+ *
+ *     transit = our clock at the segment's arrival − the sender's clock in its timestamp (TSval)
+ *
+ * The sender's kernel writes TSval as it hands the segment down. What a process or a delayed ACK
+ * takes its time for is therefore not in it, as it is in every round trip: a transit that grows
+ * is the network's, or the softirq's. Each end sees the way to itself; the other end, or its host,
+ * the way back. A segment without a timestamp tells nothing.
+ */
+#ifndef FLOWSPAN_TCP_PROBE_BPF_H
+#define FLOWSPAN_TCP_PROBE_BPF_H
+
+#include "tcp_retransmit_skb.bpf.h"
+
+#define NS_PER_MS 1000000ULL
+
+/*
+ * Two clocks drift apart by up to 100 ppm: 2 ms in a period. The least of one to two periods is
+ * what a transit is compared with; a connection that said nothing for that long begins anew.
+ */
+#define BASE_NS (20 * NS_PER_SEC)
+/* What has lasted this long is no episode any more. */
+#define LATE_MAX_NS (300 * NS_PER_SEC)
+/* A clock is watched for so long before it is believed: RFC 7323 allows ticks of 1 ms to 1 s. */
+#define CLOCK_NS NS_PER_SEC
+#define CLOCK_ERROR_SHARE 8
+
+/* So many segments, and the first of them so long ago: a stall's are late too, but come at once. */
+#define LATE_SEGMENTS 6
+#define LATE_NS (60 * NS_PER_MS)
+#define TELL_NS (100 * NS_PER_MS)
+
+#define JITTER_NS (50 * NS_PER_MS)
+#define JITTER_SEGMENTS 6
+#define RTT_NS (100 * NS_PER_MS)
+
+/* NOP, NOP, timestamp, 10 bytes: where all that matter put it (RFC 7323, appendix A). */
+#define TIMESTAMP_OPTION 0x0101080a
+#define TCP_HEADER_BYTES 20
+
+struct timestamp_option {
+	__u32 head;
+	__u32 value;
+};
+
+static __always_inline bool read_transit(const struct tcp_sock *tp, const struct sk_buff *skb,
+					 __u64 now, __u32 *transit)
+{
+	struct timestamp_option option;
+	__u32 value;
+
+	if (!BPF_CORE_READ_BITFIELD(tp, rx_opt.tstamp_ok))
+		return false;
+	if (bpf_probe_read_kernel(&option, sizeof(option),
+				  skb->head + skb->transport_header + TCP_HEADER_BYTES) ||
+	    option.head != bpf_htonl(TIMESTAMP_OPTION))
+		return false;
+	value = bpf_ntohl(option.value);
+	if (!get_usec_timestamps(tp))
+		value *= 1000;
+	*transit = (__u32)(now / 1000) - value;
+	return true;
+}
+
+static __always_inline void begin_base(struct eye *eye, __u32 transit, __u64 now)
+{
+	eye->base[0] = transit;
+	eye->base[1] = transit;
+	eye->base_ns = now;
+	eye->last_transit = transit;
+	eye->late_ns = 0;
+}
+
+/* Whether the sender's clock ticks as it should. */
+static __always_inline bool watch_clock(struct eye *eye, __u32 transit, __u64 now)
+{
+	__s32 error_us = transit - eye->first_transit;
+	__u64 elapsed_us = (now - eye->first_ns) / 1000;
+
+	if (now - eye->first_ns < CLOCK_NS)
+		return false;
+	if (error_us < 0)
+		error_us = -error_us;
+	eye->clock = (__u64)error_us * CLOCK_ERROR_SHARE < elapsed_us ? EYE_CLOCK_GOOD :
+									EYE_CLOCK_ODD;
+	return eye->clock == EYE_CLOCK_GOOD;
+}
+
+/* How much longer than usual the segment took. false: nothing can be said. */
+static __always_inline bool compare(struct eye *eye, __u32 transit, __u64 now, __u32 *added)
+{
+	bool is_told = eye->late_ns && eye->told_ns >= eye->late_ns;
+	__u32 base;
+
+	if (!eye->first_ns) {
+		eye->first_ns = now;
+		eye->first_transit = transit;
+		begin_base(eye, transit, now);
+	}
+	if (now - eye->base_ns >= 2 * BASE_NS && !is_told)
+		begin_base(eye, transit, now);
+	if (is_told ? now - eye->late_ns >= LATE_MAX_NS : now - eye->base_ns >= BASE_NS) {
+		eye->base[1] = eye->base[0];
+		eye->base[0] = transit;
+		eye->base_ns = now;
+	} else if ((__s32)(transit - eye->base[0]) < 0) {
+		eye->base[0] = transit;
+	}
+	if (eye->clock != EYE_CLOCK_GOOD &&
+	    (eye->clock == EYE_CLOCK_ODD || !watch_clock(eye, transit, now)))
+		return false;
+	base = (__s32)(eye->base[1] - eye->base[0]) < 0 ? eye->base[1] : eye->base[0];
+	*added = transit - base;
+	return true;
+}
+
+static __always_inline void tell_delay(struct conn *conn, const struct tcp_sock *tp,
+				       struct edge *edge, __u64 now)
+{
+	struct eye *eye = &conn->eye;
+	bool of_flow = eye->late >= LATE_SEGMENTS && now - eye->late_ns >= LATE_NS;
+	bool of_edge = edge->late >= LATE_SEGMENTS && now - edge->calm_ns >= LATE_NS;
+	struct eye_record *record;
+
+	if ((!of_flow && !of_edge) || now - eye->told_ns < TELL_NS ||
+	    !may_tell(edge, EYE_DELAY, now))
+		return;
+	record = eye_record(conn, tp, edge, EYE_DELAY);
+	if (!record)
+		return;
+	eye->told_ns = now;
+	record->time_ns = now;
+	record->since_ns = eye->late_ns;
+	record->least_us = eye->late_least;
+	record->most_us = eye->late_most;
+	record->samples = eye->late;
+	/* the next record is of what comes from here on */
+	eye->late_least = ~0U;
+	eye->late_most = 0;
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+static __always_inline void look_late(struct conn *conn, const struct tcp_sock *tp,
+				      struct edge *edge, __u32 added, __u64 now)
+{
+	struct eye *eye = &conn->eye;
+
+	if (!eye->late_ns) {
+		eye->late_ns = now;
+		eye->late = 0;
+		eye->late_least = ~0U;
+		eye->late_most = 0;
+	}
+	eye->late++;
+	if (added < eye->late_least)
+		eye->late_least = added;
+	if (added > eye->late_most)
+		eye->late_most = added;
+	__sync_fetch_and_add(&edge->late, 1);
+	tell_delay(conn, tp, edge, now);
+}
+
+static __always_inline void tell_jitter(struct conn *conn, const struct tcp_sock *tp,
+					struct edge *edge, __u64 now)
+{
+	struct eye *eye = &conn->eye;
+	struct eye_record *record;
+
+	if (!may_tell(edge, EYE_JITTER, now))
+		return;
+	record = eye_record(conn, tp, edge, EYE_JITTER);
+	if (!record)
+		return;
+	record->time_ns = now;
+	record->since_ns = eye->jitter_ns;
+	record->least_us = eye->jump_sum / eye->samples;
+	record->most_us = eye->jump_most;
+	record->samples = eye->samples;
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+/*
+ * Differences of transits from segment to segment, as RFC 3550 has jitter. A stall makes one or two
+ * that are large; jitter is where two in five are.
+ */
+static __always_inline void watch_jitter(struct conn *conn, const struct tcp_sock *tp,
+					 struct edge *edge, __u32 transit, __u64 now)
+{
+	struct eye *eye = &conn->eye;
+	__s32 difference = transit - eye->last_transit;
+	__u32 jump = difference < 0 ? -difference : difference;
+
+	if (now - eye->jitter_ns >= JITTER_NS) {
+		if (edge && eye->samples >= JITTER_SEGMENTS && eye->jumps * 5 >= eye->samples * 2)
+			tell_jitter(conn, tp, edge, now);
+		eye->jitter_ns = now;
+		eye->samples = 0;
+		eye->jumps = 0;
+		eye->jump_sum = 0;
+		eye->jump_most = 0;
+	}
+	eye->last_transit = transit;
+	eye->samples++;
+	eye->jump_sum += jump;
+	if (jump > eye->jump_most)
+		eye->jump_most = jump;
+	if (jump >= knobs.eye.jitter_us)
+		eye->jumps++;
+}
+
+/* Round trips as TCP last measured them: with what a peer waited before it acknowledged. */
+static __always_inline void watch_rtt(struct eye *eye, const struct tcp_sock *tp, __u64 now)
+{
+	__u32 mean_us;
+
+	if (now - eye->rtt_ns >= RTT_NS) {
+		mean_us = eye->rtt_samples ? eye->rtt_sum / eye->rtt_samples : 0;
+		if (mean_us > eye->worst_rtt_us)
+			eye->worst_rtt_us = mean_us;
+		eye->rtt_ns = now;
+		eye->rtt_sum = 0;
+		eye->rtt_samples = 0;
+	}
+	if (!tp->rack.rtt_us)
+		return;
+	eye->rtt_sum += tp->rack.rtt_us;
+	eye->rtt_samples++;
+}
+
+/* A tail loss probe was answered, without word of a segment that came twice: it was lost. */
+static __always_inline bool is_lost(struct eye *eye, const struct tcp_sock *tp)
+{
+	if (tp->tlp_high_seq)
+		return false;
+	eye->probing = 0;
+	return tp->dsack_dups == eye->dsacks;
+}
+
+static __always_inline void watch(struct conn *conn, const struct tcp_sock *tp,
+				 const struct sk_buff *skb)
+{
+	__u64 now = bpf_ktime_get_ns();
+	struct eye *eye = &conn->eye;
+	struct edge *edge = NULL;
+	__u32 late_us = knobs.eye.delay_us;
+	__u32 transit;
+	__u32 added;
+
+	watch_rtt(eye, tp, now);
+	if (now - eye->folded_ns >= FOLD_NS || eye->late_ns || eye->probing) {
+		edge = edge_of(conn, now);
+		if (!edge)
+			return;
+		fold(conn, tp, edge, now);
+		if (eye->probing && is_lost(eye, tp))
+			lost_by_timer(conn, tp, edge, now);
+	}
+	if (!read_transit(tp, skb, now, &transit) || !compare(eye, transit, now, &added))
+		return;
+	watch_jitter(conn, tp, edge, transit, now);
+	/* what was told of goes on until half of it is gone */
+	if (eye->late_ns && eye->told_ns >= eye->late_ns)
+		late_us /= 2;
+	if (added < late_us) {
+		eye->late_ns = 0;
+		if (edge) {
+			edge->calm_ns = now;
+			edge->late = 0;
+		}
+		return;
+	}
+	if (!edge)
+		edge = edge_of(conn, now);
+	if (edge)
+		look_late(conn, tp, edge, added, now);
+}
+
+SEC("tp_btf/tcp_probe")
+int BPF_PROG(segment_came, struct sock *sk, const struct sk_buff *skb)
+{
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct conn *conn;
+
+	if (!tp)
+		return 0;
+	conn = bpf_sk_storage_get(&conns, sk, 0, 0);
+	if (conn && conn->established_ns && !conn->own)
+		watch(conn, tp, skb);
+	return 0;
+}
+
+#endif

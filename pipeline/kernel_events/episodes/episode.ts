@@ -1,0 +1,61 @@
+/** An episode: between two ends the network is worse than before. */
+import { EPISODE_KIND } from '../../flows/schema.ts'
+import type { Sign } from './sign.ts'
+
+/** Flows that are named; all that are seen are counted, as far as FLOWS_MAX. */
+const FLOW_IDS_MAX = 16
+const FLOWS_MAX = 1024
+/** Of loss: it is not over before so many of the usual gaps went by without one. */
+const GAPS = 10
+
+export class Episode {
+  readonly edge: string
+  readonly kind: number
+  readonly startNs: number
+  /** The record it began with, for the ends and the process. */
+  readonly record: DataView
+  /** Of the last sign. */
+  lastNs = 0
+  worstUs = Number.NaN
+  worstLoss = Number.NaN
+  /** When a row was made of it last. */
+  toldNs = 0
+  readonly #flows = new Set<string>()
+  #signs = 0
+
+  constructor(sign: Sign, startNs: number) {
+    this.edge = sign.edge
+    this.kind = sign.kind
+    this.startNs = startNs
+    this.record = sign.record()
+  }
+
+  get flows(): number {
+    return this.#flows.size
+  }
+
+  get flowIds(): string {
+    return [...this.#flows].slice(0, FLOW_IDS_MAX).join(',')
+  }
+
+  /** `lossShare`: of the edge, where the sign is one of loss. */
+  add(sign: Sign, lossShare: number): void {
+    this.#signs++
+    this.lastNs = sign.timeNs
+    if (this.#flows.size < FLOWS_MAX) this.#flows.add(sign.flow)
+    if (this.kind === EPISODE_KIND.loss) {
+      this.worstLoss = Number.isNaN(this.worstLoss)
+        ? lossShare
+        : Math.max(this.worstLoss, lossShare)
+    } else {
+      this.worstUs = Number.isNaN(this.worstUs)
+        ? sign.leastUs
+        : Math.max(this.worstUs, sign.leastUs)
+    }
+  }
+
+  isOver(nowNs: number, quietNs: number): boolean {
+    const gapNs = this.kind === EPISODE_KIND.loss ? (this.lastNs - this.startNs) / this.#signs : 0
+    return nowNs - this.lastNs >= Math.max(quietNs, gapNs * GAPS)
+  }
+}

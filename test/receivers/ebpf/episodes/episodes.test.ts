@@ -1,0 +1,133 @@
+/**
+ * Delay, jitter and loss on a line between two pods are found in time, by the default thresholds,
+ * each time; and where nothing is wrong nothing is found, be the machine quiet or busy.
+ */
+import assert from 'node:assert/strict'
+import { constants, setPriority } from 'node:os'
+import { after, before, suite, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Program, waitFor } from '../../../kit/processes.ts'
+import { Capture, SKIP } from '../capture.ts'
+import type { Row } from '../script.ts'
+import { Line, PORT, type Talk } from './line.ts'
+
+const TIMES = 10
+const WITHIN_MS = 200
+/** A sender's clock is watched for a second before it is believed. */
+const WARM_UP_MS = 1500
+const QUIET_MS = 8000
+/** 400 segments a second, each answered. */
+const STEADY: Talk = { connections: 4, bytes: 64, intervalMs: 10, echo: true }
+/** 12,000 segments a second: a loss of 2 % is some 30 in the time that there is. */
+const MUCH: Talk = { connections: 8, bytes: 8688, intervalMs: 4 }
+const WORSE = { delay: 20, jitter: 60, loss: 0.02 } as const
+
+suite('episodes', { skip: SKIP }, () => {
+  let line: Line
+  let capture: Capture
+  let injections = 0
+  /** When a row came that tells of the begin of an episode, by CLOCK_MONOTONIC. */
+  const found = new Map<Row, number>()
+
+  before(async () => {
+    // Late is to be what the receiver is, not what other tests leave of the machine.
+    setPriority(constants.priority.PRIORITY_HIGHEST)
+    line = new Line()
+    await line.start({ through: true })
+    capture = await Capture.start({ episodes: { enabled: true, end_after: '300ms' } })
+    capture.rowsCame = (rows) => {
+      for (const row of rows) found.set(row, Number(process.hrtime.bigint()))
+    }
+  })
+  after(async () => {
+    setPriority(constants.priority.PRIORITY_NORMAL)
+    await capture.stop()
+    await line.close()
+  })
+
+  /** Rows of a line's episodes. */
+  function episodes(wanted: Partial<Row>, of = line): Row[] {
+    const { inode: near } = of.near
+    const { inode: far } = of.far
+    return capture.rows.filter(
+      (row) =>
+        row.kind === 'episode' &&
+        (row.netns === near || row.netns === far) &&
+        Object.entries(wanted).every(([key, value]) => row[key] === value),
+    )
+  }
+
+  /** Milliseconds from the first packet that was affected to the row that says so. */
+  async function inject(kind: keyof typeof WORSE): Promise<number> {
+    const before = episodes({ state: 'open', episode_kind: kind }).length
+    line.say(kind, WORSE[kind])
+    const since = await line.first(injections++)
+    const row = await waitFor(`An episode of ${kind}`, () => {
+      return episodes({ state: 'open', episode_kind: kind })[before]
+    })
+    line.say(kind, 0)
+    await waitFor('The end of all episodes', () => {
+      const counts = ['open', 'closed'].map((state) => episodes({ state }).length)
+      return counts[0] === counts[1] || undefined
+    })
+    return ((found.get(row) as number) - since) / 1e6
+  }
+
+  for (const [kind, talk] of [
+    ['delay', STEADY],
+    ['loss', MUCH],
+  ] as const) {
+    test(`${WORSE[kind]} of ${kind} is found in time, each time`, async (t) => {
+      const program = await line.talk(talk)
+      await delay(WARM_UP_MS)
+      const took: number[] = []
+      for (let time = 0; time < TIMES; time++) took.push(await inject(kind))
+      await program.stop()
+      t.diagnostic(took.map((ms) => ms.toFixed(0)).join(' '))
+      assert.deepEqual(
+        took.filter((ms) => ms > WITHIN_MS),
+        [],
+      )
+      for (const row of episodes({ state: 'closed', episode_kind: kind })) worst(row)
+    })
+  }
+
+  test('jitter is found in time', async (t) => {
+    const program = await line.talk(STEADY)
+    await delay(WARM_UP_MS)
+    const took = await inject('jitter')
+    await program.stop()
+    t.diagnostic(took.toFixed(0))
+    assert.ok(took <= WITHIN_MS, `${took} ms`)
+  })
+
+  test('where nothing is wrong there is no episode, on a quiet machine and a busy one', async () => {
+    const plain = new Line()
+    try {
+      await plain.start({ through: false })
+      await plain.talk(STEADY)
+      await delay(QUIET_MS)
+      await plain.talk(MUCH)
+      const burn = ['python3', '-c', 'while True: pass'] as const
+      const burners = Array.from({ length: 4 }, () => new Program(burn))
+      await delay(QUIET_MS)
+      for (const burner of burners) await burner.stop()
+      assert.deepEqual(episodes({}, plain), [])
+    } finally {
+      await plain.close()
+    }
+  })
+
+  /** What a closed row says of how bad it was. */
+  function worst(row: Row): void {
+    const { episode_kind, worst_us, worst_loss, flows, start, end, dst_port } = row
+    assert.ok((end as number) > (start as number))
+    assert.ok((flows as number) >= 1)
+    assert.equal(dst_port, PORT)
+    if (episode_kind === 'delay') {
+      assert.ok((worst_us as number) >= 15_000 && (worst_us as number) < 100_000, `${worst_us}`)
+    } else {
+      assert.ok((worst_loss as number) > 0.005 && (worst_loss as number) < 0.5, `${worst_loss}`)
+    }
+  }
+})
