@@ -17,7 +17,7 @@ import type { KernelFiles } from './kernels.ts'
 
 const VIRTIOFSD = ['/usr/lib/qemu/virtiofsd', '/usr/libexec/virtiofsd']
 const MEMORY = '1536M'
-/** Without AVX, of whose emulation QEMU 7.2 is the first version. */
+/** An old one: what V8 and the C library do not find need not be emulated. */
 const PROCESSOR = 'Nehalem'
 /** Arguments of setpriv: a program that ends when this one does, however that was. */
 const WITH_US = ['--pdeathsig', 'KILL', '--']

@@ -6,8 +6,8 @@ import { spec } from 'node:test/reporters'
 const ROOT = join(import.meta.dirname, '../..')
 const FILE_TIMEOUT_MS = 300_000
 /**
- * On emulated processors V8 traps now and then, whatever it runs (seen with QEMU 7.2). A file whose
- * process ended so has said nothing: it is run again, whole.
+ * On emulated processors Node traps or faults now and then, whatever it runs (QEMU 7.2). A file
+ * whose process ended so has said nothing: it is run again, whole.
  */
 const EMULATION_SIGNALS: readonly unknown[] = ['SIGTRAP', 'SIGILL', 'SIGSEGV']
 const RUNS_MAX = 3
