@@ -9,10 +9,11 @@
 #include "payload.bpf.h"
 
 /*
- * Buffers of one message that are looked into. A head and the first of its body are two or three;
- * who answers many requests at once gathers as many.
+ * Buffers of one message that are looked into: as many as a message can have (UIO_MAXIOV). A head
+ * and the first of its body are two or three; of HTTP/2 who writes many streams at once gathers
+ * several a stream.
  */
-#define IOVECS_MAX 64
+#define IOVECS_MAX 1024
 
 /* Of a message: `len` bytes from byte `from` of its first buffer on. */
 struct span {
@@ -98,8 +99,8 @@ static __always_inline __u64 user_memory(const struct iov_iter *iter, __u32 *seg
 
 /*
  * Reads `len` bytes behind `skip` of it to the scratch's begin; returns how many could be read. By
- * bpf_loop(), for 64 turns of an ordinary loop are more than the verifier of Linux 6.18 goes
- * through (E2BIG), and not static, so that it is verified once and not at each place.
+ * bpf_loop(), for even 64 turns of an ordinary loop are more than the verifier of Linux 6.18
+ * goes through (E2BIG), and not static, so that it is verified once and not at each place.
  */
 __noinline int read_memory(struct scratch *scratch, __u64 memory, __u32 segments, __u64 skip,
 			   __u32 len)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import grpc from '@grpc/grpc-js'
 import { CapturedPods } from '../kit/captured_pods.ts'
 import { stitchedTo } from '../kit/chain.ts'
@@ -67,7 +67,15 @@ test(
   },
 )
 
-test('the kernel sees the calls of a client at both ends, under one name', options, async (t) => {
+test('the kernel sees the calls of a client at both ends, under one name', options, (t) =>
+  compareEnds(t, 'ask'),
+)
+
+test('the kernel sees sixty calls at once on one connection at both ends', options, (t) =>
+  compareEnds(t, 'burst'),
+)
+
+async function compareEnds(t: TestContext, way: string): Promise<void> {
   const pods = new CapturedPods()
   t.after(() => pods.close())
   const flowspan = await Flowspan.start(stitchedTo(ROWS))
@@ -81,7 +89,7 @@ test('the kernel sees the calls of a client at both ends, under one name', optio
   })
   t.after(() => server.stop())
   const address = `${pods.server.ipv4}:${PORT}`
-  const { stdout } = await runInPod(pods.client, [process.execPath, ORDERS, 'ask', address])
+  const { stdout } = await runInPod(pods.client, [process.execPath, ORDERS, way, address])
   const seen = JSON.parse(stdout) as Seen[]
   const calls = () =>
     flowspan.rows(ROWS).filter(({ kind, state, dst }) => {
@@ -98,4 +106,4 @@ test('the kernel sees the calls of a client at both ends, under one name', optio
   }
   const name = (row: Row) => `${row.flow_id} ${row.request_offset} ${said(row)}`
   assert.deepEqual(at('client').map(name).sort(), at('server').map(name).sort())
-})
+}

@@ -4,6 +4,7 @@
  *     grpc_orders.ts serve ADDRESS:PORT
  *     grpc_orders.ts call ADDRESS:PORT    prints a JSON list of { path, code } as the client saw it
  *     grpc_orders.ts ask ADDRESS:PORT     the same of short calls, one at a time
+ *     grpc_orders.ts burst ADDRESS:PORT   the same of short calls, sixty at a time on one connection
  */
 import { once } from 'node:events'
 import grpc from '@grpc/grpc-js'
@@ -167,7 +168,22 @@ async function ask(address: string): Promise<void> {
   console.log(JSON.stringify(caller.seen))
 }
 
+async function burst(address: string): Promise<void> {
+  const caller = new Caller(address)
+  for (let round = 0; round < 5; round++) {
+    const calls: Promise<void>[] = []
+    for (let i = 0; i < 20; i++) {
+      calls.push(caller.unary(get.path, size(i * 10)), caller.unary(get.path, NOBODY))
+      calls.push(caller.unary('/shop.Orders/Gone', NOBODY))
+    }
+    await Promise.all(calls)
+  }
+  caller.close()
+  console.log(JSON.stringify(caller.seen))
+}
+
 const [, , what, address = ''] = process.argv
 if (what === 'serve') await serve(address)
 else if (what === 'call') await call(address)
+else if (what === 'burst') await burst(address)
 else await ask(address)
