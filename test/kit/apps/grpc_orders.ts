@@ -4,7 +4,7 @@
  *     grpc_orders.ts serve ADDRESS:PORT
  *     grpc_orders.ts call ADDRESS:PORT    prints a JSON list of { path, code } as the client saw it
  *     grpc_orders.ts ask ADDRESS:PORT     the same of short calls, one at a time
- *     grpc_orders.ts burst ADDRESS:PORT   the same of short calls, sixty at a time on one connection
+ *     grpc_orders.ts burst ADDRESS:PORT   the same, sixty at a time on one connection
  */
 import { once } from 'node:events'
 import grpc from '@grpc/grpc-js'
