@@ -7,7 +7,7 @@
 #define FLOWSPAN_IDENTITY_EVENTS_H
 
 enum identity_limit {
-	CGROUP_NAMES_MAX = 1024,
+	CGROUP_NAMES_MAX = 768,
 	PROGRAM_NAMES_MAX = 512,
 };
 

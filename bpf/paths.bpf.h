@@ -15,8 +15,9 @@
 #define NAME_BYTES 256
 #define PATH_DEPTH_MAX 24
 
-_Static_assert(CGROUP_NAMES_MAX > NAME_BYTES, "one name fits");
-_Static_assert(PROGRAM_NAMES_MAX > NAME_BYTES, "one name fits");
+#define IS_POWER_OF_TWO(x) ((x) && !((x) & ((x) - 1)))
+_Static_assert(IS_POWER_OF_TWO(CGROUP_NAMES_MAX - NAME_BYTES), "append() masks");
+_Static_assert(IS_POWER_OF_TWO(PROGRAM_NAMES_MAX - NAME_BYTES), "append() masks");
 
 /* 633488947ef6 ("kernfs: Use RCU to access kernfs_node::parent."), v6.15. */
 static __always_inline const struct kernfs_node___up *parent_of(const struct kernfs_node___up *node)
@@ -28,12 +29,24 @@ static __always_inline const struct kernfs_node___up *parent_of(const struct ker
 	return BPF_CORE_READ(old, parent);
 }
 
+/*
+ * Reads a name to `names + at`, where `at` is below `end`, a power of two. Masked behind a barrier
+ * although it was checked: clang 14 checks a copy and adds another, of which Linux 6.1 knows no
+ * bound ("R1 max value is outside of the allowed memory range").
+ */
+static __always_inline int append(char *names, __u64 at, __u64 end, const void *name)
+{
+	barrier_var(at);
+	return bpf_probe_read_kernel_str(names + (at & (end - 1)), NAME_BYTES, name);
+}
+
 /* Returns the length of the names. */
 static __always_inline __u32 cgroup_names(struct cgroup_record *record, const struct cgroup *cgroup)
 {
 	const struct kernfs_node___up *node = (const void *)BPF_CORE_READ(cgroup, kn);
 	const struct kernfs_node___up *parent;
-	__u32 at = 0;
+	const char *name;
+	__u64 at = 0;
 	int read;
 	int i;
 
@@ -41,10 +54,10 @@ static __always_inline __u32 cgroup_names(struct cgroup_record *record, const st
 		parent = node ? parent_of(node) : NULL;
 		if (!parent)
 			return at;
-		if (at > CGROUP_NAMES_MAX - NAME_BYTES)
+		name = BPF_CORE_READ(node, name);
+		if (at >= CGROUP_NAMES_MAX - NAME_BYTES)
 			break;
-		read = bpf_probe_read_kernel_str(record->names + at, NAME_BYTES,
-						 BPF_CORE_READ(node, name));
+		read = append(record->names, at, CGROUP_NAMES_MAX - NAME_BYTES, name);
 		if (read <= 0)
 			break;
 		at += read & (2 * NAME_BYTES - 1);
@@ -82,8 +95,9 @@ static __always_inline __u32 program_names(struct process_record *record, const 
 	const struct file___identity *of = (const void *)file;
 	const struct vfsmount *mounted = BPF_CORE_READ(of, f_path.mnt);
 	const struct dentry *dentry = BPF_CORE_READ(of, f_path.dentry);
+	const unsigned char *name;
 	bool is_root;
-	__u32 at = 0;
+	__u64 at = 0;
 	int read;
 	int i;
 
@@ -91,10 +105,10 @@ static __always_inline __u32 program_names(struct process_record *record, const 
 		is_root = dentry == BPF_CORE_READ(dentry, d_parent) ||
 			  dentry == BPF_CORE_READ(mounted, mnt_root);
 		if (!is_root) {
-			if (at > PROGRAM_NAMES_MAX - NAME_BYTES)
+			name = BPF_CORE_READ(dentry, d_name.name);
+			if (at >= PROGRAM_NAMES_MAX - NAME_BYTES)
 				break;
-			read = bpf_probe_read_kernel_str(record->names + at, NAME_BYTES,
-							 BPF_CORE_READ(dentry, d_name.name));
+			read = append(record->names, at, PROGRAM_NAMES_MAX - NAME_BYTES, name);
 			if (read <= 0)
 				break;
 			at += read & (2 * NAME_BYTES - 1);

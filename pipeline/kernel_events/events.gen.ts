@@ -121,7 +121,7 @@ export const SELECTION_LIMIT = {
 } as const
 
 export const IDENTITY_LIMIT = {
-  CGROUP_NAMES_MAX: 1024,
+  CGROUP_NAMES_MAX: 768,
   PROGRAM_NAMES_MAX: 512,
 } as const
 
@@ -130,13 +130,13 @@ export const IDENTITY_FLAG = {
 } as const
 
 export const CgroupRecord = {
-  size: 1040,
+  size: 784,
   type: 0, // __u8
   flags: 1, // __u8
   length: 2, // __u16
   pad: 4, // __u32
   cgroup_id: 8, // __u64
-  names: 16, // char[1024]
+  names: 16, // char[768]
 } as const
 
 export const ProcessRecord = {
