@@ -37,7 +37,7 @@ def main():
     run("ip", "route", "add", address + "/32", "dev", device, "table", TABLE)
     run("ip", "route", "replace", address + "/32", "dev", "line0")
     # What it adds is to be what it was told to, however busy the machine is.
-    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(2))
     commands = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
     print("ready", flush=True)
     held = []

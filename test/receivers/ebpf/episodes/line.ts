@@ -31,7 +31,7 @@ export class Line {
   /** The line and a server behind it; `through` false: the pods as they are. */
   async start({ through }: { through: boolean }): Promise<void> {
     // What is sent is to be as steady as it says, however busy the machine is.
-    if (through) this.#first = ['nice', '-n', '-20']
+    if (through) this.#first = ['chrt', '--rr', '1']
     const serve = ['python3', '-u', join(import.meta.dirname, 'talkers.py'), 'serve', `${PORT}`]
     await this.#run(this.far, serve)
     if (!through) return
