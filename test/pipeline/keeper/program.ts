@@ -77,6 +77,8 @@ const needy = receiver<Config>({
       fds: [fd],
       info: { answer: 42 },
       childStarted: (pid: number) => void writeSync(fd, `started ${pid}\n`),
+      reconfigure: (wanted: unknown) =>
+        void writeSync(fd, `keeper told of value ${(wanted as Config).value}\n`),
       close: () => void writeSync(fd, 'closed\n'),
     }
   },

@@ -38,6 +38,7 @@ test('SIGHUP to the keeper reloads its child, which can read no file', { skip },
   run.process.kill('SIGHUP')
   await run.line(new RegExp(`^value 2 by ${pid}$`))
   await run.line(/^value 1 ended$/)
+  await run.line(/^keeper told of value 2$/)
   await run.prints(/Reloaded the configuration.*by=SIGHUP/)
   run.process.kill('SIGTERM')
   assert.deepEqual(await run.exited, [0, null])
