@@ -24,6 +24,8 @@ export interface ExchangeContext {
   readonly pipelinedMax: number
   /** The one that an exchange begins in: `Exchange.lossEpoch`. */
   lossEpoch(): number
+  /** The one that now goes on: where it is another, records were lost since. */
+  currentEpoch(): number
   /** The exchange has ended. */
   ended(exchange: Exchange): void
   /** A response came to which no request was seen. */
@@ -145,6 +147,15 @@ export class Exchanges {
     exchange.endNs ||= this.#parser().lastNs
     this.#parser().abandoned(exchange)
     this.close(exchange)
+  }
+
+  /** The kernel lost records since it began. */
+  isLossy(exchange: Exchange): boolean {
+    return exchange.lossEpoch !== this.#context.currentEpoch()
+  }
+
+  abandonAll(): void {
+    for (const exchange of [...this.#waiting]) this.abandon(exchange)
   }
 
   /** Gives up all but the newest: responses to them were missed. */

@@ -49,6 +49,11 @@ export class RowWriter {
     return this.#batch.rows
   }
 
+  /** The one that a row ends in which is made now. */
+  get lossEpoch(): number {
+    return this.#settings.lossEpoch()
+  }
+
   /** Of batches that are begun from now on. */
   set rowsMax(rowsMax: number) {
     this.#rowsMax = rowsMax

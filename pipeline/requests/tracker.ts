@@ -66,6 +66,7 @@ export class RequestTracker {
         return current().pipelinedMax
       },
       lossEpoch: settings.lossEpoch,
+      currentEpoch: () => this.#rows.lossEpoch,
       ended: (exchange) => this.#exchangeRow(exchange),
       orphanResponse: () => this.#ledger.note('responses_without_request', 1),
     }

@@ -22,6 +22,14 @@ export class Http1Parser implements Parser, MessageSink {
   /** The request that is coming in waits for leave to send its body. */
   #expects = false
   #tunnel: Tunnel | undefined
+  /** Requests were seen that did not wait for the response before them. */
+  #pipelines = false
+  /**
+   * Messages are missing of a connection that pipelines: which response answers which request is
+   * known again once a request follows a response that followed a request.
+   */
+  #isInDoubt = false
+  #hasAnswered = false
 
   /** @param start where the directions begin to speak HTTP */
   constructor(exchanges: Exchanges, shared: Shared, start?: TlsStart) {
@@ -100,6 +108,11 @@ export class Http1Parser implements Parser, MessageSink {
   #request(stream: Http1Stream, head: Head): Body {
     // Without pipelining, a new request says that the response before it is over.
     if (this.#exchanges.waiting === 1) this.#responses.endUnframed()
+    const before = this.#exchanges.newest
+    if (before !== undefined && before.startNs === stream.startNs) this.#pipelines = true
+    if (this.#hasAnswered) this.#isInDoubt = false
+    this.#hasAnswered = false
+    if (stream.resynchronised) this.#requestsMissed()
     this.#expects = head.expects
     const exchange = this.#exchanges.begin(stream, {
       protocol: 'http',
@@ -111,13 +124,16 @@ export class Http1Parser implements Parser, MessageSink {
       truncated: stream.cut,
     })
     this.#mark(exchange, head)
+    if (this.#isInDoubt) this.#exchanges.abandon(exchange)
     return requestBody(head)
   }
 
   #response(stream: Http1Stream, head: Head): Body {
     // Interim responses go before the one that answers (RFC 9110 §15.2).
     if (head.status < 200 && head.status !== 101) return BODY.none
-    if (stream.resynchronised) this.#dropUnanswered()
+    this.#hasAnswered = true
+    if (stream.resynchronised) this.#responsesMissed()
+    else if (this.#exchanges.waiting > 1) this.#pipelines = true
     const exchange = this.#exchanges.oldest
     if (exchange === undefined || exchange.responseDone) {
       this.#exchanges.orphanResponse()
@@ -155,13 +171,26 @@ export class Http1Parser implements Parser, MessageSink {
     this.#shared.count('http_ambiguous')
   }
 
+  /** Whoever does not pipeline has had the responses to what it asked before, so they are missing. */
+  #requestsMissed(): void {
+    this.#exchanges.abandonAll()
+    this.#isInDoubt = this.#pipelines
+  }
+
   /**
-   * Responses were missed. Without pipelining the next one answers the newest request; with it
-   * nobody can tell, so that one is marked too.
+   * Without pipelining the next response answers the newest request, unless one that came after it
+   * may be missing as well.
    */
-  #dropUnanswered(): void {
+  #responsesMissed(): void {
+    const { newest } = this.#exchanges
+    if (newest === undefined) return
+    if (this.#pipelines || this.#exchanges.isLossy(newest)) {
+      this.#exchanges.abandonAll()
+      this.#isInDoubt = this.#pipelines
+      this.#hasAnswered = false
+      return
+    }
     if (this.#exchanges.waiting < 2) return
-    const newest = this.#exchanges.newest as Exchange
     newest.desynchronised = true
     this.#exchanges.abandonAllButNewest()
   }

@@ -345,6 +345,8 @@ export class Http1Stream extends StreamReader {
     this.desynchronised = true
     this.#torn = true
     this.#unknown(count)
+    // The end of the open message may be among what is missing, and messages behind it.
+    if (this.unframed) this.resynchronised = true
   }
 
   #lose(): void {
