@@ -264,6 +264,16 @@ enum counter {
 	COUNTER_MAX = 512,
 };
 
+/*
+ * Of the array `booked`, which the reader writes: first what it has booked of each counter, then
+ * these.
+ */
+enum booked {
+	/* records and rows that the reader had taken and not handed on, as of its last look */
+	BOOKED_HELD = COUNTER_MAX,
+	BOOKED_MAX = 1024,
+};
+
 /* The most that may be asked for by knobs.capture_max and capture_small. */
 enum capture_limit { CAPTURE_MAX = 8192 };
 

@@ -22,6 +22,7 @@ const volatile struct knobs knobs = {
 	.udp = { .idle_ns = 60 * NS_PER_SEC },
 };
 
+#include "booked.bpf.h"
 #include "bpf_sk_storage_map.bpf.h"
 #include "do_tcp_sendpages.bpf.h"
 #include "inet_sk_error_report.bpf.h"

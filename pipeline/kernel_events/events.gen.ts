@@ -88,6 +88,11 @@ export const COUNTER = {
   COUNTER_MAX: 512,
 } as const
 
+export const BOOKED = {
+  BOOKED_HELD: 512,
+  BOOKED_MAX: 1024,
+} as const
+
 export const CAPTURE_LIMIT = {
   CAPTURE_MAX: 8192,
 } as const

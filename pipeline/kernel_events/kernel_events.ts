@@ -15,7 +15,7 @@ import type { Conversation } from '../requests/conversation.ts'
 import { RowWriter } from '../requests/rows.ts'
 import { add } from '../u64.ts'
 import { Followed, type FollowedConfig, type OnRecord } from './followed.ts'
-import { type CounterReader, KernelLosses } from './loss.ts'
+import { type Booked, type CounterReader, KernelLosses } from './loss.ts'
 
 /** Options that rows depend on. */
 export interface KernelEventsConfig extends FollowedConfig {
@@ -63,6 +63,8 @@ export interface KernelEventsSettings {
   readonly counters: CounterReader
   /** Nobody has read the rings before: what the counters say is all of this one's. */
   readonly first: boolean
+  /** What those before have booked of the counters, instead. */
+  readonly booked?: Booked | undefined
   /** Names of enum skb_drop_reason, by value. */
   readonly dropReasons: readonly string[]
   /** Takes a batch that is full, or waited for long enough. */
@@ -87,8 +89,8 @@ export class KernelEvents implements KernelSink {
 
   constructor(config: KernelEventsConfig, settings: KernelEventsSettings) {
     this.#settings = settings
-    const { ledger, counters, first, tellWanted } = settings
-    const losses = new KernelLosses(counters, ledger, { first })
+    const { ledger, counters, first, booked, tellWanted } = settings
+    const losses = new KernelLosses(counters, ledger, { first, booked })
     this.#losses = losses
     this.#rows = new RowWriter({
       rowsMax: config.batch.rows,

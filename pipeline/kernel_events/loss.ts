@@ -11,6 +11,11 @@ export interface CounterReader {
   read(index: number): number
 }
 
+/** What is booked of each counter, kept where it outlives this process. */
+export interface Booked extends CounterReader {
+  write(index: number, value: number): void
+}
+
 /** Reasons as the ledger names them. */
 const LOSSES = [
   [COUNTER.COUNTER_CONN_LOST_RING, 'connection_ring_full'],
@@ -56,23 +61,32 @@ export class KernelLosses {
   /** Grows with each reading that found a loss. A row that began in an earlier epoch is lossy. */
   epoch = 0
   /**
-   * The epoch before the last reading: what is drained after it may have begun before a loss that
-   * the reading found.
+   * The epoch before the last reading but one. What is drained after a reading may be as old as the
+   * one before: behind the end of the ring that was noted then, and before losses that it found.
    */
   epochBefore = 0
+  #epochNext = 0
   readonly #counters: CounterReader
   readonly #ledger: Ledger
+  readonly #booked: Booked | undefined
   readonly #seen: number[]
 
   /**
-   * Counts what was lost from the start of the kernel programs if nobody has read the rings before,
-   * else from now on: the rest belongs to the process that read them then.
+   * Goes on from what is `booked`: what was lost since, a process that was killed had no time to
+   * book. Without it, counts from the start of the kernel programs if nobody has read the rings
+   * before, else from now on.
    */
-  constructor(counters: CounterReader, ledger: Ledger, { first }: { first: boolean }) {
+  constructor(
+    counters: CounterReader,
+    ledger: Ledger,
+    { first, booked }: { first: boolean; booked?: Booked | undefined },
+  ) {
     this.#counters = counters
     this.#ledger = ledger
+    this.#booked = booked
+    const seen = (index: number) => (first ? 0 : counters.read(index))
     this.#seen = Array.from({ length: COUNTER.COUNTER_MAX }, (_, index) =>
-      first ? 0 : counters.read(index),
+      booked === undefined ? seen(index) : booked.read(index),
     )
   }
 
@@ -82,7 +96,8 @@ export class KernelLosses {
    */
   update(): void {
     let lost = 0
-    this.epochBefore = this.epoch
+    this.epochBefore = this.#epochNext
+    this.#epochNext = this.epoch
     for (const [index, reason] of LOSSES) lost += this.#lost(index, reason)
     for (const [index, reason] of UNCOUNTED) this.#lost(index, reason)
     if (lost > 0) this.epoch++
@@ -102,7 +117,9 @@ export class KernelLosses {
   #since(index: number): number {
     const value = this.#counters.read(index)
     const count = value - (this.#seen[index] as number)
+    if (count === 0) return 0
     this.#seen[index] = value
+    this.#booked?.write(index, value)
     return count
   }
 }

@@ -30,6 +30,9 @@ const INTERIM_SHARE = 3 / 4
 /** Find sockets older than the programs: listeners first, by which others are told. */
 const OLDER = ['find_listeners', 'find_older'] as const
 
+/** What a child reads and writes, in the order of its descriptors. */
+const MAPS = ['connections', 'payload', 'counters', 'wants', 'booked'] as const
+
 export interface KernelConfig {
   /** Whether payload is captured. */
   readonly requests: boolean
@@ -52,9 +55,9 @@ export interface KernelConfig {
 }
 
 /**
- * Opens the kernel's side. `fds` are connection ring, payload ring, counters and wants; `info` is a
- * KernelInfo. Throws with what is missing and what to do; a kernel that can do connections but no
- * payload is no error, its capabilities say so.
+ * Opens the kernel's side. `fds` are those of MAPS; `info` is a KernelInfo. Throws with what is
+ * missing and what to do; a kernel that can do connections but no payload is no error, its
+ * capabilities say so.
  */
 export async function openKernel(
   config: KernelConfig,
@@ -228,7 +231,7 @@ export function keepKernel(
   let readers = 0
   let open = true
   return {
-    fds: ['connections', 'payload', 'counters', 'wants'].map((map) => object.mapFd(map)),
+    fds: MAPS.map((map) => object.mapFd(map)),
     info,
     childStarted(pid) {
       if (child !== undefined) {

@@ -15,6 +15,7 @@ import { hostNames, Origin } from '../../pipeline/flows/origin.ts'
 import { KernelEvents, type KernelSink } from '../../pipeline/kernel_events/kernel_events.ts'
 import { ChangedCounters, type Recorder } from '../../pipeline/kernel_events/recording/recorder.ts'
 import { Outbox } from '../../pipeline/outbox.ts'
+import { type OpenBooked, openBooked } from './booked.ts'
 import type { KernelInfo } from './capabilities.ts'
 import { WallClock } from './clock.ts'
 import type { EbpfConfig } from './config.ts'
@@ -42,6 +43,7 @@ interface Kernel {
   readonly payload: Ring
   readonly counters: Counters
   readonly wants: Wants
+  readonly booked: OpenBooked
   close(): void
 }
 
@@ -76,6 +78,7 @@ export class EbpfReceiver implements Component {
     const info = inherited.info as KernelInfo
     const kernel = openKernelMaps(inherited.fds, info)
     this.#kernel = kernel
+    this.#bookKilled(kernel.booked)
     this.#listen(kernel, info, host)
     this.#waitMs = this.#config.interval
     const stops = [
@@ -92,6 +95,14 @@ export class EbpfReceiver implements Component {
     this.#schedule()
   }
 
+  /** What the process before held, if it was killed: it went with that one. */
+  #bookKilled(booked: OpenBooked): void {
+    const { ledger } = this.#settings
+    ledger.in += booked.held
+    ledger.lost('process_killed', booked.held)
+    booked.held = 0
+  }
+
   /** From here on rows can be made. */
   #listen(kernel: Kernel, info: KernelInfo, host: Host): void {
     const { ledger, inherited } = this.#settings
@@ -104,8 +115,13 @@ export class EbpfReceiver implements Component {
       origin: this.#origin,
       counters,
       first,
+      // A recording begins with what the counters say then.
+      booked: recordingFd === undefined ? kernel.booked : undefined,
       dropReasons: info.dropReasons,
-      send: (batch) => this.#outbox.send(batch),
+      send: (batch) => {
+        this.#outbox.send(batch)
+        if (this.#kernel !== undefined) kernel.booked.held = this.held()
+      },
       tellWanted: (id, conversation) => this.#kernel?.wants.tell(id, conversation),
     })
     this.#events = events
@@ -132,9 +148,11 @@ export class EbpfReceiver implements Component {
     this.#drainAll(kernel)
     this.#kernel = undefined
     this.#stopMeasuring()
-    kernel.close()
     this.#sink?.stop()
     await Promise.all([this.#recording?.close(), this.#outbox.close(deadline)])
+    // All that was held is handed on by now, or in the books as lost.
+    kernel.booked.held = 0
+    kernel.close()
   }
 
   /**
@@ -187,6 +205,7 @@ export class EbpfReceiver implements Component {
     const ageMs = events.ageMs(nowMs) + this.#waitMs
     const isLate = ageMs + this.#waitMs / 2 >= this.#config.batch.latency
     if (isLate || events.urgent) sink.flush()
+    kernel.booked.held = this.held()
     this.#schedule()
   }
 
@@ -250,18 +269,24 @@ function ringShare({ connections, payload }: Kernel): number {
   return Math.max(connections.pending() / connections.bytes, payload.pending() / payload.bytes)
 }
 
+/** MAPS of keeper.ts. */
+type Descriptors = readonly [number, number, number, number, number]
+
 function openKernelMaps(fds: readonly number[], info: KernelInfo): Kernel {
-  const [connectionsFd, payloadFd, countersFd, wantsFd] = fds as [number, number, number, number]
+  const [connectionsFd, payloadFd, countersFd, wantsFd, bookedFd] = fds as Descriptors
   const connections = openRing(connectionsFd, info.connRingBytes)
   const payload = openRing(payloadFd, info.payloadRingBytes)
   const counters = openCounters(countersFd)
   const { wants, close: closeWants } = openWants(wantsFd)
+  const booked = openBooked(bookedFd)
   return {
     connections,
     payload,
     counters,
     wants,
+    booked,
     close() {
+      booked.close()
       closeWants()
       connections.close()
       payload.close()

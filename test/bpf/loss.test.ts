@@ -8,7 +8,9 @@ import {
   ProcessRecord,
   RECORD_TYPE,
 } from '../../pipeline/kernel_events/events.gen.ts'
-import { Kernel, SKIP, sockets } from './kernel.ts'
+import { inPod, Network } from '../kit/netns.ts'
+import { missingForShop, skipUnless } from '../kit/requirements.ts'
+import { command, Kernel, SKIP, sockets } from './kernel.ts'
 
 const RING_BYTES = 4096
 const GET = Buffer.from('GET / HTTP/1.1\r\n\r\n').toString('hex')
@@ -16,6 +18,8 @@ const GET = Buffer.from('GET / HTTP/1.1\r\n\r\n').toString('hex')
 function identityBytes(type: number): number {
   return (type === RECORD_TYPE.RECORD_CGROUP ? CgroupRecord.size : ProcessRecord.size) + 8
 }
+
+const NO_PODS = skipUnless(missingForShop())
 
 suite('loss', { skip: SKIP }, () => {
   test('connection events are records and lost ones, exactly', async () => {
@@ -52,6 +56,28 @@ suite('loss', { skip: SKIP }, () => {
       assert.ok(lost > 1900, `${lost} lost`)
       assert.equal(counters.read(COUNTER.COUNTER_CONN_LOST_RING), 0)
     } finally {
+      kernel.close()
+    }
+  })
+
+  test('a socket that has no room for storage is not followed, and counted', {
+    skip: NO_PODS,
+  }, async () => {
+    const kernel = await Kernel.open()
+    const network = new Network()
+    try {
+      const pod = network.pod('full')
+      const limit = '/proc/sys/net/core/optmem_max'
+      command(...inPod(pod, ['sh', '-c', `echo 64 >${limit}`]))
+      const within = (line: readonly string[]) => inPod(pod, line)
+      await sockets('many', { options: { count: 20 }, within })
+      await kernel.balance()
+      const lost = kernel.counters.read(COUNTER.COUNTER_CONN_LOST_STORAGE)
+      assert.ok(lost >= 40, `${lost} lost`)
+      const followed = kernel.connections.filter(({ netns }) => netns === pod.inode)
+      assert.deepEqual(followed, [])
+    } finally {
+      network.close()
       kernel.close()
     }
   })

@@ -3,6 +3,8 @@
  * the rings are too small and when the pipeline's process is killed.
  */
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { Exposition } from '../kit/exposition.ts'
@@ -156,6 +158,32 @@ test('a burst that the rings have room for loses nothing', options, async (t) =>
   }
   assert.equal(rows.length, requests * 6)
 })
+
+/** Programs in the kernel by their ids: those of others stay the same meanwhile. */
+function kernelPrograms(): Set<number> {
+  const text = execFileSync('bpftool', ['-j', 'prog', 'show'], { encoding: 'utf8' })
+  return new Set((JSON.parse(text) as { id: number }[]).map(({ id }) => id))
+}
+
+test(
+  'a killed keeper leaves nothing: its child ends, the kernel is as before',
+  options,
+  async (t) => {
+    const before = kernelPrograms()
+    const flowspan = await Flowspan.start(() => ({
+      receivers: { ebpf: {} },
+      exporters: { nop: {} },
+      service: { pipelines: { flows: { receivers: ['ebpf'], exporters: ['nop'] } } },
+    }))
+    t.after(() => flowspan.clean())
+    const added = () => [...kernelPrograms()].filter((id) => !before.has(id))
+    assert.ok(added().length > 0)
+    const child = flowspan.childPid
+    await flowspan.kill()
+    await waitFor('The end of the child', () => !existsSync(`/proc/${child}/exe`) || undefined)
+    await waitFor('The end of the programs', () => added().length === 0 || undefined)
+  },
+)
 
 test('a killed pipeline process forgets no open connection', options, async (t) => {
   const world = await start(t)

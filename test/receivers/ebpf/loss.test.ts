@@ -31,8 +31,28 @@ test('what was lost while another process read the rings is that one’s', () =>
   assert.deepEqual(ledger.entry().lost, { payload_ring_full: 1 })
 })
 
+test('what a process had no time to book, its successor books', () => {
+  const { values, ledger } = losses(true)
+  values[COUNTER.COUNTER_PAYLOAD_LOST_RING] = 9
+  const seen = new Map([[COUNTER.COUNTER_PAYLOAD_LOST_RING as number, 6]])
+  const booked = {
+    read: (index: number) => seen.get(index) ?? 0,
+    write: (index: number, value: number) => void seen.set(index, value),
+  }
+  const counters = { read: (index: number) => values[index] as number }
+  const l = new KernelLosses(counters, ledger, { first: false, booked })
+  l.update()
+  l.update()
+  assert.deepEqual(ledger.entry().lost, { payload_ring_full: 3 })
+  assert.equal(seen.get(COUNTER.COUNTER_PAYLOAD_LOST_RING), 9)
+  // What is in the rings may have begun before.
+  assert.deepEqual([l.epochBefore, l.epoch], [0, 1])
+})
+
 test('the epoch turns with a loss, and what is drained after it may have begun before it', () => {
   const { losses: l } = losses(true)
+  l.update()
+  assert.deepEqual([l.epochBefore, l.epoch], [0, 1])
   l.update()
   assert.deepEqual([l.epochBefore, l.epoch], [0, 1])
   l.update()

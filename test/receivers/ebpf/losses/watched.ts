@@ -1,0 +1,130 @@
+/** The kernel's side held by the test, a reader of it that comes and goes, and numbered traffic. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import type { LedgerEntry } from '../../../../pipeline/ledger.ts'
+import { schema } from '../../../../receivers/ebpf/config.ts'
+import { kernelConfig } from '../../../../receivers/ebpf/index.ts'
+import { openKernel } from '../../../../receivers/ebpf/keeper.ts'
+import type { Log } from '../../../kit/apps/numbered.ts'
+import { Program, removeDirectory, temporaryDirectory, waitFor } from '../../../kit/processes.ts'
+import type { Row } from '../script.ts'
+
+const APPS = join(import.meta.dirname, '../../../kit/apps')
+const READER = join(import.meta.dirname, 'reader.ts')
+
+export type Books = LedgerEntry & { readonly notes: Readonly<Record<string, number>> }
+
+/** What a process was alive, of the wall clock. */
+export interface Life {
+  readonly fromMs: number
+  readonly toMs: number
+}
+
+export class Watched {
+  /** Of readers that were killed: from when to when nobody read. */
+  readonly gaps: Life[] = []
+  readonly #privileged: Awaited<ReturnType<typeof openKernel>>
+  readonly #options: object
+  readonly #directory = temporaryDirectory('losses')
+  #reader: ChildProcess | undefined
+  #output = ''
+
+  private constructor(privileged: Awaited<ReturnType<typeof openKernel>>, options: object) {
+    this.#privileged = privileged
+    this.#options = options
+  }
+
+  static async start(options: object = {}): Promise<Watched> {
+    const config = kernelConfig(schema.parse(options))
+    const privileged = await openKernel(config, { id: 'ebpf', logger: pino({ enabled: false }) })
+    const watched = new Watched(privileged, options)
+    await watched.#spawn()
+    return watched
+  }
+
+  async #spawn(): Promise<void> {
+    const { fds, info } = this.#privileged
+    const about = JSON.stringify({ ...(info as object), fds: fds.length })
+    const args = [READER, about, JSON.stringify(this.#options), join(this.#directory, 'rows')]
+    const stdio = ['ignore', 'pipe', 'inherit', ...fds] as const
+    const reader = spawn(process.execPath, args, { stdio: [...stdio] })
+    this.#reader = reader
+    this.#output = ''
+    reader.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.#output += text
+    })
+    this.#privileged.childStarted?.(reader.pid as number)
+    await waitFor('The reader', () => this.#output.includes('reads') || undefined)
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#reader?.kill(signal)
+  }
+
+  /** Kills the reader, and starts another one. */
+  async replace(): Promise<void> {
+    const reader = this.#reader as ChildProcess
+    const fromMs = Date.now()
+    reader.kill('SIGKILL')
+    await once(reader, 'exit')
+    await this.#spawn()
+    this.gaps.push({ fromMs, toMs: Date.now() })
+  }
+
+  /** Ends the reader when the kernel's side has ended, so that its counts are final. */
+  async books(): Promise<Books> {
+    this.#privileged.close()
+    const reader = this.#reader as ChildProcess
+    reader.kill('SIGTERM')
+    await once(reader, 'close')
+    return JSON.parse(this.#output.split('\n')[1] as string) as Books
+  }
+
+  rows(): Row[] {
+    const path = join(this.#directory, 'rows')
+    if (!existsSync(path)) return []
+    const lines = readFileSync(path, 'utf8').split('\n').filter(Boolean)
+    return lines.map((line) => JSON.parse(line) as Row)
+  }
+
+  /** Safe twice. */
+  close(): void {
+    this.#reader?.kill('SIGKILL')
+    this.#privileged.close()
+    removeDirectory(this.#directory)
+  }
+}
+
+export interface Traffic {
+  readonly port: number
+  /** Lets the client finish; its log. */
+  finish(): Promise<Log>
+  stop(): Promise<void>
+}
+
+/** The server, and a client that asks it until it is told to finish. */
+export async function startTraffic({ kept, pauseMs }: { kept: number; pauseMs: number }) {
+  const directory = temporaryDirectory('numbered')
+  const server = new Program([process.execPath, join(APPS, 'numbered_server.ts')])
+  const port = Number((await server.line(/listens (\d+)/))[1])
+  const log = join(directory, 'log.json')
+  const args = [String(port), log, String(kept), String(pauseMs)]
+  const client = new Program([process.execPath, join(APPS, 'numbered_client.ts'), ...args])
+  const traffic: Traffic = {
+    port,
+    async finish() {
+      process.kill(client.pid, 'SIGUSR2')
+      await client.line(/done \d+/)
+      await client.exited
+      return JSON.parse(readFileSync(log, 'utf8')) as Log
+    },
+    async stop() {
+      await Promise.all([client.stop(), server.stop()])
+      removeDirectory(directory)
+    },
+  }
+  return traffic
+}
