@@ -345,8 +345,8 @@ export class Http1Stream extends StreamReader {
     this.desynchronised = true
     this.#torn = true
     this.#unknown(count)
-    // The end of the open message may be among what is missing, and messages behind it.
-    if (this.unframed) this.resynchronised = true
+    // What is missing may be messages, as nobody knows where they would begin and end.
+    if (this.#state >= UNFRAMED) this.resynchronised = true
   }
 
   #lose(): void {
