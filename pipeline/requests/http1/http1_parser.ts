@@ -171,7 +171,7 @@ export class Http1Parser implements Parser, MessageSink {
     this.#shared.count('http_ambiguous')
   }
 
-  /** Whoever does not pipeline has had the responses to what it asked before, so they are missing. */
+  /** Whoever does not pipeline has had the responses to all before, so they are missing. */
   #requestsMissed(): void {
     this.#exchanges.abandonAll()
     this.#isInDoubt = this.#pipelines

@@ -70,7 +70,7 @@ function assertTrue(row: Row, one: Asked): void {
   assert.equal(row.response_bytes, one.responseBytes, text)
 }
 
-/** Rows of connections: each closed one as its client counted it. Gives how many ends are missing. */
+/** Each closed connection as its client counted it; gives how many ends are missing. */
 export function compareConnections(all: readonly Row[], { made }: Log, port: number): number {
   const rows = all.filter((row) => row.dst_port === port && row.kind === 'connection')
   const byPort = Map.groupBy(made, (one) => one.port)
