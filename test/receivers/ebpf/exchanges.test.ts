@@ -180,13 +180,14 @@ test('an upgrade that the server declines changes nothing', () => {
   assert.equal(play(`>${upgrade}`, `<${OK}`, `>${GET}`, `<${OK}`).length, 2)
 })
 
-test('an exchange cut short by the connection has status 0 and is marked', () => {
+test('an exchange cut short by the connection has status 0 and says so', () => {
   const [row] = play(`>${GET}`)
-  assert.deepEqual(pick(row, 'state', 'status', 'response_bytes', 'desynchronised'), {
+  assert.deepEqual(pick(row, 'state', 'status', 'error', 'response_bytes', 'desynchronised'), {
     state: 'closed',
     status: 0,
+    error: 'connection_closed',
     response_bytes: 0,
-    desynchronised: 1,
+    desynchronised: 0,
   })
 })
 
