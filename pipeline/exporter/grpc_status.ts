@@ -16,6 +16,12 @@ const RETRYABLE: ReadonlySet<number> = new Set([
   CODE.DATA_LOSS,
 ])
 
+/**
+ * What grpc-js makes of a server that ends the connection for too many pings or streams. It looks
+ * as if the server had answered RESOURCE_EXHAUSTED, and says nothing of the request.
+ */
+const CALMED = 'Bandwidth exhausted or memory limit exceeded'
+
 const DETAILS_KEY = 'grpc-status-details-bin'
 const RETRY_INFO = 'type.googleapis.com/google.rpc.RetryInfo'
 
@@ -24,7 +30,8 @@ export function outcomeOfError(error: ServiceError): Outcome {
   const reason = `${errorType}: ${plain(error.details)}`
   const afterMs = retryDelayMs(error)
   // Only with RetryInfo does the server say that its exhaustion will pass.
-  const willPass = error.code === CODE.RESOURCE_EXHAUSTED && afterMs !== undefined
+  const willPass =
+    error.code === CODE.RESOURCE_EXHAUSTED && (afterMs !== undefined || error.details === CALMED)
   if (RETRYABLE.has(error.code) || willPass) return { ...retryable(reason, afterMs), errorType }
   return { ...permanent(reason), errorType }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { createServer } from 'node:http2'
+import { constants, createServer } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
@@ -145,6 +145,25 @@ test('RESOURCE_EXHAUSTED with RetryInfo is tried again, not before the delay it 
   await until(() => ledger.entry().used.sent === 2)
   const waited = (times[1] as number) - (times[0] as number)
   assert.ok(waited >= 395, `waited ${waited} ms`)
+})
+
+test('a request that the server breaks off, asking for calm, is sent again', async (t) => {
+  const requests: number[] = []
+  const server = createServer((request, response) => {
+    if (requests.push(1) === 1) request.stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM)
+    else {
+      response.writeHead(200, { 'content-type': 'application/grpc' })
+      response.addTrailers({ 'grpc-status': '0' })
+      response.end(Buffer.alloc(5))
+    }
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => server.close())
+  const { port } = server.address() as AddressInfo
+  const { exporter, ledger } = await exporting(t, port, { retry_on_failure: FAST_RETRY })
+  await exporter.consume(spans(2))
+  await until(() => exporter.held?.() === 0)
+  assert.deepEqual([ledger.entry().used.sent, requests.length], [2, 2])
 })
 
 test('an attempt ends at its timeout, and what keeps timing out is lost with its reason', async (t) => {
