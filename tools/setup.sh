@@ -92,6 +92,7 @@ find_missing_packages() {
   need bpftool bpftool
   need default-jdk-headless javac
   need dnsmasq-base dnsmasq
+  need faketime faketime
   need haproxy haproxy
   need mariadb-client mariadb
   need mariadb-server mariadbd

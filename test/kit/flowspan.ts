@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { stringify } from 'yaml'
+import type { Pod } from './netns.ts'
 import { removeDirectory, temporaryDirectory } from './processes.ts'
 
 const PROGRAM = join(import.meta.dirname, '../../bin/flowspan')
@@ -56,6 +57,8 @@ export interface FlowspanOptions {
   readonly env?: NodeJS.ProcessEnv
   /** Arguments of `setpriv`: whom it runs as, and with which capabilities. */
   readonly privileges?: readonly string[]
+  /** The pod that it runs in, whose network alone it has; else the machine's. */
+  readonly pod?: Pod
 }
 
 const TELEMETRY = {
@@ -78,9 +81,9 @@ export class Flowspan {
    */
   static async start(
     config: (directory: string) => FlowspanConfig,
-    { program = PROGRAM, env = process.env, privileges = [] }: FlowspanOptions = {},
+    options: FlowspanOptions = {},
   ): Promise<Flowspan> {
-    const flowspan = new Flowspan(config, { program, env, privileges })
+    const flowspan = new Flowspan(config, options)
     await flowspan.waitForLog((line) => line.msg?.includes(READY) === true, {
       timeoutMs: READY_TIMEOUT_MS,
     })
@@ -89,15 +92,18 @@ export class Flowspan {
 
   private constructor(
     config: (directory: string) => FlowspanConfig,
-    { program, env, privileges }: Required<FlowspanOptions>,
+    { program = PROGRAM, env = process.env, privileges = [], pod }: FlowspanOptions,
   ) {
     this.directory = temporaryDirectory('flowspan')
     chmodSync(this.directory, 0o777)
     this.#file = join(this.directory, 'config.yaml')
     this.#configure(config)
+    // Not `ip netns exec`: that mounts another /sys, without what the keeper finds there.
+    const enter = pod === undefined ? [] : ['nsenter', `--net=/run/netns/${pod.netns}`, '--']
+    const drop = ['setpriv', '--pdeathsig', 'TERM', ...privileges]
     const run = ['--', program, 'run', '--config', this.#file]
-    const command = ['--pdeathsig', 'TERM', ...privileges, ...run]
-    this.#child = spawn('setpriv', command, { stdio: ['ignore', 'pipe', 'pipe'], env })
+    const [command, ...args] = [...enter, ...drop, ...run] as [string, ...string[]]
+    this.#child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env })
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       createInterface({ input: stream as NodeJS.ReadableStream }).on('line', (line) => {
         this.log.push(parse(line))

@@ -45,14 +45,17 @@ export class JaegerApi {
     return (await this.#get<string[] | null>('/api/services')) ?? []
   }
 
-  /** The traces with a span of the service, at most 1,000, whatever their time. */
-  async traces(service: string): Promise<readonly JaegerTrace[]> {
+  /** The traces with a span of the service that began since then, at most 1,000 by default. */
+  async traces(
+    service: string,
+    { sinceMs = 0, limit = TRACES_MAX }: { sinceMs?: number; limit?: number } = {},
+  ): Promise<readonly JaegerTrace[]> {
     const end = (Date.now() + 86_400_000) * 1_000
     const query = new URLSearchParams({
       service,
-      start: '0',
+      start: String(sinceMs * 1_000),
       end: String(end),
-      limit: String(TRACES_MAX),
+      limit: String(limit),
       raw: 'true',
     })
     return (await this.#get<JaegerTrace[] | null>(`/api/traces?${query}`)) ?? []

@@ -111,6 +111,20 @@ export class Network {
     nft(this.node.netns, [rule])
   }
 
+  /** Drops all that the pod sends and is sent, until the function that is given back is called. */
+  cut({ name, ipv4, ipv6 }: Pod): () => void {
+    const table = `inet cut-${name}`
+    const drop = (rule: string) => `add rule ${table} forward ${rule} drop`
+    nft(this.node.netns, [
+      `add table ${table}`,
+      `add chain ${table} forward { type filter hook forward priority filter; }`,
+      ...[`ip saddr ${ipv4}`, `ip daddr ${ipv4}`, `ip6 saddr ${ipv6}`, `ip6 daddr ${ipv6}`].map(
+        drop,
+      ),
+    ])
+    return () => nft(this.node.netns, [`delete table ${table}`])
+  }
+
   /** Removes every namespace of this network, and what still runs in them. Safe twice. */
   close(): void {
     for (const name of this.#names) remove(name)

@@ -1,4 +1,4 @@
-/** The shop's frontend: nginx, one worker, a pool of kept connections to the api behind it. */
+/** nginx in front of a service: one worker, a pool of kept connections to what is behind it. */
 import type { ClusterIp } from '../netns.ts'
 
 /**
@@ -6,6 +6,32 @@ import type { ClusterIp } from '../netns.ts'
  * address family that it came in.
  */
 export function nginxConfig(directory: string, port: number, api: ClusterIp): string {
+  return configOf(
+    directory,
+    `
+  upstream api4 { server ${api.ipv4}:${api.port}; keepalive 8; }
+  upstream api6 { server [${api.ipv6}]:${api.port}; keepalive 8; }
+  server { listen 0.0.0.0:${port} backlog=4096; location / { proxy_pass http://api4; } }
+  server { listen [::]:${port} ipv6only=on backlog=4096; location / { proxy_pass http://api6; } }`,
+  )
+}
+
+/** The first of a chain: /fresh/ goes on over a connection a request, all else over kept ones. */
+export function chainConfig(directory: string, port: number, next: ClusterIp): string {
+  return configOf(
+    directory,
+    `
+  upstream kept { server ${next.ipv4}:${next.port}; keepalive 32; }
+  upstream fresh { server ${next.ipv4}:${next.port}; }
+  server {
+    listen 0.0.0.0:${port} backlog=4096;
+    location / { proxy_pass http://kept; }
+    location /fresh/ { proxy_pass http://fresh; }
+  }`,
+  )
+}
+
+function configOf(directory: string, servers: string): string {
   return `
 user root;
 daemon off;
@@ -21,11 +47,7 @@ http {
   uwsgi_temp_path ${directory}/uwsgi;
   scgi_temp_path ${directory}/scgi;
   proxy_http_version 1.1;
-  proxy_set_header Connection "";
-  upstream api4 { server ${api.ipv4}:${api.port}; keepalive 8; }
-  upstream api6 { server [${api.ipv6}]:${api.port}; keepalive 8; }
-  server { listen 0.0.0.0:${port} backlog=4096; location / { proxy_pass http://api4; } }
-  server { listen [::]:${port} ipv6only=on backlog=4096; location / { proxy_pass http://api6; } }
+  proxy_set_header Connection "";${servers}
 }
 `
 }
