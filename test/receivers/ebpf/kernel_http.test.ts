@@ -164,7 +164,7 @@ describe('receivers/ebpf on the kernel', { skip: SKIP }, () => {
 
   test('what nginx asks upstream is caused by the request it has read', async () => {
     const capture = await Capture.start()
-    // Over connections that are opened now: one that is older than the capture is not followed.
+    // Over connections that are opened now, of which all is seen.
     const requests = [1, 2, 3, 4, 5].map((n) => ({ method: 'GET', path: `/unused/length/${n}` }))
     await ask('127.0.0.1', nginxPort, requests)
     await capture.stop()
