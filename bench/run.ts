@@ -12,8 +12,13 @@ const BENCHES = [
   'pieces',
   'selection',
   'segments',
+  'datagrams',
   'http1',
   'http2_parser',
+  'dns_parser',
+  'kafka_parser',
+  'memcached_parser',
+  'mysql_parser',
   'k8s_join',
   'k8s_resources',
   'stitch',
@@ -24,6 +29,7 @@ const BENCHES = [
   'exchange_path',
   'recording',
   'causes',
+  'export_queue',
   'storage',
 ]
 
