@@ -28,8 +28,10 @@ export function describeCapture({ capabilities }: KernelInfo): string[] {
     lines.push('To see something, connect to anything, as curl http://127.0.0.1/')
   }
   for (const { signal, state, why, hook } of capabilities) {
-    if (state !== 'active')
+    // Who turned a signal off, or left it off, need not be told so.
+    if (state === 'unavailable') {
       lines.push(`Not capturing ${signal} (${hook}): ${why ?? 'for no known reason'}`)
+    }
   }
   return lines
 }
