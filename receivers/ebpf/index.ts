@@ -18,7 +18,8 @@ export const ebpf = receiver<EbpfConfig>({
       return { ...kept, reconfigure: (wanted) => kept.select(selectionOf(wanted as EbpfConfig)) }
     })
   },
-  probe: async () => probeKernel(kernelConfig(schema.parse({}))),
+  // What is off by default is probed, too: the question is what this kernel can do.
+  probe: async () => probeKernel(kernelConfig(schema.parse({ episodes: { enabled: true } }))),
   create: {
     flows: (settings, config, next) => new EbpfReceiver(settings, config, next),
   },

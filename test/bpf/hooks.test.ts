@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { release } from 'node:os'
 import { test } from 'node:test'
-import { Kernel, SKIP } from './kernel.ts'
+import { EYES, Kernel, SKIP } from './kernel.ts'
 
 /** The ways to the payload, with the first Linux that has them. */
 const RECEIVED = [
@@ -23,9 +23,6 @@ const SINCE: Readonly<Record<string, number>> = {
   udp_drops: 6.1,
   dns: 6.02,
 }
-
-/** They are off by default. */
-const EYES = { delayMs: 10, jitterMs: 10 }
 
 /** 6.1 is older than 6.12: minor versions are hundredths. */
 function version(): number {

@@ -27,6 +27,9 @@ import { waitFor } from '../kit/processes.ts'
 import { skipUnless } from '../kit/requirements.ts'
 import { type CapturedDatagram, capturedDatagram, type UdpFlow, udpFlow } from './udp.ts'
 
+/** Episodes, which are off by default. */
+export const EYES = { delayMs: 10, jitterMs: 10 }
+
 /** Everything up to 8 KiB comes whole, so that streams can be put together again. */
 export const CONFIG: KernelConfig = {
   requests: true,

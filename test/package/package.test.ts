@@ -22,7 +22,7 @@ import { programModules } from './modules.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const STORAGE = join(ROOT, 'test/kit/apps/storage.py')
-const SIZE_MAX_BYTES = 640 * 1024
+const SIZE_MAX_BYTES = 1024 * 1024
 const PORT = 9000
 const needsRoot = skipUnless(missingForShop())
 

@@ -6,7 +6,7 @@ import { suite, test } from 'node:test'
 import type { Capability } from '../../../pipeline/capability.ts'
 import { BpfError, BpfObject } from '../../../receivers/ebpf/libbpf.ts'
 import { KERNEL_SIGNALS } from '../../../receivers/ebpf/signals.ts'
-import { Kernel, SKIP } from '../../bpf/kernel.ts'
+import { EYES, Kernel, SKIP } from '../../bpf/kernel.ts'
 import { waitFor } from '../../kit/processes.ts'
 
 const KEEPER = join(import.meta.dirname, '../../../receivers/ebpf/keeper.ts')
@@ -16,7 +16,7 @@ const LESS = '-net_admin,-sys_admin'
 
 suite('openKernel', { skip: SKIP }, () => {
   test('tells each signal with its hook', async () => {
-    const kernel = await Kernel.open()
+    const kernel = await Kernel.open({ eyes: EYES })
     kernel.close()
     const active = kernel.info.capabilities.map(({ signal, state }) => [signal, state])
     assert.deepEqual(
@@ -26,7 +26,7 @@ suite('openKernel', { skip: SKIP }, () => {
   })
 
   test('leaves the payload out when it is not wanted, and says so', async () => {
-    const kernel = await Kernel.open({ requests: false })
+    const kernel = await Kernel.open({ requests: false, eyes: EYES })
     kernel.close()
     const without = kernel.info.capabilities.filter(({ state }) => state !== 'active')
     assert.deepEqual(
