@@ -25,6 +25,7 @@ const BENCHES = [
   'otlp_write',
   'otlp_receive',
   'flows_otlp',
+  'gateway',
   'gateways',
   'exchange_path',
   'recording',
