@@ -77,7 +77,8 @@ function gatewayConfig(way: Way, { rows, sink }: Ports, kubernetes: Kubernetes |
   const insecure = { tls: { insecure: true } }
   // Requests of many agents go on as one, and each agent hears of it.
   const sending_queue = { wait_for_result: true, batch: { flush_timeout: '200ms' } }
-  const exporter = { endpoint: `127.0.0.1:${sink}`, ...insecure, sending_queue }
+  const queue = way.acknowledge === 'taken' ? {} : { sending_queue }
+  const exporter = { endpoint: `127.0.0.1:${sink}`, ...insecure, ...queue }
   return {
     receivers: { otlp: { protocols: { grpc: { endpoint: `127.0.0.1:${rows}` } } } },
     processors,

@@ -43,6 +43,7 @@ export function toGateways(hosts: readonly string[]): Record<string, object> {
 }
 
 export function oneGateway(world: FleetWorld): FlowspanConfig {
+  const sending_queue = { wait_for_result: true, batch: { flush_timeout: '200ms' } }
   return {
     receivers: { otlp: grpc(PORTS.rows) },
     processors: {
@@ -50,10 +51,8 @@ export function oneGateway(world: FleetWorld): FlowspanConfig {
       stitch: { wait: 'always', acknowledge: 'handed_on', window: `${WINDOW_MS}ms` },
     },
     connectors: { flow_spans: {} },
-    // No queue in memory: what was not delivered is the agents' still.
-    exporters: {
-      otlp: { endpoint: world.jaeger.otlpGrpc, ...insecure, sending_queue: { enabled: false } },
-    },
+    // Agents are answered when it has delivered: until then their rows are theirs still.
+    exporters: { otlp: { endpoint: world.jaeger.otlpGrpc, ...insecure, sending_queue } },
     service: {
       pipelines: {
         flows: {
