@@ -68,10 +68,7 @@ export function connectionRow(
   base.isn_server[row] = u32(ConnRecord.isn_server)
   if (known?.tls !== undefined) rows.tls(row, known.tls)
   figuresRow(rows, { view, at, row, nowNs: endNs, establishedNs, dropReasons })
-  base.ttfb_us[row] = Number.NaN
-  base.duration_us[row] = Number.NaN
-  base.cause_offset[row] = Number.NaN
-  base.cause_confidence[row] = Number.NaN
+  rows.noExchange(row)
 }
 
 export function copyAddress(column: Uint8Array, row: number, view: DataView, at: number): void {

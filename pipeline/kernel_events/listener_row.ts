@@ -29,8 +29,5 @@ export function listenerRow(rows: RowWriter, { view, at, identities }: Identifie
   base.accept_queue[row] = u32(ListenerRecord.accept_queue)
   base.accept_queue_max[row] = u32(ListenerRecord.accept_queue_max)
   base.connect_us[row] = Number.NaN
-  base.ttfb_us[row] = Number.NaN
-  base.duration_us[row] = Number.NaN
-  base.cause_offset[row] = Number.NaN
-  base.cause_confidence[row] = Number.NaN
+  rows.noExchange(row)
 }

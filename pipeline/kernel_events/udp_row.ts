@@ -45,8 +45,5 @@ export function udpRow(rows: RowWriter, { view, at, identities }: IdentifiedReco
   base.drops[row] = u32(UdpRecord.drops)
   base.drops_delta[row] = u32(UdpRecord.drops_since)
   base.connect_us[row] = Number.NaN
-  base.ttfb_us[row] = Number.NaN
-  base.duration_us[row] = Number.NaN
-  base.cause_offset[row] = Number.NaN
-  base.cause_confidence[row] = Number.NaN
+  rows.noExchange(row)
 }

@@ -127,6 +127,15 @@ export class RowWriter {
     this.#links(row, exchange)
   }
 
+  /** What only an exchange has, and of which 0 would be a value: not known on other rows. */
+  noExchange(row: number): void {
+    const { base } = this.#batch
+    base.ttfb_us[row] = Number.NaN
+    base.duration_us[row] = Number.NaN
+    base.cause_offset[row] = Number.NaN
+    base.cause_confidence[row] = Number.NaN
+  }
+
   /** What a handshake showed, on a connection's row. */
   tls(row: number, tls: Tls): void {
     const { base, strings } = this.#batch

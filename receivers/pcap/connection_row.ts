@@ -48,10 +48,7 @@ export function connectionRow(
   base.isn_client[row] = (connection.directions[ROLE.client] as Direction).isn ?? 0
   base.isn_server[row] = (connection.directions[ROLE.server] as Direction).isn ?? 0
   if (tls !== undefined) rows.tls(row, tls)
-  base.ttfb_us[row] = Number.NaN
-  base.duration_us[row] = Number.NaN
-  base.cause_offset[row] = Number.NaN
-  base.cause_confidence[row] = Number.NaN
+  rows.noExchange(row)
 }
 
 /** A reset was sent by one end and received by the other. */

@@ -53,8 +53,5 @@ export function episodeRow(rows: RowWriter, { episode, state, identities }: Epis
   base.flows[row] = episode.flows
   base.flow_ids[row] = strings.intern(episode.flowIds)
   base.connect_us[row] = Number.NaN
-  base.ttfb_us[row] = Number.NaN
-  base.duration_us[row] = Number.NaN
-  base.cause_offset[row] = Number.NaN
-  base.cause_confidence[row] = Number.NaN
+  rows.noExchange(row)
 }

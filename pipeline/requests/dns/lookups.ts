@@ -124,11 +124,10 @@ export class Lookups {
     this.#exchanges.finish(endNs)
   }
 
-  /** The connection has ended. */
+  /** The connection has ended, and with it a transfer that has begun. */
   finish(): void {
     for (const lookup of [...this.#open]) {
       if (lookup.isTransfer && lookup.exchange.responseStartNs > 0) this.#endTransfer(lookup)
-      else lookup.exchange.error = 'connection_closed'
     }
     this.#open.length = 0
   }

@@ -34,8 +34,5 @@ export function udpRow(
     base.bytes_received_delta[row] = end.bytesReceived
   }
   base.connect_us[row] = Number.NaN
-  base.ttfb_us[row] = Number.NaN
-  base.duration_us[row] = Number.NaN
-  base.cause_offset[row] = Number.NaN
-  base.cause_confidence[row] = Number.NaN
+  rows.noExchange(row)
 }

@@ -40,7 +40,7 @@ function talk(said: readonly Said[], options: TalkOptions = {}) {
 }
 
 function told(said: readonly Said[], options: TalkOptions = {}) {
-  const rows = talk(said, options).end()
+  const rows = talk(said, options).close('fin')
   return rows.map(({ method, target, status, error }) => [method, target, status ?? error])
 }
 
