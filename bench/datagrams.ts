@@ -3,51 +3,29 @@
  * (kernel.bpf_stats_enabled, here alone), the median of short slices, for datagrams of a flow that
  * is known, for those that are copied, and for packets of TCP, which are looked at and let go.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { pino } from 'pino'
-import { keepKernel, loadKernel } from '../receivers/ebpf/keeper.ts'
-import { openRing } from '../receivers/ebpf/ring.ts'
 import { DATAGRAMS } from '../test/bpf/udp.ts'
 import { Program } from '../test/kit/processes.ts'
 import { describeMachine } from './machine.ts'
+import { MeasuredKernel, withStats } from './measured_kernel.ts'
 import { median } from './statistics.ts'
 import { startWrk, Web } from './web.ts'
 
 const SLICES = Number(process.env.BENCH_SLICES ?? 15)
 const SLICE_MS = 200
-const DRAIN_MS = 10
-const BPF_STATS = '/proc/sys/kernel/bpf_stats_enabled'
 const PROGRAMS = ['udp_sent', 'udp_received'] as const
-const CONFIG = {
-  requests: true,
-  drops: false,
-  interimMs: 0,
-  connRingBytes: 4 << 20,
-  payloadRingBytes: 16 << 20,
-  captureSmallBytes: 1024,
-  captureMaxBytes: 4096,
-  udp: { enabled: true, idleMs: 60_000, flowsMax: 65_536, dnsPorts: [53] },
-}
+
+const UDP = { enabled: true, idleMs: 60_000, flowsMax: 65_536, dnsPorts: [53] }
 
 async function measure(name: string, load: () => { stop(): unknown }): Promise<void> {
-  const loaded = loadKernel(CONFIG)
-  const kept = keepKernel(loaded, CONFIG, { logger: pino({ enabled: false }) })
-  const [connections, payload] = kept.fds as [number, number]
-  const rings = [
-    openRing(connections, CONFIG.connRingBytes),
-    openRing(payload, CONFIG.payloadRingBytes),
-  ]
-  const timer = setInterval(() => {
-    for (const ring of rings) ring.drain(() => {})
-  }, DRAIN_MS)
+  const kernel = new MeasuredKernel({ udp: UDP })
   const program = load()
   await delay(500)
   const costs = PROGRAMS.map((): number[] => [])
-  let before = PROGRAMS.map((each) => loaded.object.stats(each))
+  let before = PROGRAMS.map((each) => kernel.object.stats(each))
   for (let slice = 0; slice < SLICES; slice++) {
     await delay(SLICE_MS)
-    const after = PROGRAMS.map((each) => loaded.object.stats(each))
+    const after = PROGRAMS.map((each) => kernel.object.stats(each))
     for (const [i, { runs, runNs }] of after.entries()) {
       const was = before[i] as (typeof after)[number]
       costs[i]?.push((runNs - was.runNs) / (runs - was.runs))
@@ -55,9 +33,7 @@ async function measure(name: string, load: () => { stop(): unknown }): Promise<v
     before = after
   }
   await program.stop()
-  clearInterval(timer)
-  for (const ring of rings) ring.close()
-  kept.close()
+  kernel.close()
   console.log(`| ${name} | ${costs.map((each) => Math.round(median(each))).join(' | ')} |`)
 }
 
@@ -65,9 +41,7 @@ function echo(...options: string[]): Program {
   return new Program(['python3', DATAGRAMS, 'echo', 'count=1000000000', 'size=60', ...options])
 }
 
-const before = readFileSync(BPF_STATS, 'utf8')
-writeFileSync(BPF_STATS, '1')
-try {
+await withStats(async () => {
   console.log(`# Datagrams\n\n${describeMachine()}\n`)
   console.log(`Nanoseconds a run, the median of ${SLICES} slices of ${SLICE_MS} ms.\n`)
   console.log('| load | sent | received |')
@@ -81,6 +55,4 @@ try {
     return { stop: () => wrk.kill('SIGTERM') }
   })
   await web.stop()
-} finally {
-  writeFileSync(BPF_STATS, before)
-}
+})

@@ -3,16 +3,12 @@
  * nanoseconds a run of the payload programs (kernel.bpf_stats_enabled, here alone), the median of
  * short slices while real programs talk over loopback, both ends on this host.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { pino } from 'pino'
 import { COUNTER } from '../pipeline/kernel_events/events.gen.ts'
-import { openCounters } from '../receivers/ebpf/counters.ts'
-import { keepKernel, loadKernel } from '../receivers/ebpf/keeper.ts'
-import { openRing, type Ring } from '../receivers/ebpf/ring.ts'
 import { freePorts } from '../test/kit/ports.ts'
 import { Program } from '../test/kit/processes.ts'
 import { describeMachine } from './machine.ts'
+import { MeasuredKernel, withStats } from './measured_kernel.ts'
 import { largeBodies, stream } from './overhead/loads.ts'
 import { median } from './statistics.ts'
 import { startWrk, Web } from './web.ts'
@@ -20,19 +16,7 @@ import { startWrk, Web } from './web.ts'
 const HOST = '127.0.0.1'
 const SLICES = Number(process.env.BENCH_SLICES ?? 30)
 const SLICE_MS = 200
-const DRAIN_MS = 10
-const BPF_STATS = '/proc/sys/kernel/bpf_stats_enabled'
 const PROGRAMS = ['received', 'sent']
-const CONFIG = {
-  requests: true,
-  drops: false,
-  interimMs: 0,
-  connRingBytes: 4 << 20,
-  payloadRingBytes: 16 << 20,
-  captureSmallBytes: 1024,
-  captureMaxBytes: 4096,
-  udp: { enabled: false, idleMs: 60_000, flowsMax: 1, dnsPorts: [] },
-}
 
 interface Reading {
   readonly runs: number
@@ -40,42 +24,12 @@ interface Reading {
   readonly pieces: number
 }
 
-/** The kernel programs, and a reader that throws away what they tell. */
-class Kernel {
-  readonly #loaded = loadKernel(CONFIG)
-  readonly #kept = keepKernel(this.#loaded, CONFIG, { logger: pino({ enabled: false }) })
-  readonly #rings: readonly Ring[]
-  readonly #counters
-  readonly #timer: NodeJS.Timeout
-
-  constructor() {
-    const [connections, payload, counters] = this.#kept.fds as [number, number, number]
-    this.#rings = [
-      openRing(connections, CONFIG.connRingBytes),
-      openRing(payload, CONFIG.payloadRingBytes),
-    ]
-    this.#counters = openCounters(counters)
-    this.#timer = setInterval(() => this.#drain(), DRAIN_MS)
-  }
-
-  read(): Reading {
-    const stats = PROGRAMS.map((program) => this.#loaded.object.stats(program))
-    return {
-      runs: stats.reduce((sum, { runs }) => sum + runs, 0),
-      ns: stats.reduce((sum, { runNs }) => sum + runNs, 0),
-      pieces: this.#counters.read(COUNTER.COUNTER_PAYLOAD_EVENTS),
-    }
-  }
-
-  close(): void {
-    clearInterval(this.#timer)
-    for (const ring of this.#rings) ring.close()
-    this.#counters.close()
-    this.#kept.close()
-  }
-
-  #drain(): void {
-    for (const ring of this.#rings) ring.drain(() => {})
+function read({ object, counters }: MeasuredKernel): Reading {
+  const stats = PROGRAMS.map((program) => object.stats(program))
+  return {
+    runs: stats.reduce((sum, { runs }) => sum + runs, 0),
+    ns: stats.reduce((sum, { runNs }) => sum + runNs, 0),
+    pieces: counters.read(COUNTER.COUNTER_PAYLOAD_EVENTS),
   }
 }
 
@@ -85,15 +39,15 @@ interface Running {
 
 /** While `load` runs: what a run costs, and how many of them made a record. */
 async function measure(name: string, load: () => Running | Promise<Running>): Promise<void> {
-  const kernel = new Kernel()
+  const kernel = new MeasuredKernel()
   const program = await load()
   await delay(1000)
   const costs: number[] = []
-  const first = kernel.read()
+  const first = read(kernel)
   let before = first
   for (let slice = 0; slice < SLICES; slice++) {
     await delay(SLICE_MS)
-    const after = kernel.read()
+    const after = read(kernel)
     costs.push((after.ns - before.ns) / (after.runs - before.runs))
     before = after
   }
@@ -127,9 +81,7 @@ async function redis(): Promise<void> {
   await program.stop()
 }
 
-const before = readFileSync(BPF_STATS, 'utf8')
-writeFileSync(BPF_STATS, '1')
-try {
+await withStats(async () => {
   console.log(`# Pieces\n\n${describeMachine()}\n`)
   console.log(
     `Nanoseconds a run of \`received\` and \`sent\`, ${SLICES} slices of ${SLICE_MS} ms.\n`,
@@ -141,6 +93,4 @@ try {
   await measure('TLS: a stream, behind the hellos', () => stream(true))
   await measure('no protocol: a stream', () => stream(false))
   await redis()
-} finally {
-  writeFileSync(BPF_STATS, before)
-}
+})

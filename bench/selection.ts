@@ -3,20 +3,16 @@
  * here alone), per connection and per read or write, for connections that are followed and that are
  * left out, by one rule of each kind; side by side in short slices, both ends on this host.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { pino } from 'pino'
-import { keepKernel, loadKernel } from '../receivers/ebpf/keeper.ts'
-import { openRing } from '../receivers/ebpf/ring.ts'
 import { erase, type Names, ruleBits, ruleEntries, turnTo, write } from '../receivers/ebpf/rules.ts'
 import type { SelectionConfig, Selectors } from '../receivers/ebpf/selectors.ts'
 import { describeMachine } from './machine.ts'
+import { MeasuredKernel, withStats } from './measured_kernel.ts'
 import { median } from './statistics.ts'
 import { startWrk, Web } from './web.ts'
 
 const SLICES = Number(process.env.BENCH_SLICES ?? 12)
 const SLICE_MS = 150
-const BPF_STATS = '/proc/sys/kernel/bpf_stats_enabled'
 const NONE: Selectors = { netns: [], cgroup: [], ports: [], cidrs: [] }
 
 function selection(include: Partial<Selectors>): SelectionConfig {
@@ -33,31 +29,12 @@ const CASES: readonly [string, SelectionConfig][] = [
 ]
 
 const NAMES: Names = { netns: new Map([['1', 1n]]), cgroup: new Map() }
-const CONFIG = {
-  requests: true,
-  drops: false,
-  interimMs: 0,
-  connRingBytes: 4 << 20,
-  payloadRingBytes: 16 << 20,
-  captureSmallBytes: 1024,
-  captureMaxBytes: 4096,
-  udp: { enabled: false, idleMs: 60_000, flowsMax: 1, dnsPorts: [] },
-}
 
 type Costs = { readonly connection: number[]; readonly piece: number[] }
 
 /** Requests on connections of their own: states and pieces alike. */
 async function run(): Promise<void> {
-  const loaded = loadKernel(CONFIG)
-  const kept = keepKernel(loaded, CONFIG, { logger: pino({ enabled: false }) })
-  const [connections, payload] = kept.fds as [number, number]
-  const rings = [
-    openRing(connections, CONFIG.connRingBytes),
-    openRing(payload, CONFIG.payloadRingBytes),
-  ]
-  const timer = setInterval(() => {
-    for (const ring of rings) ring.drain(() => {})
-  }, 10)
+  const kernel = new MeasuredKernel()
   const web = await Web.start()
   const costs = new Map<string, Costs>(CASES.map(([name]) => [name, { connection: [], piece: [] }]))
   const wrk = startWrk(web.port, 3600, { close: true })
@@ -66,14 +43,14 @@ async function run(): Promise<void> {
     for (let slice = 0; slice < SLICES; slice++) {
       for (const [name, wanted] of CASES) {
         const entries = ruleEntries(wanted, NAMES, 0)
-        write(loaded.object, entries)
-        turnTo(loaded.object, { set: 0, bits: ruleBits(wanted), change: slice })
+        write(kernel.object, entries)
+        turnTo(kernel.object, { set: 0, bits: ruleBits(wanted), change: slice })
         // Connections of the slice before end meanwhile.
         await delay(50)
-        const before = read(loaded.object)
+        const before = read(kernel.object)
         await delay(SLICE_MS)
-        const after = read(loaded.object)
-        erase(loaded.object, entries)
+        const after = read(kernel.object)
+        erase(kernel.object, entries)
         const cost = costs.get(name) as Costs
         cost.connection.push(
           (after.set.runNs - before.set.runNs) / (after.set.runs - before.set.runs),
@@ -86,16 +63,14 @@ async function run(): Promise<void> {
   } finally {
     wrk.kill('SIGTERM')
     await web.stop()
-    clearInterval(timer)
-    for (const ring of rings) ring.close()
-    kept.close()
+    kernel.close()
   }
   for (const [name, { connection, piece }] of costs) {
     console.log(`| ${name} | ${Math.round(median(connection))} | ${Math.round(median(piece))} |`)
   }
 }
 
-function read(object: ReturnType<typeof loadKernel>['object']) {
+function read(object: MeasuredKernel['object']) {
   const [received, sent] = [object.stats('received'), object.stats('sent')]
   return {
     set: object.stats('set_state'),
@@ -103,14 +78,10 @@ function read(object: ReturnType<typeof loadKernel>['object']) {
   }
 }
 
-const before = readFileSync(BPF_STATS, 'utf8')
-writeFileSync(BPF_STATS, '1')
-try {
+await withStats(async () => {
   console.log(`# Selection\n\n${describeMachine()}\n`)
   console.log(`Nanoseconds a run, medians of ${SLICES} slices of ${SLICE_MS} ms.\n`)
   console.log('| connections | `set_state` | `received` and `sent` |')
   console.log('|---|---|---|')
   await run()
-} finally {
-  writeFileSync(BPF_STATS, before)
-}
+})
