@@ -8,6 +8,7 @@ import os
 import socket
 import struct
 import sys
+import threading
 import time
 
 options = dict(argument.split('=', 1) for argument in sys.argv[2:])
@@ -185,6 +186,21 @@ def deaf():
         pass
     before = stopwatches(client)
     step(client_port=client.getsockname()[1], **before)
+    step(**stopwatches(client))
+
+
+def cramped():
+    """Sends without end to to= port= out of a small buffer."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+    client.connect((options['to'], int(options['port'])))
+
+    def send():
+        while True:
+            client.sendall(b'-' * 100000)
+
+    threading.Thread(target=send, daemon=True).start()
+    step(client_port=client.getsockname()[1], **stopwatches(client))
     step(**stopwatches(client))
 
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import { CONN_ROLE, CONN_STATE } from '../../pipeline/kernel_events/events.gen.ts'
 import { waitFor } from '../kit/processes.ts'
+import { Line, PORT } from '../receivers/ebpf/episodes/line.ts'
 import { Held, type Step } from './held.ts'
 import { type Connection, Kernel, SKIP } from './kernel.ts'
 
@@ -74,5 +75,30 @@ suite('interim records', { skip: SKIP }, () => {
     assert.ok(told.busy_us >= told.rwnd_limited_us + told.sndbuf_limited_us)
     const since = of(end).reduce((sum, record) => sum + record.rwnd_limited_since_us, 0n)
     assert.equal(since, of(end).at(-1)?.rwnd_limited_us)
+  })
+
+  test('time limited by a small send buffer, on a slow path, is what tcp_info has', async (t) => {
+    const line = new Line()
+    t.after(() => line.close())
+    await line.start({ through: true })
+    line.say('delay', 50)
+    const options = { to: line.far.ipv4, port: PORT }
+    const held = new Held(t, { scenario: 'cramped', options, pod: line.near })
+    const before = await held.says()
+    const end = { local_port: before.client_port as number, netns: line.near.inode }
+    const least = BigInt(before.sndbuf_limited as number) + 300_000n
+    const told = await waitFor('Time that was waited', () =>
+      of({ ...end, state: CONN_INTERIM }).find(
+        ({ sndbuf_limited_us }) => sndbuf_limited_us >= least,
+      ),
+    )
+    held.go()
+    const later = await held.says()
+    assert.ok(told.sndbuf_limited_us <= BigInt(later.sndbuf_limited as number))
+    assert.ok(told.busy_us >= told.sndbuf_limited_us + told.rwnd_limited_us)
+    // The peer reads: it is the buffer alone that it waits for.
+    assert.ok(told.rwnd_limited_us * 10n < told.sndbuf_limited_us, `${told.rwnd_limited_us}`)
+    const since = of(end).reduce((sum, record) => sum + record.sndbuf_limited_since_us, 0n)
+    assert.equal(since, of(end).at(-1)?.sndbuf_limited_us)
   })
 })

@@ -82,6 +82,7 @@ export interface Connection {
   readonly rwnd_limited_us: bigint
   readonly sndbuf_limited_us: bigint
   readonly rwnd_limited_since_us: bigint
+  readonly sndbuf_limited_since_us: bigint
   readonly delivery_rate: bigint
   readonly retrans_since: number
   readonly drops: number
