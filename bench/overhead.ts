@@ -37,11 +37,13 @@ const { values, positionals } = parseArgs({
 const { quick } = values
 const parts = positionals.length > 0 ? positionals : PARTS
 
-const ROUNDS = Number(process.env.BENCH_ROUNDS ?? (quick ? 8 : 32))
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? (quick ? 4 : 20))
 const SECONDS = Number(process.env.BENCH_SECONDS ?? (quick ? 3 : 6))
 /** A slice has so many latencies that a hundredth of them are some. */
 const LATENCY = { perSecond: 4000, sliceMs: 300 } as const
-const RATES = [1000, 10_000]
+/** Per second; 0: as many as there can be. */
+const RATES = quick ? [1000] : [1000, 10_000, 0]
+const WARM_MS = quick ? 3000 : 8000
 const CAPTURED: readonly Captured[] = ['connections', 'all']
 
 const LOADS: readonly (() => Promise<Load>)[] = [
@@ -67,8 +69,11 @@ async function throughput(): Promise<Loss[]> {
     losses.push(...found)
   }
   console.log(`## Throughput, ${ROUNDS} rounds\n`)
-  console.log('| load | programs | bare | with | lost of the rate | of the CPU |')
-  console.log('|---|---|---|---|---|---|')
+  console.log(
+    '| load | programs | bare | with | lost of the rate | of the CPU | of both ends alone ' +
+      '| programs: runs, ns of a unit | of the CPU |',
+  )
+  console.log('|---|---|---|---|---|---|---|---|---|')
   traced.detach()
   try {
     for (const make of LOADS) await run(make, false)
@@ -80,11 +85,16 @@ async function throughput(): Promise<Loss[]> {
 }
 
 function lossLine({ load, unit, mode, bare, with: rate, ...of }: Loss): string {
-  const [lost, cpu] = [of.rate, of.cpu].map(({ median, low, high }) => {
+  const [lost, cpu, path] = [of.rate, of.cpu, of.path].map(({ median, low, high }) => {
     return `${percent(median)} (${percent(low)} … ${percent(high)})`
   })
   const [without, with_] = [bare, rate].map((each) => Math.round(each).toLocaleString('en'))
-  return `| ${load} | ${mode} | ${without} ${unit} | ${with_} | ${lost} | ${cpu} |`
+  const { runsPerWork, nsPerWork, share } = of.programs
+  const programs = `${runsPerWork.toFixed(1)}, ${Math.round(nsPerWork)} | ${percent(share)}`
+  return (
+    `| ${load} | ${mode} | ${without} ${unit} | ${with_} | ${lost} | ${cpu} | ${path} ` +
+    `| ${programs} |`
+  )
 }
 
 async function rates(): Promise<Cost[]> {
@@ -96,8 +106,8 @@ async function rates(): Promise<Cost[]> {
   console.log('|---|---|---|---|---|---|---|---|---|')
   const costs: Cost[] = []
   for (const captured of CAPTURED) {
-    for (const perSecond of [...RATES, 0]) {
-      const cost = await costOf(captured, { perSecond, seconds: SECONDS })
+    for (const perSecond of RATES) {
+      const cost = await costOf(captured, { perSecond, seconds: SECONDS, warmMs: WARM_MS })
       console.log(costLine(cost))
       costs.push(cost)
     }
@@ -121,7 +131,7 @@ async function sidecars(): Promise<SidecarCost[]> {
   console.log('|---|---|---|---|---|')
   const costs: SidecarCost[] = []
   for (const name of ['none', ...Object.keys(SIDECARS).filter(isThere)]) {
-    for (const perSecond of quick ? RATES.slice(0, 1) : RATES) {
+    for (const perSecond of RATES.filter((each) => each > 0)) {
       const cost = await costOfSidecar(name, { perSecond, seconds: SECONDS / 2 })
       const { sum, rssMiB, p50Us, p99Us } = cost
       console.log(

@@ -19,6 +19,7 @@ import { cgroupRoot } from '../receivers/ebpf/cgroup.ts'
 import type { EbpfConfig } from '../receivers/ebpf/config.ts'
 import { kernelConfig } from '../receivers/ebpf/index.ts'
 import { keepKernel, type Loaded, loadKernel } from '../receivers/ebpf/keeper.ts'
+import type { ProgramStats } from '../receivers/ebpf/libbpf.ts'
 import { KERNEL_SIGNALS, type SignalGroup } from '../receivers/ebpf/signals.ts'
 import { removeDirectory, temporaryDirectory, waitFor } from '../test/kit/processes.ts'
 
@@ -121,6 +122,21 @@ export class Traced {
 
   detach(): void {
     this.#loaded.object.detach()
+  }
+
+  /** What all programs have run so far, while kernel.bpf_stats_enabled is 1. */
+  stats(): ProgramStats {
+    const { ways, object } = this.#loaded
+    const sum = { runs: 0, runNs: 0, recursionMisses: 0 }
+    for (const program of new Set(
+      ways.flatMap((way) => [...way.programs, ...(way.cgroup ?? [])]),
+    )) {
+      const { runs, runNs, recursionMisses } = object.stats(program)
+      sum.runs += runs
+      sum.runNs += runNs
+      sum.recursionMisses += recursionMisses
+    }
+    return sum
   }
 
   /** The pipeline process. */

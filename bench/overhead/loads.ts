@@ -1,14 +1,17 @@
-/** Loads that take all the CPU there is, each with a count of what was done so far. */
+/** Loads that take all the CPU there is, a CPU an end, and count what was done so far. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Authority } from '../../test/kit/certificates.ts'
 import { freePorts } from '../../test/kit/ports.ts'
 import { Program, removeDirectory, temporaryDirectory } from '../../test/kit/processes.ts'
 import { LARGE_BYTES, startWrk, Web, type WrkOptions } from '../web.ts'
+import { pin } from './processes.ts'
 import { RateSource } from './rate_source.ts'
 
 const STREAM = join(import.meta.dirname, 'stream.py')
 const FOREVER_SECONDS = 3600
+const SERVER_CPU = 0
+const CLIENT_CPU = 1
 
 /** What a slice has seen: `done` grows, or `latencyUs` is of the time since it was asked last. */
 export interface Reading {
@@ -26,6 +29,12 @@ export interface Load {
   stop(): Promise<void>
 }
 
+function pinned(server: number, client: number): readonly number[] {
+  pin(server, SERVER_CPU)
+  pin(client, CLIENT_CPU)
+  return [server, client]
+}
+
 async function wrk(
   of: Pick<Load, 'name' | 'unit'> & { options: WrkOptions },
   done: (web: Web) => Promise<number>,
@@ -35,7 +44,7 @@ async function wrk(
   return {
     name: of.name,
     unit: of.unit,
-    pids: [web.pid, client.pid as number],
+    pids: pinned(web.pid, client.pid as number),
     read: async () => ({ done: await done(web) }),
     async stop() {
       client.kill('SIGTERM')
@@ -69,7 +78,7 @@ export async function longBody(): Promise<Load> {
   return {
     name: 'HTTP/1, bodies of 1 GiB',
     unit: 'MB/s',
-    pids: [web.pid, client.pid],
+    pids: pinned(web.pid, client.pid),
     // What nginx has written: all but what is left of these files is its answers.
     read: async () => ({ done: writtenBytes(web.pid) / 1e6 }),
     async stop() {
@@ -98,7 +107,7 @@ export async function stream(tls: boolean): Promise<Load> {
   return {
     name: tls ? 'a stream in TLS' : 'a stream of bytes',
     unit: 'MB/s',
-    pids: [server.pid, client.pid],
+    pids: pinned(server.pid, client.pid),
     read: async () => ({ done: Number(readFileSync(count).readBigUInt64LE()) / 1e6 }),
     async stop() {
       await client.stop()

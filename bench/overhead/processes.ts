@@ -1,7 +1,13 @@
 /** What processes used, from /proc: CPU time to the nanosecond, resident memory. */
+import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 
 const BPF_STATS = '/proc/sys/kernel/bpf_stats_enabled'
+
+/** Has a process run on one CPU: where both ends may wander, one slice is unlike the next. */
+export function pin(pid: number, cpu: number): void {
+  execFileSync('taskset', ['-a', '-c', '-p', `${cpu}`, `${pid}`], { stdio: 'ignore' })
+}
 
 /** Nanoseconds that all threads of these processes have run, system calls included. */
 export function cpuNs(pids: readonly number[]): number {

@@ -13,7 +13,7 @@ import { cpuNs, rssMiB } from './processes.ts'
 import { RateSource } from './rate_source.ts'
 
 /** What V8's workers compile in the first minute is no cost of a running process. */
-const WARM = { perSecond: 8000, ms: 8000 } as const
+const WARM_PER_SECOND = 8000
 const SETTLE_MS = 3000
 
 export type Captured = 'connections' | 'requests' | 'all'
@@ -37,7 +37,7 @@ export interface Cost {
 /** `perSecond` 0: as many as there can be. */
 export async function costOf(
   captured: Captured,
-  { perSecond, seconds }: { perSecond: number; seconds: number },
+  { perSecond, seconds, warmMs }: { perSecond: number; seconds: number; warmMs: number },
 ): Promise<Cost> {
   const web = await Web.start()
   const flowspan = await Flowspan.start(() => configOf(captured))
@@ -45,8 +45,8 @@ export async function costOf(
   const wrk = perSecond === 0 ? startWrk(web.port, 3600) : undefined
   try {
     if (wrk === undefined) {
-      await source.begin({ port: web.port, perSecond: WARM.perSecond })
-      await delay(WARM.ms)
+      await source.begin({ port: web.port, perSecond: WARM_PER_SECOND })
+      await delay(warmMs)
       await source.begin({ port: web.port, perSecond })
     }
     await delay(SETTLE_MS)
