@@ -71,6 +71,17 @@ static __always_inline void decide(struct conn *conn, const struct piece *piece,
 		conn->verdict = VERDICT_NEVER;
 }
 
+/* HTTP/1 that both ends have agreed to leave (RFC 7540 §3.2): the client goes on with a preface. */
+static __always_inline bool is_upgraded(struct conn *conn, const struct piece *piece, __u64 head)
+{
+	if (!is_http2_start(head) || !is_from_client(conn, piece))
+		return false;
+	conn->verdict = VERDICT_FRAMED;
+	conn->interleaved = 1;
+	conn->streams[piece->direction & 1].frame = piece->offset + HTTP2_PREFACE_BYTES;
+	return true;
+}
+
 /*
  * Decides what a connection speaks by a piece that begins with `head`. A stream's first 8 bytes are
  * put together, for a reader may take them one by one.
@@ -90,8 +101,10 @@ static __always_inline bool is_message_start(struct conn *conn, const struct pie
 	}
 	if (conn->verdict == VERDICT_UNDECIDED)
 		decide(conn, piece, head);
+	if (conn->verdict != VERDICT_HTTP || is_upgraded(conn, piece, head))
+		return false;
 	/* behind CONNECT */
-	return conn->verdict == VERDICT_HTTP && is_hello_start(head, TLS_CLIENT_HELLO);
+	return is_hello_start(head, TLS_CLIENT_HELLO);
 }
 
 /* Has the reader seen enough of the connection? */

@@ -98,6 +98,7 @@ find_missing_packages() {
   need mariadb-server mariadbd
   need maven mvn
   need memcached memcached
+  need nghttp2-proxy nghttpx
   need openssl openssl
   need tcpdump tcpdump
   need postgresql psql
@@ -130,6 +131,9 @@ install_packages() {
       *$service*) systemctl disable --now "$service" >/dev/null 2>&1 || true ;;
     esac
   done
+  case $missing in
+    *nghttp2-proxy*) systemctl disable --now nghttpx >/dev/null 2>&1 || true ;;
+  esac
 }
 
 build_backends() {

@@ -58,7 +58,8 @@ export class Exchange {
   readonly clientId: string
   readonly waitMaxMs: number
   readonly trace: Uint32Array | undefined
-  readonly multiplexed: boolean
+  /** Of one that has begun before its connection became that, from then on. */
+  multiplexed: boolean
   readonly isLookup: boolean
   readonly flow: { readonly lo: number; readonly hi: number } | undefined
   readonly requestOffset: number

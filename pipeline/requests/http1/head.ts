@@ -30,6 +30,11 @@ const HOST = Buffer.from('host')
 const EXPECT = Buffer.from('expect')
 const CONTINUE = Buffer.from('100-continue')
 const TRACEPARENT = Buffer.from('traceparent')
+const UPGRADE = Buffer.from('upgrade')
+const H2C = Buffer.from('h2c')
+const FIELDS = [HOST, EXPECT, UPGRADE, TRACEPARENT, CONTENT_LENGTH, TRANSFER_ENCODING]
+/** Bit n is set where the name of such a field is n bytes long. */
+const LENGTHS = FIELDS.reduce((bits, name) => bits | (1 << name.length), 0)
 
 /** `contentLength` when there is none, and when what is there is not one length. */
 export const NO_LENGTH = -1
@@ -49,6 +54,8 @@ export class Head {
   chunked = false
   /** `Expect: 100-continue`. */
   expects = false
+  /** `Upgrade: h2c` (RFC 7540 §3.2). */
+  upgradesToHttp2 = false
   /** The valid trace context: trace id (4 words), parent id (2 words), low first; then flags. */
   readonly trace = new Uint32Array(7)
   traces = 0
@@ -63,6 +70,7 @@ export class Head {
     this.transferCoded = false
     this.chunked = false
     this.expects = false
+    this.upgradesToHttp2 = false
     this.traces = 0
   }
 
@@ -190,7 +198,7 @@ function readField(head: Head, bytes: Buffer, line: number, lf: number): void {
   if (colon === lf) return
   const length = colon - line
   // Most lines are told by this alone to be of no interest.
-  if (length !== 4 && length !== 6 && length !== 11 && length !== 14 && length !== 17) return
+  if (length > 31 || ((LENGTHS >> length) & 1) === 0) return
   let at = colon + 1
   let to = lf
   while (at < to && isSpace(bytes[at] as number)) at++
@@ -199,6 +207,8 @@ function readField(head: Head, bytes: Buffer, line: number, lf: number): void {
     head.host = textOf(bytes, at, Math.min(to, at + HOST_BYTES_MAX))
   } else if (length === 6 && isName(bytes, line, EXPECT)) {
     head.expects = to - at === CONTINUE.length && isName(bytes, at, CONTINUE)
+  } else if (length === 7 && isName(bytes, line, UPGRADE)) {
+    head.upgradesToHttp2 = to - at === H2C.length && isName(bytes, at, H2C)
   } else if (length === 14 && isName(bytes, line, CONTENT_LENGTH)) {
     readLength(head, bytes, at, to)
   } else if (length === 17 && isName(bytes, line, TRANSFER_ENCODING)) {

@@ -1,6 +1,7 @@
 /** Pairs the requests and responses of a connection in order (RFC 9112 §9.3.2). */
 import type { Exchange } from '../exchange.ts'
 import type { Exchanges } from '../exchanges.ts'
+import { Http2Parser } from '../http2/http2_parser.ts'
 import type { Parser } from '../parser.ts'
 import type { Shared } from '../shared.ts'
 import type { TlsStart } from '../tls/tls_parser.ts'
@@ -22,6 +23,8 @@ export class Http1Parser implements Parser, MessageSink {
   /** The request that is coming in waits for leave to send its body. */
   #expects = false
   #tunnel: Tunnel | undefined
+  /** Once the connection speaks HTTP/2. */
+  touched?: () => Exchange | undefined
   /** Requests were seen that did not wait for the response before them. */
   #pipelines = false
   /**
@@ -144,6 +147,7 @@ export class Http1Parser implements Parser, MessageSink {
       // RFC 9110 §10.1.1: the body may come now, or never.
       if (this.#expects) this.#requests.doubtBody()
     }
+    if (head.status === 101 && head.upgradesToHttp2) return this.#upgrade(exchange, stream)
     exchange.status = head.status
     if (stream.cut) exchange.truncated = true
     this.#mark(exchange, head)
@@ -162,6 +166,19 @@ export class Http1Parser implements Parser, MessageSink {
     const [exchanges, shared] = [this.#exchanges, this.#shared]
     const openHttp = () => new Http1Parser(exchanges, shared, start)
     return new Tunnel({ exchanges, shared, start, openHttp })
+  }
+
+  /** What was asked is answered in HTTP/2; servers take it whole before they agree to that. */
+  #upgrade(exchange: Exchange, stream: Http1Stream): Body {
+    if (exchange === this.#exchanges.asking) this.end(this.#requests)
+    const start = { request: this.#requests.position, response: stream.position }
+    const inner = new Http2Parser(this.#exchanges, this.#shared, { exchange, ...start })
+    this.#requests.stop()
+    this.#tunnel = this.#opened(start)
+    this.#tunnel.inner = inner
+    this.touched = () => inner.touched()
+    stream.stop()
+    return BODY.tunnel
   }
 
   /** RFC 9112 §6.3: what asks for two framings may be an attempt to smuggle a message. */

@@ -22,6 +22,14 @@ import {
   REFUSED_STREAM,
 } from './grpc.ts'
 
+/** A request of HTTP/1 that is answered in HTTP/2 (RFC 7540 §3.2): its stream is the first. */
+export interface Upgraded {
+  readonly exchange: Exchange
+  /** Where both directions begin to speak HTTP/2. */
+  readonly request: number
+  readonly response: number
+}
+
 interface Stream {
   readonly exchange: Exchange
   grpcTimeoutNs: number
@@ -49,11 +57,12 @@ export class Http2Parser implements Parser, Http2Sink {
   #touched: Exchange | undefined
   #touchedSeveral = false
 
-  constructor(exchanges: Exchanges, shared: Shared) {
+  constructor(exchanges: Exchanges, shared: Shared, upgraded?: Upgraded) {
     this.#exchanges = exchanges
     this.#shared = shared
     this.#requests = new Direction(true, { sink: this, shared })
     this.#responses = new Direction(false, { sink: this, shared })
+    if (upgraded !== undefined) this.#upgrade(upgraded)
   }
 
   get requestPosition(): number {
@@ -155,10 +164,25 @@ export class Http2Parser implements Parser, Http2Sink {
     }
   }
 
+  #upgrade({ exchange, request, response }: Upgraded): void {
+    this.#requests.frames.position = request
+    this.#responses.frames.position = response
+    exchange.multiplexed = true
+    exchange.version = '2'
+    this.#open(1, { exchange, grpcTimeoutNs: 0 })
+  }
+
+  #open(id: number, of: Pick<Stream, 'exchange' | 'grpcTimeoutNs'>): Stream {
+    this.#lastStream = id
+    const stream = { ...of, answered: false, httpStatus: 0, grpcStatus: -1, isUnsure: false }
+    this.#streams.set(id, stream)
+    this.#touch(of.exchange)
+    return stream
+  }
+
   #request({ stream: id, fields, isCut, bytes, endsStream }: Block): void {
     // Of a stream that has ended, or that the server opens: no request. Trailers begin none.
     if (id <= this.#lastStream || id % 2 === 0 || !fields.isRequest) return
-    this.#lastStream = id
     const isGrpc = this.#isGrpc(fields, isCut)
     const path = pathOf(fields.path, this.#shared.query)
     const exchange = this.#exchanges.begin(this.#requests, {
@@ -171,16 +195,7 @@ export class Http2Parser implements Parser, Http2Sink {
       truncated: isCut || !isWhole(fields),
       multiplexed: true,
     })
-    const stream: Stream = {
-      exchange,
-      grpcTimeoutNs: fields.grpcTimeoutNs,
-      answered: false,
-      httpStatus: 0,
-      grpcStatus: -1,
-      isUnsure: false,
-    }
-    this.#streams.set(id, stream)
-    this.#touch(exchange)
+    const stream = this.#open(id, { exchange, grpcTimeoutNs: fields.grpcTimeoutNs })
     exchange.requestBytes = bytes
     if (endsStream) this.#requestEnds(id, stream)
   }
