@@ -57,6 +57,7 @@ function round({ name, port, exchanges, said, isDatagrams = false }: Conversatio
       pipelinedMax: 128,
       exchangesMax: 65_536,
       openAfterNs: 1e12,
+      openAgainNs: 1e12,
     },
     {
       ledger: settingsOf().ledger,

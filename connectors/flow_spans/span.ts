@@ -4,7 +4,12 @@ import type { Conventions } from '../../pipeline/flows/conventions/conventions.t
 import { EndCache } from '../../pipeline/flows/ends.ts'
 import { type RequestKey, spanId, traceId } from '../../pipeline/flows/ids.ts'
 import { encodeFields, peerAttributes } from '../../pipeline/flows/resource.ts'
-import { LINK_METHOD, LINK_METHODS, TRANSPORT } from '../../pipeline/flows/schema.ts'
+import {
+  LINK_METHOD,
+  LINK_METHODS,
+  TRANSPORT,
+  UNFINISHED_REASONS,
+} from '../../pipeline/flows/schema.ts'
 import { encodeAttribute } from '../../pipeline/otlp/attributes.ts'
 import type { TracesWriter } from '../../pipeline/otlp/traces_writer.ts'
 import { ConnectionBlocks, RequestBlocks, SPAN_ATTRIBUTES } from './blocks.ts'
@@ -17,6 +22,9 @@ const SAMPLED = 1
 
 const LINK_METHOD_ATTRIBUTES = LINK_METHODS.map((name) =>
   encodeAttribute('flowspan.link.method', name),
+)
+const UNFINISHED_ATTRIBUTES = UNFINISHED_REASONS.map((name) =>
+  encodeAttribute('flowspan.exchange.unfinished', name),
 )
 
 export class SpanWriter {
@@ -109,6 +117,8 @@ function writeMarks(writer: TracesWriter, base: Columns<'base'>, row: number): v
   if (base.truncated[row] === 1) writer.attrBool('flowspan.exchange.truncated', true)
   if (base.desynchronised[row] === 1) writer.attrBool('flowspan.exchange.desynchronised', true)
   if (base.lossy[row] === 1) writer.attrBool('flowspan.exchange.lossy', true)
+  const unfinished = base.unfinished[row] as number
+  if (unfinished > 0) writer.attrEncoded(UNFINISHED_ATTRIBUTES[unfinished] as Uint8Array)
 }
 
 /** How the parent was found, or a link to the span that may be it. */

@@ -51,6 +51,11 @@ export const RESOLVED_BY = [
   'endpoint',
   'node',
 ] as const
+/**
+ * Why nobody saw how an exchange ended: whoever watched it stopped, or has not been heard of since;
+ * or the capture ends before it.
+ */
+export const UNFINISHED_REASONS = ['none', 'agent_stopped', 'agent_lost', 'capture_ended'] as const
 /** What was worse: segments took longer; they came at uneven times; they were lost. */
 export const EPISODE_KINDS = ['none', 'delay', 'jitter', 'loss'] as const
 /** How a cause or a parent was found. */
@@ -60,6 +65,7 @@ export type RowKind = (typeof ROW_KINDS)[number]
 export type EpisodeKind = (typeof EPISODE_KINDS)[number]
 export type CloseReason = (typeof CLOSE_REASONS)[number]
 export type ResolvedBy = (typeof RESOLVED_BY)[number]
+export type UnfinishedReason = (typeof UNFINISHED_REASONS)[number]
 export type LinkMethod = (typeof LINK_METHODS)[number]
 
 /** Codes as stored in the columns: `CODE.exchange === ROW_KINDS.indexOf('exchange')`. */
@@ -70,6 +76,7 @@ export const TRANSPORT = codes(TRANSPORTS)
 export const CLOSE_REASON = codes(CLOSE_REASONS)
 export const RESOLVED = codes(RESOLVED_BY)
 export const LINK_METHOD = codes(LINK_METHODS)
+export const UNFINISHED = codes(UNFINISHED_REASONS)
 export const EPISODE_KIND = codes(EPISODE_KINDS)
 
 function codes<const T extends readonly string[]>(names: T): { readonly [K in T[number]]: number } {
@@ -255,6 +262,9 @@ export const BASE_COLUMNS = {
   wire_trace_flags: column('u8', 'exchange', "traceparent's flags"),
   truncated: column('flag', 'exchange', 'the head was longer than what was captured'),
   desynchronised: column('flag', 'exchange', 'bytes of this exchange were not seen'),
+  unfinished: column('enum', 'exchange', 'why its end is not known; end: when it still went on', {
+    values: UNFINISHED_REASONS,
+  }),
   ambiguous: column(
     'flag',
     'exchange',

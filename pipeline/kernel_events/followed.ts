@@ -2,7 +2,7 @@
  * What is followed of the host's connections: turns records into connection rows, pieces of
  * streams into exchanges, and decides how long a connection is remembered.
  */
-import { ROLE } from '../flows/schema.ts'
+import { ROLE, UNFINISHED } from '../flows/schema.ts'
 import type { Ledger } from '../ledger.ts'
 import type { Conversation } from '../requests/conversation.ts'
 import { Piece } from '../requests/http1/piece.ts'
@@ -36,6 +36,7 @@ export interface FollowedConfig {
   readonly requests: {
     readonly query: QueryPolicy
     readonly open_row_after: number
+    readonly open_row_interval: number
     readonly dns_timeout: number
     readonly pipelined_max: number
     readonly exchanges_max: number
@@ -308,13 +309,13 @@ export class Followed {
     if (this.#episodes.sweep(nowNs)) this.urgent = true
   }
 
-  /** The end: exchanges that go on without us are told of as open. */
-  stop(): void {
+  /** The end, at `nowNs` of CLOCK_MONOTONIC: exchanges that go on without us end here. */
+  stop(nowNs: number): void {
     this.#book()
     for (const closed of this.#closed) this.#finish(closed)
     this.#closed = []
     this.#episodes.stop()
-    this.#requests.stop()
+    this.#requests.stop(nowNs, UNFINISHED.agent_stopped)
   }
 
   #book(): void {
@@ -342,6 +343,7 @@ function trackerConfig({ requests }: FollowedConfig): TrackerConfig {
     pipelinedMax: requests.pipelined_max,
     exchangesMax: requests.exchanges_max,
     openAfterNs: requests.open_row_after * NS_PER_MS,
+    openAgainNs: requests.open_row_interval * NS_PER_MS,
   }
 }
 

@@ -171,7 +171,7 @@ export class KernelEvents implements KernelSink {
 
   stop(): void {
     this.#book()
-    this.#followed.stop()
+    this.#followed.stop(this.#nowNs)
     this.flush()
   }
 

@@ -94,6 +94,8 @@ export class Exchange {
   responseDone = false
   truncated = false
   desynchronised = false
+  /** A code of UNFINISHED. */
+  unfinished = 0
   /** Its ends may disagree on where a body of it ends. */
   ambiguous = false
 
@@ -111,7 +113,8 @@ export class Exchange {
   /** open_exchanges.ts: neighbours in order of begin. */
   previous: Exchange | undefined
   next: Exchange | undefined
-  announced = false
+  /** When it was told of last while it is open; 0: never. */
+  announcedNs = 0
   open = true
 
   get flowLo(): number {

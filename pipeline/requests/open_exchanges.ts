@@ -39,11 +39,14 @@ export class OpenExchanges {
     this.size--
   }
 
-  /** Calls `announce` once for each exchange that began before `beforeNs`. */
-  announce(beforeNs: number, announce: (exchange: Exchange) => void): void {
+  /** Calls `announce`, at `nowNs`, once for each exchange that began before `beforeNs`. */
+  announce(
+    { beforeNs, nowNs }: { beforeNs: number; nowNs: number },
+    announce: (exchange: Exchange) => void,
+  ): void {
     let exchange = this.#unannounced
     while (exchange !== undefined && exchange.startNs < beforeNs) {
-      exchange.announced = true
+      exchange.announcedNs = nowNs
       announce(exchange)
       exchange = exchange.next
     }

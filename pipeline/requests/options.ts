@@ -8,6 +8,9 @@ export const requestOptions = {
     .default('redact')
     .describe('what becomes of values in targets and queries: replaced, left out, kept'),
   open_row_after: duration('1s').describe('an exchange that lasts longer sends an open row first'),
+  open_row_interval: duration('1m').describe(
+    'and another so often, as long as it is open: whoever waits for its end knows that one comes',
+  ),
   dns_timeout: duration('10s').describe(
     'a DNS query that was not answered so long after it was sent last has failed',
   ),

@@ -113,12 +113,16 @@ export class RowWriter {
     base.request_offset[row] = exchange.requestOffset
     base.truncated[row] = exchange.truncated ? 1 : 0
     base.desynchronised[row] = exchange.desynchronised ? 1 : 0
+    base.unfinished[row] = exchange.unfinished
     base.ambiguous[row] = exchange.ambiguous ? 1 : 0
     base.ttfb_us[row] = Number.NaN
     base.duration_us[row] = Number.NaN
     if (!exchange.open) {
       this.time(base.end, row, exchange.endNs)
-      base.duration_us[row] = (exchange.endNs - exchange.startNs) / 1000
+      // How long it would have taken nobody knows: it is in no average.
+      if (exchange.unfinished === 0) {
+        base.duration_us[row] = (exchange.endNs - exchange.startNs) / 1000
+      }
     }
     if (exchange.responseStartNs > 0 && exchange.requestEndNs > 0) {
       // A response may begin before its request has ended; then nobody waited for it.

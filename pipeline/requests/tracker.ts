@@ -28,6 +28,8 @@ export interface TrackerConfig {
   readonly exchangesMax: number
   /** An exchange that lasts longer gets a row while it is open. */
   readonly openAfterNs: number
+  /** And another so long after each, as long as it is open; 0: none. */
+  readonly openAgainNs: number
 }
 
 export interface TrackerSettings {
@@ -110,20 +112,45 @@ export class RequestTracker {
   /** Announces exchanges that last, and ends those whose end nothing else will tell. */
   sweep(nowNs: number): void {
     const silentNs = nowNs - UNFRAMED_SILENCE_NS
+    const { openAfterNs, openAgainNs } = this.#config
     this.#open.visit(silentNs, (exchange) => {
       const { conversation } = exchange.connection
       conversation?.sweep(silentNs)
       conversation?.expire(exchange, nowNs)
+      if (exchange.open) this.#announceAgain(exchange, { nowNs, openAgainNs })
     })
-    this.#open.announce(nowNs - this.#config.openAfterNs, (exchange) => this.#exchangeRow(exchange))
+    this.#open.announce({ beforeNs: nowNs - openAfterNs, nowNs }, (exchange) =>
+      this.#exchangeRow(exchange),
+    )
     this.#noteCounts()
   }
 
-  /** The end: exchanges that go on without us are told of as open. */
-  stop(): void {
+  /** Whoever waits for its end can tell by it that there will be one. */
+  #announceAgain(exchange: Exchange, at: { nowNs: number; openAgainNs: number }): void {
+    const { announcedNs } = exchange
+    if (announcedNs === 0 || at.openAgainNs === 0) return
+    if (at.nowNs - announcedNs < at.openAgainNs) return
+    exchange.announcedNs = at.nowNs
+    this.#exchangeRow(exchange)
+  }
+
+  /**
+   * The end, at `nowNs`. Exchanges that go on without us end here, and say so: others may have
+   * named them as their parents, so each must be told of.
+   * @param why a code of UNFINISHED
+   */
+  stop(nowNs: number, why: number): void {
     const unfinished = this.#open.size
     if (unfinished > 0) this.#ledger.note('exchanges_unfinished', unfinished)
-    this.#open.announce(Number.POSITIVE_INFINITY, (exchange) => this.#exchangeRow(exchange))
+    this.#open.visit(Number.POSITIVE_INFINITY, (exchange) => {
+      exchange.unfinished = why
+      exchange.endNs = Math.max(nowNs, exchange.startNs)
+    })
+    for (;;) {
+      const { oldest } = this.#open
+      if (oldest === undefined) break
+      oldest.connection.conversation?.abandon(oldest)
+    }
     this.#noteCounts()
   }
 

@@ -7,7 +7,7 @@
  * A capture shows a connection between its ends. Rows are given for each end (as an agent on that
  * end's host would give them), or for the one on the capturing host where packets tell which is.
  */
-import { CLOSE_REASON, ROLE, STATE } from '../../pipeline/flows/schema.ts'
+import { CLOSE_REASON, ROLE, STATE, UNFINISHED } from '../../pipeline/flows/schema.ts'
 import type { Ledger } from '../../pipeline/ledger.ts'
 import { Piece } from '../../pipeline/requests/http1/piece.ts'
 import type { RowWriter } from '../../pipeline/requests/rows.ts'
@@ -68,6 +68,7 @@ export class Captured implements PacketSink, TableSink {
         pipelinedMax: requests.pipelined_max,
         exchangesMax: requests.exchanges_max,
         openAfterNs: requests.open_row_after * NS_PER_MS,
+        openAgainNs: requests.open_row_interval * NS_PER_MS,
       },
       { ledger, rows, lossEpoch: () => 0, losing: () => false, threadsKnown: false },
     )
@@ -146,7 +147,7 @@ export class Captured implements PacketSink, TableSink {
   finish(): void {
     this.#connections.finish()
     this.#datagrams.finish()
-    this.#requests.stop()
+    this.#requests.stop(this.#nowNs, UNFINISHED.capture_ended)
     this.#note('segments_seen_twice', this.#datagrams.seenTwice)
     this.#note('connections_evicted', this.#connections.evicted + this.#datagrams.evicted)
   }

@@ -9,6 +9,8 @@ import {
   ROLE,
   STATE,
   TRANSPORT,
+  UNFINISHED,
+  type UnfinishedReason,
 } from '../../pipeline/flows/schema.ts'
 import { Ledger } from '../../pipeline/ledger.ts'
 import type { OtlpBatch } from '../../pipeline/otlp/batch.ts'
@@ -72,6 +74,7 @@ export interface FlowRow {
     | 'lossy'
     | 'flow_id_local'
   )[]
+  readonly unfinished?: UnfinishedReason
   readonly source?: EndText
   readonly destination?: EndText
 }
@@ -147,6 +150,7 @@ export function addFlowRow(batch: FlowBatch, row: FlowRow): number {
   base.request_offset[at] = row.offset ?? 0
   base.cause_offset[at] = Number.NaN
   base.cause_confidence[at] = Number.NaN
+  base.unfinished[at] = UNFINISHED[row.unfinished ?? 'none']
   for (const mark of row.marks ?? []) base[mark][at] = 1
   writeEnd(batch, at, ['src', row.source])
   writeEnd(batch, at, ['dst', row.destination])

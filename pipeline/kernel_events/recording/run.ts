@@ -4,6 +4,8 @@ import { z } from 'zod'
 const requests = z.object({
   query: z.enum(['redact', 'drop', 'keep']),
   open_row_after: z.number().min(0),
+  /** Recordings of before it was there have not had a second open row. */
+  open_row_interval: z.number().min(0).default(Number.POSITIVE_INFINITY),
   dns_timeout: z.number().min(0),
   pipelined_max: z.number().int().min(1),
   exchanges_max: z.number().int().min(1),
@@ -49,9 +51,11 @@ export const readEnd = (bytes: Buffer) => parsed(end, bytes)
 
 /** The options that a recording keeps, of all that a receiver has. */
 export function recordedConfig(of: RecordedConfig): RecordedConfig {
-  const { query, open_row_after, dns_timeout, pipelined_max, exchanges_max } = of.requests
+  const { query, open_row_after, open_row_interval, ...more } = of.requests
+  const { dns_timeout, pipelined_max, exchanges_max } = more
+  const times = { open_row_after, open_row_interval, dns_timeout }
   return {
-    requests: { query, open_row_after, dns_timeout, pipelined_max, exchanges_max },
+    requests: { query, ...times, pipelined_max, exchanges_max },
     connections_max: of.connections_max,
     batch: { rows: of.batch.rows },
   }

@@ -150,6 +150,15 @@ test('what was not seen of an exchange is said', () => {
   }
 })
 
+test('a span whose end nobody saw says why', () => {
+  const key = 'flowspan.exchange.unfinished'
+  assert.equal(
+    spanOf({ role: 'client', unfinished: 'agent_stopped' }).attributes[key],
+    'agent_stopped',
+  )
+  assert.ok(!(key in spanOf({ role: 'client' }).attributes))
+})
+
 test('the resource is the local end, the peer is on the span', () => {
   const api = {
     service_name: 'api',

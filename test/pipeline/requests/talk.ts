@@ -74,6 +74,7 @@ export class Talk {
         pipelinedMax: 128,
         exchangesMax: 1000,
         openAfterNs: 1e9,
+        openAgainNs: 60e9,
       },
       {
         ledger: this.settings.ledger,

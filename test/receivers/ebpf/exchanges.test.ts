@@ -379,27 +379,6 @@ test('protocols that are not read make no exchange', () => {
   }
 })
 
-test('an exchange that lasts sends an open row first, once', () => {
-  const script = new Script()
-  const connection = script.connection()
-  connection.request({ bytes: GET })
-  script.followed.sweep(LONG_AFTER_NS)
-  script.followed.sweep(LONG_AFTER_NS)
-  const [open, ...more] = script.exchanges()
-  assert.equal(more.length, 0)
-  assert.deepEqual(pick(open, 'state', 'target', 'status', 'end'), {
-    state: 'open',
-    target: '/a',
-    status: 0,
-    end: 0,
-  })
-  connection.response({ bytes: OK })
-  assert.deepEqual(
-    script.exchanges().map((row) => [row.state, row.status]),
-    [['closed', 200]],
-  )
-})
-
 test('a message without an end is over after a silence', () => {
   const script = new Script()
   const connection = script.connection()

@@ -55,7 +55,7 @@ test('a connection that is still waited for when all ends has its row', () => {
   const connection = script.connection()
   script.followed.payloadBehind = 1000
   connection.close({ payloadPosition: 0 })
-  script.followed.stop()
+  script.followed.stop(LONG_AFTER_NS)
   assert.deepEqual(
     script.rows().map(({ state }) => state),
     ['open', 'closed'],

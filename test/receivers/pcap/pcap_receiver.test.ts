@@ -155,10 +155,10 @@ test('a capture that began late and ended early gives what it has', async (t) =>
   talk.say('client', get('/seen')).say('server', answer('y')).say('client', get('/open'))
   const { exchanges, connections } = await readCapture(t, pcap(talk.packets.slice(4)), CLIENT)
   assert.deepEqual(
-    exchanges.map((row) => [row.target, row.state, row.status]),
+    exchanges.map((row) => [row.target, row.state, row.status, row.unfinished]),
     [
-      ['/seen', 'closed', 200],
-      ['/open', 'open', undefined],
+      ['/seen', 'closed', 200, undefined],
+      ['/open', 'closed', undefined, 'capture_ended'],
     ],
   )
   assert.equal(exchanges[0]?.flow_id_local, true)

@@ -120,6 +120,7 @@ export class Post {
         pipelinedMax: 128,
         exchangesMax: over.exchangesMax ?? 1000,
         openAfterNs: 1e12,
+        openAgainNs: 1e12,
       },
       {
         ledger: this.settings.ledger,
