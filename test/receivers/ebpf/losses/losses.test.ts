@@ -6,10 +6,11 @@ import assert from 'node:assert/strict'
 import { suite, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../../../kit/apps/numbered.ts'
+import { startTraffic, type Traffic } from '../../../kit/numbered_traffic.ts'
 import { SKIP } from '../capture.ts'
 import type { Row } from '../script.ts'
 import { assertBalance, type Compared, compare, compareConnections, sum } from './compare.ts'
-import { type Books, startTraffic, type Traffic, Watched } from './watched.ts'
+import { type Books, Watched } from './watched.ts'
 
 const SMALL = { conn_ring_bytes: 8192, payload_ring_bytes: 16_384, interval: '10ms' }
 const INTERIM = { connections: { interval: '1s' } }

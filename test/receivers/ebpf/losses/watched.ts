@@ -1,4 +1,4 @@
-/** The kernel's side held by the test, a reader of it that comes and goes, and numbered traffic. */
+/** The kernel's side held by the test, and a reader of it that comes and goes. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
@@ -8,11 +8,9 @@ import type { LedgerEntry } from '../../../../pipeline/ledger.ts'
 import { schema } from '../../../../receivers/ebpf/config.ts'
 import { kernelConfig } from '../../../../receivers/ebpf/index.ts'
 import { openKernel } from '../../../../receivers/ebpf/keeper.ts'
-import type { Log } from '../../../kit/apps/numbered.ts'
-import { Program, removeDirectory, temporaryDirectory, waitFor } from '../../../kit/processes.ts'
+import { removeDirectory, temporaryDirectory, waitFor } from '../../../kit/processes.ts'
 import type { Row } from '../script.ts'
 
-const APPS = join(import.meta.dirname, '../../../kit/apps')
 const READER = join(import.meta.dirname, 'reader.ts')
 
 export type Books = LedgerEntry & { readonly notes: Readonly<Record<string, number>> }
@@ -96,35 +94,4 @@ export class Watched {
     this.#privileged.close()
     removeDirectory(this.#directory)
   }
-}
-
-export interface Traffic {
-  readonly port: number
-  /** Lets the client finish; its log. */
-  finish(): Promise<Log>
-  stop(): Promise<void>
-}
-
-/** The server, and a client that asks it until it is told to finish. */
-export async function startTraffic({ kept, pauseMs }: { kept: number; pauseMs: number }) {
-  const directory = temporaryDirectory('numbered')
-  const server = new Program([process.execPath, join(APPS, 'numbered_server.ts')])
-  const port = Number((await server.line(/listens (\d+)/))[1])
-  const log = join(directory, 'log.json')
-  const args = [String(port), log, String(kept), String(pauseMs)]
-  const client = new Program([process.execPath, join(APPS, 'numbered_client.ts'), ...args])
-  const traffic: Traffic = {
-    port,
-    async finish() {
-      process.kill(client.pid, 'SIGUSR2')
-      await client.line(/done \d+/)
-      await client.exited
-      return JSON.parse(readFileSync(log, 'utf8')) as Log
-    },
-    async stop() {
-      await Promise.all([client.stop(), server.stop()])
-      removeDirectory(directory)
-    },
-  }
-  return traffic
 }
