@@ -36,6 +36,8 @@ const AGENTS = (process.env.BENCH_AGENTS ?? '10,100,1000').split(',').map(Number
 const MEASURE_MS = Number(process.env.BENCH_SECONDS ?? 30) * 1000
 /** Until the gateway remembers as much as it ever will at this rate. */
 const WARM_MS = MEASURE_MS
+/** Of the gateway, such as `--cpu-prof --cpu-prof-dir=/tmp/profile`. */
+const NODE_OPTIONS = process.env.BENCH_NODE_OPTIONS?.split(' ') ?? []
 const WANTED = new RegExp(process.env.BENCH_WAYS ?? '')
 const TICKS_A_SECOND = 100
 const PAGE_BYTES = 4096
@@ -58,6 +60,9 @@ interface Ports {
 
 interface Measured {
   readonly cores: number
+  /** Of who sends and who takes, on the same machine. */
+  readonly loadCores: number
+  readonly sinkCores: number
   readonly megabytes: number
   readonly sent: Sent
   readonly arrived: Arrived
@@ -75,8 +80,9 @@ function gatewayConfig(way: Way, { rows, sink }: Ports, kubernetes: Kubernetes |
   const stitch = { wait: 'always', acknowledge: way.acknowledge ?? 'handed_on' }
   const processors = { stitch, ...k8s }
   const insecure = { tls: { insecure: true } }
-  // Requests of many agents go on as one, and each agent hears of it.
-  const sending_queue = { wait_for_result: true, batch: { flush_timeout: '200ms' } }
+  // Requests of many agents go on as one, and each agent hears of it. Backends take 4 MiB.
+  const batch = { flush_timeout: '200ms', sizer: 'bytes', min_size: 1e6, max_size: 4e6 }
+  const sending_queue = { wait_for_result: true, batch }
   const queue = way.acknowledge === 'taken' ? {} : { sending_queue }
   const exporter = { endpoint: `127.0.0.1:${sink}`, ...insecure, ...queue }
   return {
@@ -123,7 +129,7 @@ async function startGateway(way: Way, ports: Ports, kubernetes?: Kubernetes): Pr
   writeFileSync(file, stringify(config))
   const program = collector
     ? new Program([await ensureBackend('otelcol'), '--config', file], { env: collector })
-    : new Program([process.execPath, MAIN, 'run', '--config', file])
+    : new Program([process.execPath, ...NODE_OPTIONS, MAIN, 'run', '--config', file])
   await program.line(/Everything is ready/)
   removeDirectory(directory)
   return program
@@ -142,6 +148,12 @@ async function ask<T>(process: ChildProcess, order: object = { what: 'tell' }): 
 function cpuSeconds(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
   return (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND
+}
+
+/** Gives how many cores the process has taken from now to when it is asked. */
+function coresSince(pid: number): () => number {
+  const [startMs, before] = [performance.now(), cpuSeconds(pid)]
+  return () => ((cpuSeconds(pid) - before) * 1000) / (performance.now() - startMs)
 }
 
 function residentMegabytes(pid: number): number {
@@ -168,18 +180,16 @@ async function measure(way: Way, kubernetes?: Kubernetes): Promise<Measured> {
   const sink = child('gateway_sink.ts', [`127.0.0.1:${sinkPort}`])
   await once(sink, 'message')
   const gateway = await startGateway(way, { rows, sink: sinkPort }, kubernetes)
-  const began = await ask<number>(load, { what: 'start', endpoint: `127.0.0.1:${rows}` })
+  const laterMs = await ask<number>(load, { what: 'start', endpoint: `127.0.0.1:${rows}` })
   try {
     await sleep(WARM_MS)
-    await Promise.all([ask(load), ask(sink, { began })])
-    const before = cpuSeconds(gateway.pid)
-    const startMs = performance.now()
+    await Promise.all([ask(load), ask(sink, { laterMs })])
+    const cores = [gateway.pid, load.pid as number, sink.pid as number].map(coresSince)
     await sleep(MEASURE_MS)
-    const seconds = (performance.now() - startMs) / 1000
-    const cores = (cpuSeconds(gateway.pid) - before) / seconds
+    const [own, loadCores, sinkCores] = cores.map((of) => of()) as [number, number, number]
     const megabytes = residentMegabytes(gateway.pid)
     const [sent, arrived] = await Promise.all([ask<Sent>(load), ask<Arrived>(sink)])
-    return { cores, megabytes, sent, arrived }
+    return { cores: own, loadCores, sinkCores, megabytes, sent, arrived }
   } finally {
     load.send({ what: 'stop' })
     await gateway.stop()
@@ -211,7 +221,8 @@ async function createCluster(kubernetes: Kubernetes, hosts: number): Promise<voi
   }
 }
 
-function line(way: Way, { cores, megabytes, sent, arrived }: Measured): string {
+function line(way: Way, measured: Measured): string {
+  const { cores, loadCores, sinkCores, megabytes, sent, arrived } = measured
   const seconds = MEASURE_MS / 1000
   const rate = sent.exchanges / seconds
   const cells = [
@@ -220,10 +231,14 @@ function line(way: Way, { cores, megabytes, sent, arrived }: Measured): string {
     Math.round(rate),
     Math.round(sent.rows / seconds),
     Math.round(sent.requests / seconds),
+    Math.round(arrived.items / seconds),
+    cores.toFixed(2),
     ((cores / rate) * 10_000).toFixed(2),
     Math.round(megabytes),
     way.collector ? '' : `${arrived.p50} / ${arrived.p99}`,
     sent.failed,
+    Math.round(sent.lateMs),
+    `${loadCores.toFixed(2)} + ${sinkCores.toFixed(2)}`,
   ]
   return `| ${cells.join(' | ')} |`
 }
@@ -239,9 +254,13 @@ const WAYS: readonly Way[] = [
 
 console.log(describeMachine())
 console.log(`${RATE} exchanges/s, ${MEASURE_MS / 1000} s after ${WARM_MS / 1000} s\n`)
-const heads = ['', 'agents', 'exchanges/s', 'rows/s', 'requests/s', 'cores for 10,000/s']
-console.log(`| ${[...heads, 'MB', 'ms to the span, p50 / p99', 'failed'].join(' | ')} |`)
-console.log('|---|---|---|---|---|---|---|---|---|')
+const heads = [
+  ...['', 'agents', 'exchanges/s', 'rows/s', 'requests/s', 'items/s out', 'cores'],
+  ...['cores for 10,000/s', 'MB', 'ms to the span, p50 / p99', 'failed', 'sent late, ms'],
+  'cores of load + backend',
+]
+console.log(`| ${heads.join(' | ')} |`)
+console.log(`|${'---|'.repeat(heads.length)}`)
 const kubernetes = await startKubernetes()
 try {
   await createCluster(kubernetes, Math.min(HOSTS_MAX, Math.max(...AGENTS)))

@@ -5,14 +5,15 @@
  *     gateway_load.ts AGENTS EXCHANGES_A_SECOND SECONDS inside|outside
  *
  * All requests are made beforehand, so that sending them costs little beside the gateway. Hence
- * times in rows are as if it had begun at 0; who measures adds when it did begin.
+ * times in rows are as if it had begun when they were made; who measures adds by how much it did
+ * so later.
  */
-import { type ClientHttp2Session, connect } from 'node:http2'
 import { gzipSync } from 'node:zlib'
 import { FlowBatch } from '../pipeline/flows/batch.ts'
 import { Origin } from '../pipeline/flows/origin.ts'
 import { FlowsEncoder } from '../pipeline/flows/otlp/encode.ts'
 import { frame, LOGS } from '../test/receivers/otlp/raw_grpc.ts'
+import { Calls, callFrames } from './gateway_calls.ts'
 import { Chains } from './gateway_rows.ts'
 
 /** Asked for by messages: `start` has an endpoint and is answered, as `tell` is; `stop` is not. */
@@ -26,24 +27,20 @@ export interface Sent {
   readonly requests: number
   /** Requests that were answered with an error, or not at all. */
   readonly failed: number
+  /** By how much the latest was sent too late. */
+  readonly lateMs: number
 }
 
 /** An agent's: its receiver keeps a row for up to 200 ms, its exporter's batch for 200 more. */
 const PERIOD_MS = 400
 const LOOK_MS = 5
-const HEADERS = {
-  ':method': 'POST',
-  ':path': LOGS,
-  'content-type': 'application/grpc',
-  'grpc-encoding': 'gzip',
-  te: 'trailers',
-}
-
+/** Of rows: a time at which the cluster's pods were there, or nobody is found by his address. */
+const FIRST_NS = Date.now() * 1e6
 interface Request {
   readonly atMs: number
   readonly agent: number
   readonly rows: number
-  readonly body: Buffer
+  readonly frames: Buffer
 }
 
 const [agents, rate, seconds] = process.argv.slice(2, 5).map(Number) as [number, number, number]
@@ -72,13 +69,13 @@ function makeRequests(): Request[] {
   for (let turn = 0; (turn * PERIOD_MS) / agents < seconds * 1000; turn++) {
     const atMs = (turn * PERIOD_MS) / agents
     for (; begun < (atMs * chainsASecond) / 1000; begun++) {
-      chains.begin((begun / chainsASecond) * 1e9, put)
+      chains.begin(FIRST_NS + (begun / chainsASecond) * 1e9, put)
     }
     const agent = turn % agents
     for (const batch of batches.get(agent) ?? []) {
       origins[agent]?.stamp(batch)
       const body = frame(gzipSync(encoder.encode(batch).bytes, { level: 1 }), { flag: 1 })
-      requests.push({ atMs, agent, rows: batch.rows, body })
+      requests.push({ atMs, agent, rows: batch.rows, frames: callFrames(LOGS, body) })
     }
     batches.delete(agent)
   }
@@ -87,61 +84,46 @@ function makeRequests(): Request[] {
 
 class Sending {
   readonly #requests: readonly Request[]
-  readonly #sessions: readonly ClientHttp2Session[]
+  readonly #agents: readonly Calls[]
   readonly #startMs = performance.now()
   readonly #timer = setInterval(() => this.#look(), LOOK_MS)
   #next = 0
+  /** The time in the requests up to which it has told. */
   #toldMs = 0
-  #told = { rows: 0, requests: 0, failed: 0 }
+  #told = { rows: 0, requests: 0, failed: 0, lateMs: 0 }
 
   constructor(requests: readonly Request[], endpoint: string) {
     this.#requests = requests
-    this.#sessions = Array.from({ length: agents }, () => {
-      return connect(`http://${endpoint}`).on('error', () => {})
-    })
+    const answered = ({ ok }: { ok: boolean }) => {
+      if (!ok) this.#told.failed++
+    }
+    this.#agents = Array.from({ length: agents }, () => new Calls(endpoint, answered))
   }
 
   /** Since it was asked last. */
   tell(): Sent {
-    const nowMs = performance.now() - this.#startMs
-    const exchanges = ((nowMs - this.#toldMs) / 1000) * rate
-    const sent = { ...this.#told, exchanges }
-    this.#told = { rows: 0, requests: 0, failed: 0 }
-    this.#toldMs = nowMs
+    const atMs = this.#requests[this.#next - 1]?.atMs ?? 0
+    const sent = { ...this.#told, exchanges: ((atMs - this.#toldMs) / 1000) * rate }
+    this.#told = { rows: 0, requests: 0, failed: 0, lateMs: 0 }
+    this.#toldMs = atMs
     return sent
   }
 
   stop(): void {
     clearInterval(this.#timer)
-    for (const session of this.#sessions) session.destroy()
+    for (const agent of this.#agents) agent.close()
   }
 
   #look(): void {
     const nowMs = performance.now() - this.#startMs
     for (; this.#next < this.#requests.length; this.#next++) {
-      const request = this.#requests[this.#next] as Request
-      if (request.atMs > nowMs) return
-      this.#send(request)
+      const { atMs, agent, rows, frames } = this.#requests[this.#next] as Request
+      if (atMs > nowMs) return
+      this.#told.lateMs = Math.max(this.#told.lateMs, nowMs - atMs)
+      this.#told.rows += rows
+      this.#told.requests++
+      ;(this.#agents[agent] as Calls).send(frames)
     }
-  }
-
-  #send({ agent, rows, body }: Request): void {
-    this.#told.rows += rows
-    this.#told.requests++
-    const stream = (this.#sessions[agent] as ClientHttp2Session).request(HEADERS)
-    let status: unknown
-    const note = (found: object) => {
-      status = (found as Record<string, unknown>)['grpc-status'] ?? status
-    }
-    stream
-      .on('response', note)
-      .on('trailers', note)
-      .on('error', () => {})
-    stream.on('close', () => {
-      if (status !== '0') this.#told.failed++
-    })
-    stream.resume()
-    stream.end(body)
   }
 }
 
@@ -150,7 +132,7 @@ let sending: Sending | undefined
 process.on('message', (order: Order) => {
   if (order.what === 'start') {
     sending = new Sending(requests, order.endpoint)
-    process.send?.(performance.timeOrigin + performance.now())
+    process.send?.(performance.timeOrigin + performance.now() - FIRST_NS / 1e6)
   } else if (order.what === 'tell') process.send?.(sending?.tell())
   else sending?.stop()
 })

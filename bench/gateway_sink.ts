@@ -24,8 +24,8 @@ const LATENCY_MS_MAX = 60_000
 const [endpoint] = process.argv.slice(2)
 let latencies = new Uint32Array(LATENCY_MS_MAX + 1)
 let items = 0
-/** When times in rows were 0, in milliseconds since the epoch. */
-let beganMs = 0
+/** By how much rows are sent later than they say, in milliseconds. */
+let laterMs = 0
 
 const next = {
   mutates: false,
@@ -37,7 +37,7 @@ const next = {
 }
 
 function note(bytes: Uint8Array): void {
-  const nowMs = performance.timeOrigin + performance.now() - beganMs
+  const nowMs = performance.timeOrigin + performance.now() - laterMs
   const view = new TracesView(bytes)
   while (view.nextResource()) {
     while (view.nextScope()) {
@@ -59,9 +59,9 @@ function quantile(share: number): number {
   })
 }
 
-/** Told when the load began; asked for what came since the last message. */
-process.on('message', ({ began }: { began?: number }) => {
-  beganMs = began ?? beganMs
+/** Told how much later the load began than it says; asked for what came since the last message. */
+process.on('message', ({ laterMs: later }: { laterMs?: number }) => {
+  laterMs = later ?? laterMs
   const arrived: Arrived = { items, p50: quantile(0.5), p99: quantile(0.99) }
   process.send?.(arrived)
   latencies = new Uint32Array(LATENCY_MS_MAX + 1)

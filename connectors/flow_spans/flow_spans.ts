@@ -4,7 +4,7 @@ import { EndCache } from '../../pipeline/flows/ends.ts'
 import { encodeResource } from '../../pipeline/flows/resource.ts'
 import { KIND, STATE } from '../../pipeline/flows/schema.ts'
 import { TracesWriter } from '../../pipeline/otlp/traces_writer.ts'
-import { OK, type Outcome } from '../../pipeline/outcome.ts'
+import { OK, type Outcome, type Retryable } from '../../pipeline/outcome.ts'
 import type { FlowSpansConfig } from './config.ts'
 import { SpanWriter } from './span.ts'
 
@@ -53,6 +53,10 @@ export class FlowSpans implements Connector<'flows'> {
     return outcome instanceof Promise
       ? outcome.then((late) => this.#account(late, counts))
       : this.#account(outcome, counts)
+  }
+
+  refusal(): Retryable | undefined {
+    return this.#next.refusal?.()
   }
 
   /** The local ends of the rows that make spans, with those rows. */

@@ -16,7 +16,7 @@ const KEPT_PER_HELD_MAX = 4
 
 /** Who gave a batch, and gets its rows back. */
 export interface PinOwner {
-  /** `pin` has rows in `ready` where it had none. */
+  /** `pin` has rows in `ready` where it had none; where they go together, all. */
   wake(pin: Pin): void
 }
 
@@ -31,7 +31,8 @@ export class Pin {
   ready: number[] = []
   /** Rows that had come before, and go no further. */
   doubles = 0
-  /** Takes the rows when all are ready, where they go together. */
+  /** Whether its rows go when all of them are ready, to `settled`, which is known once all came. */
+  goesWhole = false
   settled: SettledBatch | undefined
   /** The node of each row that waits, else NONE; made with the first. */
   nodes: Int32Array | undefined
@@ -52,7 +53,9 @@ export class Pin {
   }
 
   makeReady(row: number): void {
-    if (this.ready.push(row) === 1) this.owner.wake(this)
+    const count = this.ready.push(row)
+    const wakes = this.goesWhole ? this.settled !== undefined && this.isComplete : count === 1
+    if (wakes) this.owner.wake(this)
   }
 }
 

@@ -59,6 +59,7 @@ export class Stitch implements Processor<'flows'>, PinOwner {
     }
     const now = this.#clock()
     const pin = new Pin(batch, this, this.#config.part)
+    pin.goesWhole = this.#config.acknowledge === 'handed_on'
     for (let row = 0; row < batch.rows; row++) if (!memory.take(pin, row, now)) pin.doubles++
     const answer = this.#answerTo(pin)
     this.tick()
@@ -67,7 +68,7 @@ export class Stitch implements Processor<'flows'>, PinOwner {
 
   #answerTo(pin: Pin): Outcome | Promise<Outcome> {
     const { batch, doubles } = pin
-    if (this.#config.acknowledge === 'taken') {
+    if (!pin.goesWhole) {
       this.#taken += batch.rows - doubles
       this.#settings.ledger.used('doubled', doubles)
       return OK
@@ -75,6 +76,7 @@ export class Stitch implements Processor<'flows'>, PinOwner {
     const { answer, settled } = this.#handingOn.begin(batch.rows, doubles)
     pin.settled = settled
     if (doubles === batch.rows) settled(undefined)
+    else if (pin.isComplete) this.wake(pin)
     return answer
   }
 
@@ -132,8 +134,7 @@ export class Stitch implements Processor<'flows'>, PinOwner {
     let rows = 0
     for (const pin of pins) {
       if (pin.settled !== undefined) {
-        if (pin.isComplete) whole.push(pin)
-        else this.#awake.push(pin)
+        whole.push(pin)
         continue
       }
       const { ready, batch } = pin

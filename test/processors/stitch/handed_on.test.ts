@@ -35,6 +35,14 @@ const waiting: Row = { role: 'server', flow: 1, name: 'server', identity: ['run'
 const caller: Row = { role: 'client', flow: 1, name: 'client', identity: ['run', 2] }
 const alone: Row = { role: 'client', flow: 9, name: 'alone', identity: ['run', 3] }
 
+let sequence = 0
+
+/** As the row of a request of its own. */
+function fresh(row: Row): Row {
+  sequence++
+  return { ...row, flow: 100 + sequence, identity: ['another', sequence] }
+}
+
 test('a sender is answered when the last row of its batch was handed on, and all go at once', async () => {
   const s = stage()
   const first = offer(s, waiting, alone)
@@ -79,6 +87,27 @@ test('what `next` refuses for now is offered again, and for good is the senderâ€
   assert.deepEqual(await offer(s, alone).done, OK)
   assert.equal((await offer(s, caller).done).kind, 'permanent')
   assert.equal(s.ledger.notes.get('refused_for_now'), 1)
+  s.balance()
+})
+
+test('small batches of many senders go on as one, and each sender is answered', async () => {
+  const s = stage()
+  const offers = Array.from({ length: 50 }, () => offer(s, fresh(alone)))
+  for (const { done } of offers) assert.deepEqual(await done, OK)
+  assert.equal(s.rows().length, 50)
+  assert.equal(s.batches.length, 1)
+  s.balance()
+})
+
+test('as long as `next` refuses, what waits is offered no more often than it would be alone', async () => {
+  const s = stage()
+  let asked = 0
+  s.answer = () => (++asked < 5 ? retryable('busy', 5) : OK)
+  const many = Array.from({ length: 1024 }, () => alone)
+  const offers = Array.from({ length: 10 }, () => offer(s, ...many.map(fresh)))
+  for (const { done } of offers) assert.deepEqual(await done, OK)
+  assert.equal(s.rows().length, 10 * many.length)
+  assert.ok(asked <= 4 + offers.length, `asked ${asked} times`)
   s.balance()
 })
 
