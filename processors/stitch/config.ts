@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { ConfigProblem } from '../../pipeline/component.ts'
-import { durationOr } from '../../pipeline/config/duration.ts'
+import { duration, durationOr } from '../../pipeline/config/duration.ts'
 
 /**
  * What is left out depends on whose rows meet: an agent's come from one host within a moment, and
@@ -34,6 +34,14 @@ export const schema = z
     window: durationOr().describe("how long a row waits for its parent's row"),
     window_total: durationOr().describe("how long it waits when the parent's row waits in turn"),
     retention: durationOr().describe('how long an exchange is remembered after its closed row'),
+    open_timeout: duration('5m').describe(
+      'an open exchange of which nothing came for so long has ended: its agent is gone; 0: never',
+    ),
+    open_rows_max: z
+      .int()
+      .min(0)
+      .default(50_000)
+      .describe('open exchanges that are kept to be ended so'),
     confidence_min: z
       .number()
       .min(0)

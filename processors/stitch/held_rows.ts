@@ -18,13 +18,15 @@ const KEPT_PER_HELD_MAX = 4
 export interface PinOwner {
   /** `pin` has rows in `ready` where it had none; where they go together, all. */
   wake(pin: Pin): void
+  /** Rows were made for it, beside those that it gave: they come by `wake`. */
+  made(rows: number): void
 }
 
 /** One batch that stitch has taken, and what became of its rows. */
 export class Pin {
   batch: FlowBatch
   stitch: Columns<'stitch'>
-  readonly owner: PinOwner
+  owner: PinOwner
   /** Rows that wait. */
   held = 0
   /** Rows whose ids are written, to be sent on. */

@@ -6,22 +6,34 @@ import type { Columns } from '../../pipeline/flows/batch.ts'
 import { type RequestKey, spanId, traceId } from '../../pipeline/flows/ids.ts'
 import { KIND, LINK_METHOD, ROLE, STATE } from '../../pipeline/flows/schema.ts'
 import type { StitchConfig } from './config.ts'
+import { adopt, aliased, writeIds } from './decided.ts'
 import { EDGE, hasTraceparent, isCaused, isDecided, newEvidence, readEvidence } from './evidence.ts'
 import { HeldRows, type Pin, type PinOwner } from './held_rows.ts'
 import { Identities } from './identities.ts'
 import { KnownFlows } from './known_flows.ts'
 import { MissedSpans } from './missed_spans.ts'
+import { EndedRows, OpenRows } from './open_rows.ts'
 import * as table from './span_table.ts'
 import { ARRIVING, EXPECTED, INNER, NONE, SETTLED, SlotList, SpanTable, TOP } from './span_table.ts'
 import { WaitingSpans } from './waiting.ts'
 
-type Noted = 'evicted' | 'released_early' | 'chain_broken' | 'late' | 'identities_evicted'
+type Noted =
+  | 'evicted'
+  | 'released_early'
+  | 'chain_broken'
+  | 'late'
+  | 'identities_evicted'
+  | 'unheard'
+  | 'open_not_kept'
+  | 'came_after_end'
 export type Note = (name: Noted, count: number) => void
 
 /** Rows that are decided before they are sent on, perhaps to this very process. */
 const ON_ITS_WAY = { way: 'causes ' } as const
 const ARRIVED = { way: '' } as const
-const ALIAS = 0x2545f491
+/** Values of SpanTable.open. */
+const OPEN = 1
+const UNHEARD = 2
 
 export class Memory {
   #config: StitchConfig
@@ -32,6 +44,7 @@ export class Memory {
   readonly #flows: KnownFlows
   readonly #missed: MissedSpans
   readonly #identities: Identities
+  readonly #openRows: OpenRows
   /** Settled spans in order of their last row: of which only an open row was seen, and all else. */
   readonly #open = new SlotList(this.#spans)
   readonly #closed = new SlotList(this.#spans)
@@ -49,6 +62,12 @@ export class Memory {
       note('identities_evicted', 1),
     )
     const current = () => this.#config
+    this.#openRows = new OpenRows(this.#spans, {
+      get rowsMax() {
+        return current().open_rows_max
+      },
+      notKept: () => note('open_not_kept', 1),
+    })
     this.#waiting = new WaitingSpans(this.#spans, {
       get windowMs() {
         return current().window
@@ -81,6 +100,11 @@ export class Memory {
     return this.#rows.size
   }
 
+  /** Exchanges whose end is waited for. */
+  get openRows(): number {
+    return this.#openRows.size
+  }
+
   /** Lets go of what a sparse batch keeps alive. Its ready rows must have been sent. */
   compact(pin: Pin): void {
     this.#rows.compact(pin)
@@ -102,27 +126,32 @@ export class Memory {
     const way = isOnItsWay ? ON_ITS_WAY : ARRIVED
     if (this.#identities.isDouble(pin.batch, row, way)) return false
     this.#now = now
-    this.#takeNew(pin, row)
-    return true
+    return this.#takeNew(pin, row)
   }
 
-  #takeNew(pin: Pin, row: number): void {
+  #takeNew(pin: Pin, row: number): boolean {
     const { base } = pin.batch
     if (base.kind[row] !== KIND.exchange) {
       if (base.role[row] === ROLE.client) this.#clientConnection(base, row)
       pin.makeReady(row)
-      return
+      return true
     }
     const spans = this.#spans
     const slot = this.#slotOf(pin, row)
-    if (spans.state[slot] === EXPECTED) this.#firstRow(slot, pin, row)
-    else if (base.state[row] === STATE.closed) this.#lastRow(slot)
+    if (spans.state[slot] === EXPECTED) {
+      this.#firstRow(slot, pin, row)
+    } else if (spans.open[slot] === UNHEARD) {
+      // Its span has been sent, and there is one of each.
+      this.#note('came_after_end', 1)
+      return false
+    } else this.#nextRow(slot, base.state[row] === STATE.closed)
     if (spans.state[slot] === SETTLED) {
       this.#write(slot, pin, row)
-      return
+      return true
     }
     spans.rows[slot] = this.#rows.hold(pin, row, spans.rows[slot] as number)
     if (this.#rows.size > this.#config.rows_max) this.#releaseEarly()
+    return true
   }
 
   /** Ends the waits whose time has come, and forgets what has been remembered for long enough. */
@@ -131,6 +160,7 @@ export class Memory {
     const { retention } = this.#config
     const { time } = this.#spans
     this.#waiting.expire(now)
+    this.#endUnheard()
     for (let slot = this.#closed.head; slot !== NONE; slot = this.#closed.head) {
       if ((time[slot] as number) + retention > now) break
       this.#forget(slot)
@@ -155,6 +185,11 @@ export class Memory {
         break
       }
     }
+  }
+
+  /** `from` is no more: `to` sends what would have been its to send. */
+  bequeath(from: PinOwner, to: PinOwner): void {
+    this.#openRows.inherit(from, to)
   }
 
   #clientConnection(base: Columns<'base'>, row: number): void {
@@ -191,7 +226,7 @@ export class Memory {
     spans.state[slot] = ARRIVING
     spans.time[slot] = this.#now
     spans.oldest[slot] = this.#now
-    spans.open[slot] = base.state[row] === STATE.closed ? 0 : 1
+    spans.open[slot] = base.state[row] === STATE.closed ? 0 : OPEN
     // What it is if it turns out to be a root, which costs less than to keep flow and offset.
     traceId(spans.ids, spans.word(slot, table.TRACE_ID), this.#key)
     if (hasTraceparent(base, row)) {
@@ -208,7 +243,8 @@ export class Memory {
       this.#note('late', 1)
     }
     if (pin.part === 'pairs' && isDecided(pin.stitch, row)) {
-      this.#adopt(slot, pin, row)
+      adopt(spans, slot, { pin, row })
+      this.#waiting.settleAsDecided(slot)
       return
     }
     const { wait, confidence_min: confidenceMin } = this.#config
@@ -222,27 +258,38 @@ export class Memory {
     this.#waiting.arrive(slot, none ? NONE : this.#find(evidence.span, evidence.expect))
   }
 
-  /** What another gateway has decided stands, for those that wait here too. */
-  #adopt(slot: number, { stitch }: Pin, row: number): void {
-    const spans = this.#spans
-    const copy = (field: number, column: Uint32Array, words: number) =>
-      spans.ids.set(column.subarray(row * words, (row + 1) * words), spans.word(slot, field))
-    copy(table.TRACE_ID, stitch.trace_id, 4)
-    copy(table.PARENT_ID, stitch.parent_span_id, 2)
-    copy(table.CANDIDATE_TRACE_ID, stitch.candidate_trace_id, 4)
-    copy(table.CANDIDATE_SPAN_ID, stitch.candidate_span_id, 2)
-    spans.method[slot] = stitch.link_method[row] as number
-    spans.confidence[slot] = stitch.link_confidence[row] as number
-    this.#waiting.settleAsDecided(slot)
-  }
-
-  /** Another row of a span that is known: the closed one of an open exchange, or a copy. */
-  #lastRow(slot: number): void {
+  /** Another row of a span that is known: of an open exchange that goes on or ends, or a copy. */
+  #nextRow(slot: number, isLast: boolean): void {
     const spans = this.#spans
     const settled = spans.state[slot] === SETTLED
     if (settled) this.#listOf(slot).remove(slot)
-    spans.open[slot] = 0
+    if (isLast) {
+      spans.open[slot] = 0
+      this.#openRows.drop(slot)
+    }
     if (settled) this.#remember(slot)
+  }
+
+  /**
+   * Ends exchanges that nothing was heard of for too long: their agents say so again and again
+   * while they are open, so those agents are gone.
+   */
+  #endUnheard(): void {
+    const spans = this.#spans
+    const { open_timeout: timeout } = this.#config
+    if (timeout === 0) return
+    const ended = new EndedRows()
+    for (let slot = this.#open.head; slot !== NONE; slot = this.#open.head) {
+      if ((spans.time[slot] as number) + timeout > this.#now) return
+      this.#open.remove(slot)
+      const made = this.#openRows.end(slot, ended)
+      spans.open[slot] = made === undefined ? 0 : UNHEARD
+      this.#remember(slot)
+      if (made === undefined) continue
+      this.#note('unheard', 1)
+      made.pin.owner.made(1)
+      this.#write(slot, made.pin, made.row)
+    }
   }
 
   #settled(slot: number): void {
@@ -281,31 +328,20 @@ export class Memory {
 
   #forget(slot: number): void {
     this.#listOf(slot).remove(slot)
+    this.#openRows.drop(slot)
     this.#spans.remove(slot)
   }
 
   #listOf(slot: number): SlotList {
-    return this.#spans.open[slot] === 1 ? this.#open : this.#closed
+    return this.#spans.open[slot] === OPEN ? this.#open : this.#closed
   }
 
   /** Writes a settled span's ids into a row, which is ready then. */
   #write(slot: number, pin: Pin, row: number): void {
-    const { stitch } = pin
     const spans = this.#spans
-    const { ids } = spans
-    const at = spans.word(slot, 0)
-    for (let i = 0; i < 4; i++) {
-      stitch.trace_id[row * 4 + i] = ids[at + table.TRACE_ID + i] as number
-      stitch.candidate_trace_id[row * 4 + i] = ids[at + table.CANDIDATE_TRACE_ID + i] as number
-    }
-    stitch.span_id[row * 2] = aliased(ids[at + table.SPAN_ID] as number, pin.part)
-    stitch.span_id[row * 2 + 1] = ids[at + table.SPAN_ID + 1] as number
-    for (let i = 0; i < 2; i++) {
-      stitch.parent_span_id[row * 2 + i] = ids[at + table.PARENT_ID + i] as number
-      stitch.candidate_span_id[row * 2 + i] = ids[at + table.CANDIDATE_SPAN_ID + i] as number
-    }
-    stitch.link_method[row] = spans.method[slot] as number
-    stitch.link_confidence[row] = spans.confidence[slot] as number
+    writeIds(spans, slot, { pin, row })
+    // One that is only decided on its way is kept where it is sent to.
+    if (spans.open[slot] === OPEN && pin.part !== 'causes') this.#openRows.keep(slot, { pin, row })
     pin.makeReady(row)
   }
 
@@ -336,12 +372,4 @@ export class Memory {
     this.#note('evicted', 1)
     return true
   }
-}
-
-/**
- * A call that is decided on its way has not been seen where it is sent to: its slot has another id,
- * so that nobody takes it for a parent there. Its own inverse.
- */
-function aliased(lo: number, part: Pin['part']): number {
-  return part === 'causes' ? lo ^ ALIAS : lo
 }

@@ -14,6 +14,7 @@ interface Shared {
 
 interface Use {
   config: StitchConfig
+  readonly owner: PinOwner
 }
 
 const memories = new Map<string, Shared>()
@@ -22,7 +23,7 @@ const memories = new Map<string, Shared>()
 export interface MemoryUse {
   readonly memory: Memory
   /** What the processor held waits for nothing any more; the last one to go ends all waits. */
-  release(owner: PinOwner): void
+  release(): void
   /** The id has another config, which is that of all its processors. */
   reconfigure(config: StitchConfig): void
 }
@@ -31,19 +32,23 @@ export interface MemoryUse {
  * Processors of one id have one section, so they differ only while a reload exchanges it: the one
  * that came last has the newer, and if it goes first the older counts again.
  */
-export function useMemory(own: string, config: StitchConfig, note: Note): MemoryUse {
+export function useMemory(
+  own: string,
+  config: StitchConfig,
+  { owner, note }: { owner: PinOwner; note: Note },
+): MemoryUse {
   const id = config.memory ?? own
   const shared = memories.get(id) ?? { memory: new Memory(config, note), uses: [] }
   memories.set(id, shared)
   const { memory, uses } = shared
-  const use: Use = { config }
+  const use: Use = { config, owner }
   // A guest's windows count only as long as the memory's own processors are not there.
   if (id === own) uses.push(use)
   else uses.unshift(use)
   memory.reconfigure((uses.at(-1) as Use).config)
   return {
     memory,
-    release(owner) {
+    release() {
       const at = uses.indexOf(use)
       if (at < 0) return
       uses.splice(at, 1)
@@ -53,6 +58,7 @@ export function useMemory(own: string, config: StitchConfig, note: Note): Memory
         memory.settleAll()
       } else {
         memory.settleOf(owner)
+        memory.bequeath(owner, last.owner)
         memory.reconfigure(last.config)
       }
     },

@@ -46,7 +46,7 @@ export class SpanTable {
   /** A LINK_METHOD, and its confidence: of the parent once settled, until then of the edge. */
   method = new Uint8Array(0)
   confidence = new Float64Array(0)
-  /** 1 while only an open row was seen. */
+  /** 1 while only an open row was seen; 2 once it was ended as nothing more was heard. */
   open = new Uint8Array(0)
   /** 1 for a TOP that has waited for a window and waits on. */
   patient = new Uint8Array(0)
@@ -61,6 +61,8 @@ export class SpanTable {
   waiterPrevious = new Int32Array(0)
   /** First of the rows held for this span: a node of HeldRows. */
   rows = new Int32Array(0)
+  /** While it is open: the node in OpenRows of what it ends with if nothing more is heard. */
+  kept = new Int32Array(0)
   /** Neighbours in the SlotList that the slot is in. */
   next = new Int32Array(0)
   previous = new Int32Array(0)
@@ -113,6 +115,7 @@ export class SpanTable {
     this.parent[slot] = NONE
     this.waiter[slot] = NONE
     this.rows[slot] = NONE
+    this.kept[slot] = NONE
     this.#enter(slot, lo)
     return slot
   }
@@ -178,6 +181,7 @@ export class SpanTable {
     this.waiter = grown(this.waiter, new Int32Array(capacity))
     this.waiterNext = grown(this.waiterNext, new Int32Array(capacity))
     this.waiterPrevious = grown(this.waiterPrevious, new Int32Array(capacity))
+    this.kept = grown(this.kept, new Int32Array(capacity))
     this.rows = grown(this.rows, new Int32Array(capacity))
     this.next = grown(this.next, new Int32Array(capacity))
     this.previous = grown(this.previous, new Int32Array(capacity))

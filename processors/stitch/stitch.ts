@@ -5,9 +5,12 @@ import { OK, type Outcome, retryable } from '../../pipeline/outcome.ts'
 import type { StitchConfig } from './config.ts'
 import { HandingOn } from './handing_on.ts'
 import { Pin, type PinOwner } from './held_rows.ts'
+import type { Note } from './memory.ts'
 import { type MemoryUse, useMemory } from './shared.ts'
 
 const TICK_MS = 100
+/** While nothing waits, but exchanges are open whose end may never come. */
+const OPEN_TICK_MS = 1000
 const FULL_RETRY_MS = 200
 /** Rows in a batch that is gathered from released rows. */
 const GATHERED_ROWS_MAX = 4096
@@ -33,6 +36,7 @@ export class Stitch implements Processor<'flows'>, PinOwner {
   /** Rows taken and not yet given to the outbox. */
   #taken = 0
   #timer: NodeJS.Timeout | undefined
+  #timerMs = 0
 
   constructor(
     settings: Settings,
@@ -48,7 +52,8 @@ export class Stitch implements Processor<'flows'>, PinOwner {
 
   start(): void {
     const { id, ledger } = this.#settings
-    this.#use = useMemory(id, this.#config, (name, count) => ledger.note(name, count))
+    const note: Note = (name, count) => ledger.note(name, count)
+    this.#use = useMemory(id, this.#config, { owner: this, note })
   }
 
   consume(batch: FlowBatch): Outcome | Promise<Outcome> {
@@ -85,8 +90,8 @@ export class Stitch implements Processor<'flows'>, PinOwner {
     this.#use?.memory.tick(this.#clock())
     this.#flush()
     // Without a row that waits the clock matters to the next batch alone: no need to wake for it.
-    if (this.#taken + this.#handingOn.rows > 0)
-      this.#timer ??= setTimeout(() => this.#ring(), TICK_MS)
+    if (this.#taken + this.#handingOn.rows > 0) this.#wakeIn(TICK_MS)
+    else if ((this.#use?.memory.openRows ?? 0) > 0) this.#wakeIn(OPEN_TICK_MS)
   }
 
   /** The memory takes the new windows and limits, and forgets nothing that is within them. */
@@ -105,20 +110,31 @@ export class Stitch implements Processor<'flows'>, PinOwner {
     this.#awake.push(pin)
   }
 
+  made(rows: number): void {
+    this.#settings.ledger.in += rows
+    this.#taken += rows
+    this.#wakeIn(TICK_MS)
+  }
+
   async shutdown(deadline?: AbortSignal): Promise<void> {
     clearTimeout(this.#timer)
     const use = this.#use
     this.#use = undefined
     if (use !== undefined) {
-      use.release(this)
+      use.release()
       this.#flush()
     }
     await Promise.all([this.#outbox.close(deadline), this.#handingOn.close(deadline)])
   }
 
-  #ring(): void {
-    this.#timer = undefined
-    this.tick()
+  #wakeIn(ms: number): void {
+    if (this.#timer !== undefined && this.#timerMs <= ms) return
+    clearTimeout(this.#timer)
+    this.#timerMs = ms
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      this.tick()
+    }, ms)
   }
 
   /**

@@ -7,7 +7,7 @@ import { Pin } from '../../../processors/stitch/held_rows.ts'
 import { Memory } from '../../../processors/stitch/memory.ts'
 import { addRow, type Row } from './rows.ts'
 
-const OWNER = { wake: () => {} }
+const OWNER = { wake: () => {}, made: () => {} }
 
 function pinOf(rows: readonly Row[], capacity = rows.length): Pin {
   const batch = new FlowBatch(capacity)

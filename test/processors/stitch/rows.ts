@@ -22,6 +22,8 @@ export interface Row {
   readonly traceparent?: readonly [trace: number, span: number]
   /** The run of the agent that saw it, and its number there. */
   readonly identity?: readonly [run: string, sequence: number]
+  /** Low half of when its agent handed it on; the high half is 1. With an identity. */
+  readonly observed?: number
   /** What the clock of its host said, in seconds. */
   readonly startS?: number
   /** Says which row this is when it comes out. */
@@ -58,6 +60,7 @@ export function addRow(batch: FlowBatch, row: Row): number {
     const origin = batch.add('origin')
     origin.agent_id[at] = batch.strings.intern(row.identity[0])
     origin.sequence[at] = row.identity[1]
+    origin.observed.set([row.observed ?? 0, 1], at * 2)
   }
   if (row.startS !== undefined) {
     const ns = BigInt(row.startS) * 1_000_000_000n

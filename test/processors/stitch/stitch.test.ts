@@ -293,7 +293,7 @@ test('a request that names itself as its cause is a root', () => {
 })
 
 test('an open row counts as seen, and the closed row has the same trace and parent', () => {
-  const s = stage()
+  const s = stage({ open_timeout: 0 })
   s.send(server(1, { state: 'open', name: 'open' }))
   s.send(client(2, causedBy(1)))
   assert.equal(s.row('client 2').parent, s.row('open').span)
