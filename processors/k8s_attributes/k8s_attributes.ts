@@ -52,7 +52,8 @@ export class K8sAttributes implements Processor<'flows'> {
     const { next, ledger, cluster, connectionsMax } = settings
     this.#settings = settings
     this.#join = new Join({ cluster, connectionsMax })
-    this.#outbox = new Outbox(next, ledger)
+    // A stitch behind it may answer when rows have met, of which several batches here have some.
+    this.#outbox = new Outbox(next, ledger, { atOnceItems: settings.rowsWaitingMax })
     this.#waiting = new Waiting({
       waitMs: settings.waitForRowMs,
       rowsMax: settings.rowsWaitingMax,
@@ -83,7 +84,7 @@ export class K8sAttributes implements Processor<'flows'> {
   }
 
   consume(batch: FlowBatch): Outcome | Promise<Outcome> {
-    if (this.#outbox.held >= this.#settings.rowsWaitingMax) {
+    if (this.#outbox.waiting >= this.#settings.rowsWaitingMax) {
       return retryable('k8s_attributes is full, for what follows it refuses rows')
     }
     this.#join.learn(batch)
@@ -92,13 +93,24 @@ export class K8sAttributes implements Processor<'flows'> {
     const isWaiting = new Set(waiting.map(({ row }) => row))
     const rest = new FlowBatch(Math.max(1, batch.rows - waiting.length))
     for (let row = 0; row < batch.rows; row++) if (!isWaiting.has(row)) rest.append(batch, row)
-    // Held only once the rest was taken: with a refusal the sender still has all of the batch.
     const outcome = rest.rows === 0 ? OK : this.#pass(rest)
-    const hold = (taken: Outcome) => {
-      if (taken.kind === 'ok') this.#hold(batch, waiting)
-      return taken
+    // With a refusal the sender still has all of the batch.
+    if ('kind' in outcome && outcome.kind !== 'ok') return outcome
+    this.#hold(batch, waiting)
+    return 'kind' in outcome ? outcome : outcome.then((late) => this.#keep(rest, late))
+  }
+
+  /**
+   * The rest of a batch was answered late, as by a stitch that waits for rows to meet: what waits
+   * here, which may be among those, is ours since, and so is the rest whatever the answer.
+   */
+  #keep(rest: FlowBatch, late: Outcome): Outcome {
+    const { ledger } = this.#settings
+    if (late.kind === 'retryable') this.#outbox.send(rest)
+    else if (late.kind === 'permanent') {
+      ledger.lost('refused', rest.rows, { detail: late.reason })
     }
-    return 'then' in outcome ? outcome.then(hold) : hold(outcome)
+    return OK
   }
 
   #pass(batch: FlowBatch): Outcome | Promise<Outcome> {

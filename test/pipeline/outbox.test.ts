@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
 import { FlowBatch } from '../../pipeline/flows/batch.ts'
 import { Ledger } from '../../pipeline/ledger.ts'
-import { Outbox } from '../../pipeline/outbox.ts'
+import { Outbox, type OutboxOptions } from '../../pipeline/outbox.ts'
 import { OK, type Outcome, permanent, retryable } from '../../pipeline/outcome.ts'
 
 function batchOf(rows: number): FlowBatch {
@@ -13,9 +13,12 @@ function batchOf(rows: number): FlowBatch {
   return batch
 }
 
-function outboxOver(consume: (batch: FlowBatch) => Outcome | Promise<Outcome>) {
+function outboxOver(
+  consume: (batch: FlowBatch) => Outcome | Promise<Outcome>,
+  options?: OutboxOptions,
+) {
   const ledger = new Ledger(pino({ enabled: false }))
-  return { ledger, outbox: new Outbox<'flows'>({ mutates: false, consume }, ledger) }
+  return { ledger, outbox: new Outbox<'flows'>({ mutates: false, consume }, ledger, options) }
 }
 
 test('batches go on in order, one at a time', async () => {
@@ -33,6 +36,30 @@ test('batches go on in order, one at a time', async () => {
   await outbox.close()
   assert.deepEqual(seen, [1, 2, 3])
   assert.equal(outbox.held, 0)
+})
+
+test('batches that may go at once do, as far as they may, and each answer is its own', async () => {
+  const answers: ((outcome: Outcome) => void)[] = []
+  const consume = () => {
+    const { promise, resolve } = Promise.withResolvers<Outcome>()
+    answers.push(resolve)
+    return promise
+  }
+  const { outbox, ledger } = outboxOver(consume, { atOnceItems: 5 })
+  for (const rows of [2, 3, 4]) outbox.send(batchOf(rows))
+  assert.deepEqual([answers.length, outbox.held, outbox.waiting], [2, 9, 4])
+  answers[1]?.(OK)
+  await sleep(1)
+  assert.deepEqual([answers.length, outbox.held, outbox.waiting], [3, 6, 0])
+  answers[0]?.(retryable('wait', 1))
+  answers[2]?.(permanent('no'))
+  const closed = outbox.close()
+  for (let waits = 0; answers.length < 4 && waits < 200; waits++) await sleep(10)
+  answers[3]?.(OK)
+  await closed
+  assert.equal(outbox.held, 0)
+  assert.equal(ledger.notes.get('refused_for_now'), 2)
+  assert.deepEqual(ledger.entry().lost, { refused: 4 })
 })
 
 test('what is refused for now is offered again by itself, not before it may be', async () => {

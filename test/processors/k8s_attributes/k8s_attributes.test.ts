@@ -192,7 +192,7 @@ test('shutdown passes on what waits, at once', async () => {
 
 test('a refused batch is the sender’s again, and none of its rows stays', async () => {
   make({ waitForRowMs: 10_000 })
-  for (const answer of [retryable('full'), Promise.resolve(permanent('no'))]) {
+  for (const answer of [retryable('full'), permanent('no')]) {
     rig.answer = () => answer
     const outcome = await consume(KNOWN, NEW)
     assert.notEqual(outcome.kind, 'ok')
@@ -203,6 +203,17 @@ test('a refused batch is the sender’s again, and none of its rows stays', asyn
   assert.equal((await consume(KNOWN, NEW)).kind, 'ok')
   assert.equal(rig.processor.held(), 1)
   assert.equal(rowsTaken(), 1)
+})
+
+test('with rows that wait a batch that is refused late is ours, and offered again or counted', async () => {
+  make({ waitForRowMs: 10_000 })
+  const answers: Outcome[] = [retryable('full', 1), OK, permanent('no')]
+  rig.answer = () => Promise.resolve(answers.shift() ?? OK)
+  assert.deepEqual(await consume(KNOWN, NEW), OK)
+  for (let waits = 0; rig.processor.held() > 1 && waits < 200; waits++) await sleep(5)
+  assert.equal(rig.processor.held(), 1, 'what waits')
+  assert.deepEqual(await consume(KNOWN, NEW), OK)
+  assert.deepEqual(rig.ledger.entry().lost, { refused: 1 })
 })
 
 test('rows that waited are offered again after a retryable refusal, lost after a permanent one', async () => {
