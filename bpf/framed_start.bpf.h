@@ -143,6 +143,37 @@ static __always_inline bool is_mysql_greeting(__u64 head)
 }
 
 /*
+ * Does a client that has been connected for long ask so? A message of PostgreSQL: a kind, a length
+ * below 64 KiB that ends in the piece, of a Query with it. A packet of MySQL: a length that ends
+ * with the piece, packet 0, a command; or the header alone, as MariaDB's server reads it.
+ */
+static __always_inline bool is_older_request(__u64 head, __u32 len)
+{
+	__u32 bytes = be16_at(head, 3);
+	__u8 command = byte_at(head, 4);
+
+	switch (byte_at(head, 0)) {
+	case 'Q':
+		if (be16_at(head, 1) == 0 && bytes + 1 == len)
+			return true;
+		break;
+	case 'P':
+	case 'B':
+	case 'D':
+	case 'E':
+	case 'C':
+	case 'F':
+	case 'S':
+		if (be16_at(head, 1) == 0 && bytes >= 4 && bytes + 1 <= len)
+			return true;
+	}
+	bytes = byte_at(head, 0) | (__u32)byte_at(head, 1) << 8 | (__u32)byte_at(head, 2) << 16;
+	if (bytes == 0 || byte_at(head, 3) != 0)
+		return false;
+	return len == 4 || (bytes + 4 == len && command > 0 && command <= 0x1f);
+}
+
+/*
  * Does a connection that one end begins with these bytes speak in messages that may be understood?
  * `whole`: all 8 have come. Before that, numbers of which a part is 0 could be any.
  */

@@ -57,6 +57,10 @@ static __always_inline void decide(struct conn *conn, const struct piece *piece,
 		conn->streams[piece->direction & 1].frame = piece->offset;
 		return;
 	}
+	if (older && is_from_client(conn, piece) && is_older_request(head, piece->len)) {
+		conn->verdict = VERDICT_FRAMED;
+		return;
+	}
 	if (is_tls_start(head))
 		conn->verdict = piece->offset < EDGE_BYTES && is_from_client(conn, piece) &&
 						(!whole || is_hello_start(head, TLS_CLIENT_HELLO)) ?

@@ -53,17 +53,28 @@ export interface Parser {
   wantedBytes?(fromClient: boolean): number
 }
 
-/** `more`: what is there may be the beginning, and too little to tell. */
-export type Verdict = 'yes' | 'no' | 'more'
+/**
+ * `older`: yes, but not from the connection's beginning on; `more`: what is there may be the
+ * beginning, and too little to tell.
+ */
+export type Verdict = 'yes' | 'older' | 'no' | 'more'
 
-/** The first bytes that one end sent: `bytes[at … to)`. */
+/** The first bytes that were seen of one end: `bytes[at … to)`. */
 export interface FirstBytes {
   readonly bytes: Buffer
   readonly at: number
   readonly to: number
+  /** Where a piece ends; beyond `to` where its bytes are not known, or too many to be kept. */
+  readonly end: number
   readonly fromClient: boolean
   /** The server's port: a hint, for protocols whose bytes alone leave a doubt. */
   readonly port: number
+}
+
+/** How a parser begins. */
+export interface Opening {
+  /** As `detect` has said: in the midst of what is spoken. */
+  readonly isOlder: boolean
 }
 
 export interface Protocol {
@@ -74,5 +85,5 @@ export interface Protocol {
    * protocol is asked any more; when all say `no` the connection is taken for HTTP/1.
    */
   detect(first: FirstBytes): Verdict
-  open(exchanges: Exchanges, shared: Shared): Parser
+  open(exchanges: Exchanges, shared: Shared, opening: Opening): Parser
 }

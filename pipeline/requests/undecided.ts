@@ -5,9 +5,10 @@
  * finds its place in the middle of a stream too; they are then given to its parser as they came.
  */
 import type { Exchanges } from './exchanges.ts'
+import { isMessageStart } from './http1/head.ts'
 import { Http1Parser } from './http1/http1_parser.ts'
 import { Piece } from './http1/piece.ts'
-import type { Parser, Protocol, Verdict } from './parser.ts'
+import type { Parser, Protocol } from './parser.ts'
 import { PROTOCOLS } from './protocols.ts'
 import type { Shared } from './shared.ts'
 
@@ -20,9 +21,11 @@ class Beginning {
   readonly fromClient: boolean
   readonly bytes: Buffer = Buffer.alloc(DETECT_BYTES_MAX)
   length = 0
+  /** Bytes without a gap, as many as were sent, known or not. */
+  sent = 0
   /** Protocols that one cannot rule out by them. */
   possible: readonly Protocol[] = PROTOCOLS
-  /** Where in the stream they begin: beyond 0 when the connection is older than what is seen. */
+  /** Where in the stream they begin. */
   #from = -1
   /** Nothing more can be added: a gap, bytes that were not captured, or enough. */
   complete = false
@@ -31,9 +34,15 @@ class Beginning {
     this.fromClient = fromClient
   }
 
+  /** The connection is older than what is seen of it. */
+  get isOlder(): boolean {
+    return this.#from > 0
+  }
+
   add(piece: Piece): void {
     if (this.#from < 0) this.#from = piece.offset
     const offset = piece.offset - this.#from
+    if (offset <= this.sent) this.sent = Math.max(this.sent, offset + piece.length)
     if (this.complete || offset + piece.length <= this.length) return
     if (offset > this.length) {
       this.complete = true
@@ -56,6 +65,7 @@ export class Undecided implements Parser {
   readonly #pieces: { readonly piece: Piece; readonly fromClient: boolean }[] = []
   #client: Beginning | undefined
   #server: Beginning | undefined
+  #isClientLast = false
 
   constructor(exchanges: Exchanges, of: { shared: Shared; decided: (parser: Parser) => void }) {
     this.#exchanges = exchanges
@@ -78,11 +88,8 @@ export class Undecided implements Parser {
       this.lastNs = piece.timeNs
       return
     }
-    const protocol = verdict === 'more' || verdict === 'no' ? undefined : verdict
-    this.#replay(
-      protocol?.open(this.#exchanges, this.#shared) ??
-        new Http1Parser(this.#exchanges, this.#shared),
-    )
+    const parser = typeof verdict === 'string' ? undefined : verdict
+    this.#replay(parser ?? new Http1Parser(this.#exchanges, this.#shared))
     if (full) this.#parser?.feed(piece, fromClient)
   }
 
@@ -96,30 +103,43 @@ export class Undecided implements Parser {
 
   #parser: Parser | undefined
 
+  /**
+   * What an end began with; of an older connection, where that says nothing, what it begins with
+   * after the other end has said something.
+   */
   #beginning(fromClient: boolean): Beginning {
-    if (fromClient) {
-      this.#client ??= new Beginning(true)
-      return this.#client
-    }
-    this.#server ??= new Beginning(false)
-    return this.#server
+    const isTurn = this.#isClientLast !== fromClient
+    this.#isClientLast = fromClient
+    const before = fromClient ? this.#client : this.#server
+    const isSpent = before?.isOlder && before.possible.length === 0
+    if (before !== undefined && !(isSpent && isTurn)) return before
+    const beginning = new Beginning(fromClient)
+    if (fromClient) this.#client = beginning
+    else this.#server = beginning
+    return beginning
   }
 
-  /** The protocol that says yes; `no` when none can any more. */
-  #judge(beginning: Beginning): Protocol | Exclude<Verdict, 'yes'> {
-    const { bytes, length, fromClient } = beginning
+  /** The parser of the protocol that says yes; `no` when none can any more. */
+  #judge(beginning: Beginning): Parser | 'more' | 'no' {
+    const { bytes, length, sent, fromClient } = beginning
     const port = this.#exchanges.connection.dstPort
+    const first = { bytes, at: 0, to: length, end: sent, fromClient, port }
     const possible: Protocol[] = []
     for (const protocol of beginning.possible) {
-      const verdict = protocol.detect({ bytes, at: 0, to: length, fromClient, port })
-      if (verdict === 'yes') return protocol
+      const verdict = protocol.detect(first)
+      if (verdict === 'yes' || verdict === 'older') {
+        return protocol.open(this.#exchanges, this.#shared, { isOlder: verdict === 'older' })
+      }
       if (verdict === 'more' && !beginning.complete) possible.push(protocol)
     }
     beginning.possible = possible
-    const others = beginning === this.#client ? this.#server : this.#client
-    // One end's silence rules nothing out, unless what the other has said does.
-    const left = possible.length > 0 || (others !== undefined && others.possible.length > 0)
-    return left ? 'more' : 'no'
+    if (possible.length > 0) return 'more'
+    const other = beginning === this.#client ? this.#server : this.#client
+    if (other !== undefined) return other.possible.length > 0 ? 'more' : 'no'
+    // One end's silence rules nothing out, unless what the other has said does: it cannot where
+    // that was not its beginning, and is no HTTP/1.
+    const isHttp = isMessageStart(bytes, 0, length, fromClient)
+    return beginning.isOlder && !isHttp ? 'more' : 'no'
   }
 
   #keep(piece: Piece, fromClient: boolean): boolean {

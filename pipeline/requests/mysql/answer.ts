@@ -156,11 +156,15 @@ export class Answer {
   #columns(body: Buffer, capabilities: Capabilities | undefined): void {
     const reader = new Reader(body)
     let follows = true
-    if (has(capabilities, CLIENT_OPTIONAL_METADATA)) follows = reader.int(1) !== 0
+    // Not known what was agreed on: a flag stands before or behind a count, which is not 0.
+    const isFlagged = capabilities === undefined && body.length === 2
+    const isFlagLast = isFlagged && reader.int(1) > 0 && reader.int(1) < 2
+    reader.at = 0
+    const isOptional = isFlagged ? !isFlagLast : has(capabilities, CLIENT_OPTIONAL_METADATA)
+    if (isOptional) follows = reader.int(1) !== 0
     this.#left = reader.lenenc()
-    if (capabilities !== undefined && (capabilities.mariadb & MARIADB_CACHE_METADATA) !== 0) {
-      follows = reader.int(1) !== 0
-    }
+    const isCached = ((capabilities?.mariadb ?? 0) & MARIADB_CACHE_METADATA) !== 0
+    if (isCached || isFlagLast) follows = reader.int(1) !== 0
     this.#state = follows && this.#left > 0 ? DEFINITIONS : DEFINITIONS_END
   }
 

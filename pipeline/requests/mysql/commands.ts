@@ -64,19 +64,3 @@ export const COMMANDS: ReadonlyMap<number, Command> = new Map([
   [COM_RESET_CONNECTION, command('RESET_CONNECTION', 'single')],
   [COM_STMT_BULK_EXECUTE, command('EXECUTE', 'result', 4)],
 ])
-
-/** Whether a piece is nothing but whole messages of a client, which begin exchanges or say so. */
-export function isWholeRequest(
-  bytes: Buffer,
-  of: { at: number; to: number; end: number },
-): boolean {
-  let { at } = of
-  while (at + 5 <= of.to) {
-    const length = bytes.readUIntLE(at, 3)
-    const known = COMMANDS.has(bytes[at + 4] as number)
-    if (length === 0 || bytes[at + 3] !== 0 || !known) return false
-    at += 4 + length
-    if (at === of.end) return true
-  }
-  return false
-}

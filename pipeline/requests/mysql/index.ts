@@ -1,6 +1,7 @@
 import type { FirstBytes, Protocol, Verdict } from '../parser.ts'
 import { MysqlParser } from './mysql_parser.ts'
 import { CLIENT_PROTOCOL_41, HEADER_BYTES } from './packets.ts'
+import { isWholeRequest, ofServer } from './runs.ts'
 
 const PROTOCOL_VERSION = 10
 const VERSION_CHARS_MAX = 64
@@ -12,11 +13,16 @@ const LOGIN_ZEROS = 19
 /** MySQL, MariaDB, and what speaks their protocol: the server begins. */
 export const mysql: Protocol = {
   name: 'mysql',
-  detect({ bytes, at, to, fromClient }: FirstBytes): Verdict {
+  detect(first: FirstBytes): Verdict {
+    const { bytes, at, to, fromClient } = first
     const known = bytes.subarray(at, to)
-    return fromClient ? isLogin(known) : isGreeting(known)
+    const begins = fromClient ? isLogin(known) : isGreeting(known)
+    if (begins !== 'no') return begins
+    if (fromClient) return isWholeRequest(first) ? 'more' : 'no'
+    const verdict = ofServer(first)
+    return verdict === 'yes' ? 'older' : verdict
   },
-  open: (exchanges, shared) => new MysqlParser(exchanges, shared),
+  open: (exchanges, shared, opening) => new MysqlParser(exchanges, shared, opening),
 }
 
 /** `length:u24 0:u8 10:u8 version NUL thread:u32 scramble{8} 0:u8`. */

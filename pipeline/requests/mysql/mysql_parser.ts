@@ -10,19 +10,14 @@ import type { Exchange } from '../exchange.ts'
 import type { Exchanges } from '../exchanges.ts'
 import { type FrameSink, Frames } from '../frames.ts'
 import type { Piece } from '../http1/piece.ts'
-import type { Parser } from '../parser.ts'
+import type { Opening, Parser } from '../parser.ts'
 import type { Shared } from '../shared.ts'
 import { TlsParser } from '../tls/tls_parser.ts'
 import { Answer, type Asked, endsRows } from './answer.ts'
-import {
-  COM_STMT_CLOSE,
-  COMMANDS,
-  type Command,
-  isWholeRequest,
-  QUERY_BYTES_MAX,
-} from './commands.ts'
+import { COM_STMT_CLOSE, COMMANDS, type Command, QUERY_BYTES_MAX } from './commands.ts'
 import { meaningOf } from './meaning.ts'
 import { HEADER_BYTES, PACKET_BYTES_MAX } from './packets.ts'
+import { isHeader, isWholeRequest } from './runs.ts'
 import { Session } from './session.ts'
 
 /** What the client's next packet is. */
@@ -40,8 +35,8 @@ export class MysqlParser implements Parser, FrameSink {
   readonly #server: Frames
   readonly #session = new Session()
   /** Without an end, oldest first: those of the exchanges, or the login. */
-  readonly #answers: Answer[] = [new Answer(LOGIN)]
-  #reading = DIALOGUE
+  readonly #answers: Answer[] = []
+  #reading = COMMAND
   /** Sequence number of the client's last packet. */
   #sequence = 0
   /** The last packet was as long as one can be. */
@@ -56,11 +51,15 @@ export class MysqlParser implements Parser, FrameSink {
   /** Reads the hellos once the client has asked for TLS. */
   #tls: TlsParser | undefined
 
-  constructor(exchanges: Exchanges, shared: Shared) {
+  constructor(exchanges: Exchanges, shared: Shared, { isOlder }: Opening) {
     this.#exchanges = exchanges
     this.#shared = shared
     this.#client = new Frames(true, { sink: this, shared })
     this.#server = new Frames(false, { sink: this, shared })
+    if (isOlder) {
+      this.#client.lose()
+      this.#server.lose()
+    } else this.#answers.push(new Answer(LOGIN))
   }
 
   get requestPosition(): number {
@@ -339,6 +338,7 @@ export class MysqlParser implements Parser, FrameSink {
   /** Whether a client that was lost begins anew here, and nothing is open that it may belong to. */
   #isPlain({ bytes, at, captured, length }: Piece): boolean {
     if (this.#answers.length > 0 && !this.#seeking) return false
-    return isWholeRequest(bytes, { at, to: at + Math.min(captured, length), end: at + length })
+    const run = { bytes, at, to: at + Math.min(captured, length), end: at + length }
+    return isWholeRequest(run) || isHeader(run)
   }
 }

@@ -67,17 +67,3 @@ export function databaseOf(body: Buffer): string {
   }
   return user
 }
-
-/** Whether a piece is nothing but whole messages of a client, the last of which is answered. */
-export function isWholeRequest(bytes: Buffer, from: number, to: number): boolean {
-  let last = ''
-  for (let at = from; at < to; ) {
-    if (at + HEADER_BYTES > to) return false
-    const length = bodyBytes(bytes, true, at)
-    if (length < 0) return false
-    last = String.fromCharCode(bytes[at] as number)
-    at += HEADER_BYTES + length
-    if (at > to) return false
-  }
-  return last === 'S' || last === 'Q'
-}

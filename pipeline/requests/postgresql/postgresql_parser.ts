@@ -11,7 +11,7 @@ import type { Exchange } from '../exchange.ts'
 import type { Exchanges } from '../exchanges.ts'
 import { type FrameSink, Frames } from '../frames.ts'
 import type { Piece } from '../http1/piece.ts'
-import type { Parser } from '../parser.ts'
+import type { Opening, Parser } from '../parser.ts'
 import type { Shared } from '../shared.ts'
 import { STANDARD, statementOf } from '../sql.ts'
 import { type Prepared, Statements, UNKNOWN_STATEMENT } from '../statements.ts'
@@ -25,12 +25,12 @@ import {
   GSS_REQUEST,
   HEADER_BYTES,
   isStartupVersion,
-  isWholeRequest,
   SSL_REQUEST,
   STARTUP_BYTES_MAX,
   STARTUP_HEADER_BYTES,
   sqlState,
 } from './messages.ts'
+import { endsReady, isWholeRequest } from './runs.ts'
 
 const QUERY_BYTES_MAX = 4096
 const NAME_BYTES_MAX = 256
@@ -57,12 +57,15 @@ export class PostgresqlParser implements Parser, FrameSink {
   /** What the client is asking for has an Execute in it. */
   #executes = false
 
-  constructor(exchanges: Exchanges, shared: Shared) {
+  constructor(exchanges: Exchanges, shared: Shared, { isOlder }: Opening) {
     this.#exchanges = exchanges
     this.#shared = shared
     this.#client = new Frames(true, { sink: this, shared })
     this.#server = new Frames(false, { sink: this, shared })
-    this.#starting = true
+    this.#starting = !isOlder
+    if (!isOlder) return
+    this.#client.lose()
+    this.#server.lose()
   }
 
   get requestPosition(): number {
@@ -83,18 +86,17 @@ export class PostgresqlParser implements Parser, FrameSink {
   }
 
   #feed(piece: Piece, fromClient: boolean): void {
-    const to = piece.at + piece.captured
+    const { bytes, at, length, tailEnd } = piece
     if (fromClient) {
-      if (this.#client.isLost && piece.captured === piece.length) {
-        if (isWholeRequest(piece.bytes, piece.at, to)) this.#client.resume(piece.offset)
-      }
+      const run = { bytes, at, to: at + Math.min(piece.captured, length), end: at + length }
+      if (this.#client.isLost && isWholeRequest(run)) this.#client.resume(piece.offset)
       this.#client.feed(piece)
       return
     }
     const wasLost = this.#server.isLost
     this.#server.feed(piece)
     // What was asked before is over where ReadyForQuery stands last.
-    if (wasLost && endsReady(piece)) {
+    if (wasLost && endsReady(bytes, { from: tailEnd - length, to: tailEnd })) {
       this.#giveUp()
       this.#server.resume()
     }
@@ -314,15 +316,4 @@ export class PostgresqlParser implements Parser, FrameSink {
 
 function typeOf(header: Buffer): string {
   return String.fromCharCode(header[0] as number)
-}
-
-/** Whether the last bytes are a whole ReadyForQuery: `Z`, 5, and I, T or E. */
-function endsReady({ bytes, tailEnd, length }: Piece): boolean {
-  if (length < 6) return false
-  const at = tailEnd - 6
-  return (
-    bytes[at] === 0x5a &&
-    bytes.readInt32BE(at + 1) === 5 &&
-    /[ITE]/.test(String.fromCharCode(bytes[at + 5] as number))
-  )
 }

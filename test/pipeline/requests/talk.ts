@@ -291,6 +291,32 @@ export function parserSuite(
     )
   })
 
+  test(`${name}: what is heard from its midst on makes no exchange wrong`, () => {
+    const skipped = fc.record({ said: fc.nat(8), bytes: fc.nat(60) })
+    const cut = fc.option(length)
+    fc.assert(
+      fc.property(conversation, skipped, cut, fc.boolean(), (said, skip, cutLength, isServer) => {
+        const whole = new Talk({ port }).say(...said).end()
+        const asked = new Set(whole.map((row) => `${row.method} ${row.target ?? ''}`))
+        const [first, ...rest] = said.slice(skip.said)
+        if (first === undefined) return
+        const { by, bytes } = first
+        const talk = new Talk({
+          port,
+          before: 10_000,
+          role: isServer ? 'server' : 'client',
+          ...(cutLength === null ? {} : { cuts: () => cutLength }),
+        })
+        const rows = talk.say({ by, bytes: bytes.subarray(skip.bytes) }, ...rest).end()
+        assert.ok(rows.length <= whole.length + 1)
+        for (const row of rows.filter((of) => !of.truncated && !of.desynchronised)) {
+          assert.ok(asked.has(`${row.method} ${row.target ?? ''}`), JSON.stringify(row))
+        }
+      }),
+      { numRuns: 300 },
+    )
+  })
+
   test(`${name}: hostile bytes neither throw nor loop nor grow memory`, () => {
     const change = fc.tuple(fc.nat(), fc.nat(255))
     const bytes = fc.uint8Array({ maxLength: 200 })

@@ -156,3 +156,42 @@ test('after missing bytes the next whole request is paired again, and marked', (
     ],
   )
 })
+
+function toldLater(said: readonly Said[], options: TalkOptions = {}) {
+  const rows = new Talk({ port: PORT, before: 5000, ...options }).say(...said).end()
+  return rows.map(({ method, target, error, desynchronised, truncated }) => {
+    const marks = [desynchronised && 'desynchronised', truncated && 'truncated']
+    return [method, target, error, marks.filter(Boolean).join()]
+  })
+}
+
+test('an older connection is read from its next whole request on; what it prepared has no text', () => {
+  const [, , asked, inserted, bound, failed] = EXTENDED as readonly Said[]
+  const select = query('SELECT * FROM orders')
+  for (const role of ['client', 'server'] as const) {
+    assert.deepEqual(
+      toldLater([select, ROWS, bound, failed, asked, inserted, bound, failed] as Said[], { role }),
+      [
+        ['SELECT', 'orders', undefined, 'desynchronised'],
+        ['EXECUTE', undefined, '23505', 'truncated'],
+        ['INSERT', 'shop.items', undefined, ''],
+        ['INSERT', 'shop.items', '23505', ''],
+      ],
+    )
+  }
+})
+
+test('an older connection is known by the end of an answer, and by a long request’s length', () => {
+  const rows = Buffer.concat([message('D', 'x'.repeat(300)), message('D', 'y'.repeat(300)), READY])
+  const half = server(Buffer.concat([Buffer.from('the end of a row'), READY]))
+  const long = query(`SELECT '${'x'.repeat(2000)}' FROM long`)
+  const captured = (length: number) => Math.min(length, 400)
+  assert.deepEqual(toldLater([server(rows), long, ROWS, long, ROWS], { captured }), [
+    ['SELECT', undefined, undefined, 'desynchronised,truncated'],
+    ['SELECT', undefined, undefined, 'truncated'],
+  ])
+  assert.deepEqual(toldLater([half, query('SELECT 1 FROM t'), ROWS, query('BEGIN'), ROWS]), [
+    ['SELECT', 't', undefined, 'desynchronised'],
+    ['BEGIN', undefined, undefined, ''],
+  ])
+})
