@@ -15,6 +15,28 @@
 #define EDGE_QUIET_NS (60 * NS_PER_SEC)
 #define FOLD_NS 5000000ULL
 
+#define HANDSHAKE_SLOTS 16
+#define HANDSHAKE_SLOT_NS 16000000ULL
+
+/* Handshakes that began in the same moment. */
+struct handshake_slot {
+	/* which moment */
+	__u32 number;
+	__u32 sent;
+	__u32 answered;
+};
+
+struct handshakes {
+	/* of round trips */
+	struct base base;
+	struct late late;
+	struct handshake_slot slots[HANDSHAKE_SLOTS];
+	/* all before this moment are judged */
+	__u64 judged;
+	__u64 sent;
+	__u64 unanswered;
+};
+
 struct edge {
 	/* 0: nobody's */
 	__u64 id;
@@ -26,9 +48,10 @@ struct edge {
 	__u64 losses;
 	__u64 retrans;
 	/* when a sign was told last, by enum eye_sign */
-	__u64 told_ns[4];
+	__u64 told_ns[EYE_SIGNS];
 	/* the last loss that a timer found */
 	__u64 timer_ns;
+	struct handshakes handshakes;
 };
 
 /* An array, whose look-up is inlined: that of a hash costs as much as all else. */
@@ -38,6 +61,11 @@ struct {
 	__type(key, __u32);
 	__type(value, struct edge);
 } edges SEC(".maps");
+
+static __always_inline bool eyes_are_open(void)
+{
+	return knobs.eye.delay_us;
+}
 
 static __always_inline __u64 edge_id(const struct conn *conn)
 {
@@ -93,6 +121,19 @@ static __always_inline void fold(struct conn *conn, const struct tcp_sock *tp, s
 	eye->folded_ns = now;
 }
 
+/* What of a connection that ends is not told yet: a short one has no segment after 5 ms. */
+static __always_inline void fold_rest(struct conn *conn, const struct tcp_sock *tp)
+{
+	__u64 now = bpf_ktime_get_ns();
+	struct edge *edge;
+
+	if (!eyes_are_open() || conn->own || tp->data_segs_out == conn->eye.segs_out)
+		return;
+	edge = edge_of(conn, now);
+	if (edge)
+		fold(conn, tp, edge, now);
+}
+
 /* Of one edge the same sign comes once in FOLD_NS: what it says is of all of the edge. */
 static __always_inline bool may_tell(struct edge *edge, enum eye_sign sign, __u64 now)
 {
@@ -124,8 +165,13 @@ static __always_inline struct eye_record *eye_record(const struct conn *conn,
 	record->edge_id = edge->id;
 	record->flow_id = conn->flow_id;
 	record->cgroup_id = conn->cgroup_id;
-	record->segs_out = edge->segs_out;
-	record->losses = edge->losses;
+	if (sign == EYE_UNANSWERED) {
+		record->segs_out = edge->handshakes.sent;
+		record->losses = edge->handshakes.unanswered;
+	} else {
+		record->segs_out = edge->segs_out;
+		record->losses = edge->losses;
+	}
 	record->retrans = edge->retrans;
 	record->srtt_us = tp->srtt_us >> 3;
 	record->min_rtt_us = min_rtt_us(tp);

@@ -6,7 +6,7 @@
 #define FLOWSPAN_EYE_EVENTS_H
 
 /* As EPISODE_KINDS in pipeline/flows/schema.ts. */
-enum eye_sign { EYE_DELAY = 1, EYE_JITTER = 2, EYE_LOSS = 3 };
+enum eye_sign { EYE_DELAY = 1, EYE_JITTER = 2, EYE_LOSS = 3, EYE_UNANSWERED = 4, EYE_SIGNS };
 
 /* Part of struct knobs. */
 struct eye_knobs {
@@ -34,7 +34,10 @@ struct eye_record {
 	__u64 time_ns;
 	/* delay: the first segment since which all were late; jitter: begin of the window; loss: now */
 	__u64 since_ns;
-	/* of the edge, so far: data segments sent, loss events, segments sent again */
+	/*
+	 * of the edge, so far: data segments sent, loss events, segments sent again; of what is
+	 * unanswered: SYNs sent, events of no answer
+	 */
 	__u64 segs_out;
 	__u64 losses;
 	__u64 retrans;

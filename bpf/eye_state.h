@@ -14,16 +14,34 @@ enum eye_clock {
 	EYE_CLOCK_ODD = 2,
 };
 
+/* A tail loss probe waits for its answer; whether the peer had acknowledged any data. */
+enum eye_probing { PROBING_NOT = 0, PROBING_HEARD = 1, PROBING_UNHEARD = 2 };
+
+/* What a value is compared with: the least of this period and of the one before. */
+struct base {
+	__u64 since_ns;
+	__u32 least[2];
+};
+
+/* Values that were higher than usual, one after the other. */
+struct late {
+	/* of the first; 0: the last one was not */
+	__u64 since_ns;
+	/* when this was told last */
+	__u64 told_ns;
+	__u32 count;
+	__u32 least;
+	__u32 most;
+	__u32 pad;
+};
+
 struct eye {
 	__u64 edge_id;
 	/* of the first segment, and its transit */
 	__u64 first_ns;
-	/* when base[0] began */
-	__u64 base_ns;
-	/* the first of those segments since which all were late; 0: the last one was not */
-	__u64 late_ns;
-	/* when this was told last */
-	__u64 told_ns;
+	/* of transits */
+	struct base base;
+	struct late late;
 	/* when the edge was given what is new */
 	__u64 folded_ns;
 	/* the window of jitter, and that of round trips */
@@ -33,12 +51,7 @@ struct eye {
 	/* of the last event of loss */
 	__u64 loss_ns;
 	__u32 first_transit;
-	/* least transits of this period and of the one before */
-	__u32 base[2];
 	__u32 last_transit;
-	__u32 late;
-	__u32 late_least;
-	__u32 late_most;
 	__u32 samples;
 	__u32 jumps;
 	__u32 jump_sum;
@@ -50,9 +63,10 @@ struct eye {
 	__u32 segs_out;
 	/* dsack_dups when a tail loss probe was sent that waits for its answer */
 	__u32 dsacks;
+	/* enum eye_probing */
 	__u8 probing;
 	__u8 clock;
-	__u8 pad[2];
+	__u8 pad[6];
 };
 
 #endif

@@ -16,6 +16,7 @@
 
 #include "close_reason.bpf.h"
 #include "connection.bpf.h"
+#include "handshake.bpf.h"
 #include "listener.bpf.h"
 
 static __always_inline void begin_client(struct sock *sk, const struct tcp_sock *tp)
@@ -44,6 +45,7 @@ static __always_inline void begin_client(struct sock *sk, const struct tcp_sock 
 	conn->own = own;
 	take_process(conn, pid_tgid);
 	take_place(conn, sk);
+	handshake_begins(conn, tp);
 }
 
 /*
@@ -99,14 +101,18 @@ static __always_inline void opened(struct sock *sk, const struct tcp_sock *tp, i
 		count(COUNTER_CONN_OWN);
 	else
 		report_connection(conn, tp, CONN_OPEN, CLOSE_NONE);
+	if (conn->role == ROLE_CLIENT)
+		handshake_ends(conn, tp, true);
 }
 
 static __always_inline void closed(struct sock *sk, const struct tcp_sock *tp, int oldstate)
 {
 	struct conn *conn = bpf_sk_storage_get(&conns, sk, 0, 0);
+	enum close_reason reason;
 
 	if (!conn)
 		return;
+	reason = close_reason(conn, tp, oldstate);
 	if (!conn->established_ns) {
 		take_addresses(conn, tp);
 		conn->syn_retries = tp->total_retrans;
@@ -118,8 +124,12 @@ static __always_inline void closed(struct sock *sk, const struct tcp_sock *tp, i
 			count(COUNTER_CONN_OWN);
 	}
 	conn->closed = 1;
+	if (!conn->established_ns)
+		handshake_ends(conn, tp, reason == CLOSE_REFUSED);
+	else
+		fold_rest(conn, tp);
 	if (!conn->own)
-		report_connection(conn, tp, CONN_CLOSED, close_reason(conn, tp, oldstate));
+		report_connection(conn, tp, CONN_CLOSED, reason);
 }
 
 static __always_inline void listening(struct sock *sk, const struct tcp_sock *tp)

@@ -12,25 +12,12 @@
 #ifndef FLOWSPAN_TCP_PROBE_BPF_H
 #define FLOWSPAN_TCP_PROBE_BPF_H
 
+#include "lateness.bpf.h"
 #include "tcp_retransmit_skb.bpf.h"
 
-#define NS_PER_MS 1000000ULL
-
-/*
- * Two clocks drift apart by up to 100 ppm: 2 ms in a period. The least of one to two periods is
- * what a transit is compared with; a connection that said nothing for that long begins anew.
- */
-#define BASE_NS (20 * NS_PER_SEC)
-/* What has lasted this long is no episode any more. */
-#define LATE_MAX_NS (300 * NS_PER_SEC)
 /* A clock is watched for so long before it is believed: RFC 7323 allows ticks of 1 ms to 1 s. */
 #define CLOCK_NS NS_PER_SEC
 #define CLOCK_ERROR_SHARE 8
-
-/* So many segments, and the first of them so long ago: a stall's are late too, but come at once. */
-#define LATE_SEGMENTS 6
-#define LATE_NS (60 * NS_PER_MS)
-#define TELL_NS (100 * NS_PER_MS)
 
 #define JITTER_NS (50 * NS_PER_MS)
 #define JITTER_SEGMENTS 6
@@ -64,13 +51,11 @@ static __always_inline bool read_transit(const struct tcp_sock *tp, const struct
 	return true;
 }
 
-static __always_inline void begin_base(struct eye *eye, __u32 transit, __u64 now)
+static __always_inline void begin_transits(struct eye *eye, __u32 transit, __u64 now)
 {
-	eye->base[0] = transit;
-	eye->base[1] = transit;
-	eye->base_ns = now;
+	begin_base(&eye->base, transit, now);
 	eye->last_transit = transit;
-	eye->late_ns = 0;
+	eye->late.since_ns = 0;
 }
 
 /* Whether the sender's clock ticks as it should. */
@@ -91,75 +76,28 @@ static __always_inline bool watch_clock(struct eye *eye, __u32 transit, __u64 no
 /* How much longer than usual the segment took. false: nothing can be said. */
 static __always_inline bool compare(struct eye *eye, __u32 transit, __u64 now, __u32 *added)
 {
-	bool is_told = eye->late_ns && eye->told_ns >= eye->late_ns;
-	__u32 base;
-
 	if (!eye->first_ns) {
 		eye->first_ns = now;
 		eye->first_transit = transit;
-		begin_base(eye, transit, now);
+		begin_transits(eye, transit, now);
 	}
-	if (now - eye->base_ns >= 2 * BASE_NS && !is_told)
-		begin_base(eye, transit, now);
-	if (is_told ? now - eye->late_ns >= LATE_MAX_NS : now - eye->base_ns >= BASE_NS) {
-		eye->base[1] = eye->base[0];
-		eye->base[0] = transit;
-		eye->base_ns = now;
-	} else if ((__s32)(transit - eye->base[0]) < 0) {
-		eye->base[0] = transit;
-	}
-	if (eye->clock != EYE_CLOCK_GOOD &&
-	    (eye->clock == EYE_CLOCK_ODD || !watch_clock(eye, transit, now)))
-		return false;
-	base = (__s32)(eye->base[1] - eye->base[0]) < 0 ? eye->base[1] : eye->base[0];
-	*added = transit - base;
-	return true;
-}
-
-static __always_inline void tell_delay(struct conn *conn, const struct tcp_sock *tp,
-				       struct edge *edge, __u64 now)
-{
-	struct eye *eye = &conn->eye;
-	bool of_flow = eye->late >= LATE_SEGMENTS && now - eye->late_ns >= LATE_NS;
-	bool of_edge = edge->late >= LATE_SEGMENTS && now - edge->calm_ns >= LATE_NS;
-	struct eye_record *record;
-
-	if ((!of_flow && !of_edge) || now - eye->told_ns < TELL_NS ||
-	    !may_tell(edge, EYE_DELAY, now))
-		return;
-	record = eye_record(conn, tp, edge, EYE_DELAY);
-	if (!record)
-		return;
-	eye->told_ns = now;
-	record->time_ns = now;
-	record->since_ns = eye->late_ns;
-	record->least_us = eye->late_least;
-	record->most_us = eye->late_most;
-	record->samples = eye->late;
-	/* the next record is of what comes from here on */
-	eye->late_least = ~0U;
-	eye->late_most = 0;
-	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	if (now - eye->base.since_ns >= 2 * BASE_NS && !is_told(&eye->late))
+		begin_transits(eye, transit, now);
+	*added = added_to(&eye->base, &eye->late, transit, now);
+	return eye->clock == EYE_CLOCK_GOOD ||
+	       (eye->clock != EYE_CLOCK_ODD && watch_clock(eye, transit, now));
 }
 
 static __always_inline void look_late(struct conn *conn, const struct tcp_sock *tp,
 				      struct edge *edge, __u32 added, __u64 now)
 {
-	struct eye *eye = &conn->eye;
+	struct late *late = &conn->eye.late;
 
-	if (!eye->late_ns) {
-		eye->late_ns = now;
-		eye->late = 0;
-		eye->late_least = ~0U;
-		eye->late_most = 0;
-	}
-	eye->late++;
-	if (added < eye->late_least)
-		eye->late_least = added;
-	if (added > eye->late_most)
-		eye->late_most = added;
+	add_late(late, added, now);
 	__sync_fetch_and_add(&edge->late, 1);
-	tell_delay(conn, tp, edge, now);
+	if (has_lasted(late->count, late->since_ns, now) ||
+	    has_lasted(edge->late, edge->calm_ns, now))
+		tell_delay(conn, tp, edge, late, now);
 }
 
 static __always_inline void tell_jitter(struct conn *conn, const struct tcp_sock *tp,
@@ -234,7 +172,7 @@ static __always_inline bool is_lost(struct eye *eye, const struct tcp_sock *tp)
 {
 	if (tp->tlp_high_seq)
 		return false;
-	eye->probing = 0;
+	eye->probing = PROBING_NOT;
 	return tp->dsack_dups == eye->dsacks;
 }
 
@@ -244,27 +182,25 @@ static __always_inline void watch(struct conn *conn, const struct tcp_sock *tp,
 	__u64 now = bpf_ktime_get_ns();
 	struct eye *eye = &conn->eye;
 	struct edge *edge = NULL;
-	__u32 late_us = knobs.eye.delay_us;
 	__u32 transit;
 	__u32 added;
+	bool is_heard;
 
 	watch_rtt(eye, tp, now);
-	if (now - eye->folded_ns >= FOLD_NS || eye->late_ns || eye->probing) {
+	if (now - eye->folded_ns >= FOLD_NS || eye->late.since_ns || eye->probing) {
 		edge = edge_of(conn, now);
 		if (!edge)
 			return;
 		fold(conn, tp, edge, now);
+		is_heard = eye->probing == PROBING_HEARD;
 		if (eye->probing && is_lost(eye, tp))
-			lost_by_timer(conn, tp, edge, now);
+			lost_by_timer(conn, tp, edge, is_heard, now);
 	}
 	if (!read_transit(tp, skb, now, &transit) || !compare(eye, transit, now, &added))
 		return;
 	watch_jitter(conn, tp, edge, transit, now);
-	/* what was told of goes on until half of it is gone */
-	if (eye->late_ns && eye->told_ns >= eye->late_ns)
-		late_us /= 2;
-	if (added < late_us) {
-		eye->late_ns = 0;
+	if (!is_late(&eye->late, added)) {
+		eye->late.since_ns = 0;
 		if (edge) {
 			edge->calm_ns = now;
 			edge->late = 0;

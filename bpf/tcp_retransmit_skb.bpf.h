@@ -13,33 +13,12 @@
 #ifndef FLOWSPAN_TCP_RETRANSMIT_SKB_BPF_H
 #define FLOWSPAN_TCP_RETRANSMIT_SKB_BPF_H
 
-#include "edge.bpf.h"
+#include "loss.bpf.h"
 
-#define TIMER_NS 20000000ULL
-
-static __always_inline void lose(struct conn *conn, const struct tcp_sock *tp, struct edge *edge,
-				 __u64 now)
+/* The peer has acknowledged data; a server knows that its client is there. */
+static __always_inline bool is_heard(const struct conn *conn, const struct tcp_sock *tp)
 {
-	struct eye_record *record;
-
-	__sync_fetch_and_add(&edge->losses, 1);
-	if (!may_tell(edge, EYE_LOSS, now))
-		return;
-	record = eye_record(conn, tp, edge, EYE_LOSS);
-	if (!record)
-		return;
-	record->time_ns = now;
-	record->since_ns = now;
-	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
-}
-
-static __always_inline void lost_by_timer(struct conn *conn, const struct tcp_sock *tp,
-					  struct edge *edge, __u64 now)
-{
-	if (now - edge->timer_ns < TIMER_NS)
-		return;
-	edge->timer_ns = now;
-	lose(conn, tp, edge, now);
+	return conn->role != ROLE_CLIENT || tp->bytes_acked > 1;
 }
 
 static __always_inline void resent(struct conn *conn, const struct tcp_sock *tp)
@@ -54,9 +33,9 @@ static __always_inline void resent(struct conn *conn, const struct tcp_sock *tp)
 	fold(conn, tp, edge, now);
 	__sync_fetch_and_add(&edge->retrans, 1);
 	if (state == bpf_core_enum_value(enum tcp_ca_state, TCP_CA_Loss)) {
-		lost_by_timer(conn, tp, edge, now);
+		lost_by_timer(conn, tp, edge, is_heard(conn, tp), now);
 	} else if (state != bpf_core_enum_value(enum tcp_ca_state, TCP_CA_Recovery)) {
-		eye->probing = 1;
+		eye->probing = is_heard(conn, tp) ? PROBING_HEARD : PROBING_UNHEARD;
 		eye->dsacks = tp->dsack_dups;
 	} else if (now - eye->loss_ns >= FOLD_NS) {
 		eye->loss_ns = now;

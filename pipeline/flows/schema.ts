@@ -57,7 +57,7 @@ export const RESOLVED_BY = [
  */
 export const UNFINISHED_REASONS = ['none', 'agent_stopped', 'agent_lost', 'capture_ended'] as const
 /** What was worse: segments took longer; they came at uneven times; they were lost. */
-export const EPISODE_KINDS = ['none', 'delay', 'jitter', 'loss'] as const
+export const EPISODE_KINDS = ['none', 'delay', 'jitter', 'loss', 'unanswered'] as const
 /** How a cause or a parent was found. */
 export const LINK_METHODS = ['none', 'header', 'identity', 'thread', 'coroutine', 'timing'] as const
 
@@ -214,7 +214,9 @@ export const BASE_COLUMNS = {
     absent: 'never',
   }),
 
-  episode_kind: column('enum', 'episode', 'delay, jitter or loss', { values: EPISODE_KINDS }),
+  episode_kind: column('enum', 'episode', 'delay, jitter, loss, or SYNs unanswered', {
+    values: EPISODE_KINDS,
+  }),
   episode_id: column('id64', 'episode', 'the same in all rows of an episode'),
   worst_us: column('f64', 'episode', 'delay added one way; jitter: mean change between segments'),
   worst_loss: column('f64', 'episode', 'loss events to a data segment sent, at the worst'),

@@ -363,6 +363,8 @@ export const EYE_SIGN = {
   EYE_DELAY: 1,
   EYE_JITTER: 2,
   EYE_LOSS: 3,
+  EYE_UNANSWERED: 4,
+  EYE_SIGNS: 5,
 } as const
 
 export const EyeRecord = {

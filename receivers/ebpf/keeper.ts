@@ -145,6 +145,7 @@ export function loadWays(config: KernelConfig, ways: readonly Way[]): BpfObject 
     object.setMaxEntries('connections', config.connRingBytes)
     object.setMaxEntries('payload', config.payloadRingBytes)
     object.setMaxEntries('udp_flows', config.udp.flowsMax)
+    if (config.eyes === undefined) object.setMaxEntries('edges', 1)
     object.setInitialValue('.rodata', knobs(config))
     for (const program of object.programs()) {
       if (![attached, ofCgroup, iterators].some((set) => set.has(program))) object.skip(program)

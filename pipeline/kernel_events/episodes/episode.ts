@@ -1,11 +1,10 @@
 /** An episode: between two ends the network is worse than before. */
-import { EPISODE_KIND } from '../../flows/schema.ts'
 import type { Sign } from './sign.ts'
 
 /** Flows that are named; all that are seen are counted, as far as FLOWS_MAX. */
 const FLOW_IDS_MAX = 16
 const FLOWS_MAX = 1024
-/** Of loss: it is not over before so many of the usual gaps went by without one. */
+/** Of shares: it is not over before so many of the usual gaps went by without one. */
 const GAPS = 10
 
 export class Episode {
@@ -22,6 +21,7 @@ export class Episode {
   toldNs = 0
   readonly #flows = new Set<string>()
   #signs = 0
+  #isOfShares = false
 
   constructor(sign: Sign, startNs: number) {
     this.edge = sign.edge
@@ -38,12 +38,13 @@ export class Episode {
     return [...this.#flows].slice(0, FLOW_IDS_MAX).join(',')
   }
 
-  /** `lossShare`: of the edge, where the sign is one of loss. */
-  add(sign: Sign, lossShare: number): void {
+  /** `lossShare`: of the edge, where the sign is one of segments or SYNs that went in vain. */
+  add(sign: Sign, lossShare: number | undefined): void {
     this.#signs++
     this.lastNs = sign.timeNs
     if (this.#flows.size < FLOWS_MAX) this.#flows.add(sign.flow)
-    if (this.kind === EPISODE_KIND.loss) {
+    if (lossShare !== undefined) {
+      this.#isOfShares = true
       this.worstLoss = Number.isNaN(this.worstLoss)
         ? lossShare
         : Math.max(this.worstLoss, lossShare)
@@ -55,7 +56,7 @@ export class Episode {
   }
 
   isOver(nowNs: number, quietNs: number): boolean {
-    const gapNs = this.kind === EPISODE_KIND.loss ? (this.lastNs - this.startNs) / this.#signs : 0
+    const gapNs = this.#isOfShares ? (this.lastNs - this.startNs) / this.#signs : 0
     return nowNs - this.lastNs >= Math.max(quietNs, gapNs * GAPS)
   }
 }

@@ -3,7 +3,7 @@
  *
  *     delay    the kernel's programs tell when all segments of 60 ms were late: it has begun
  *     jitter   two windows of 50 ms within 150 ms, of any flows of the edge
- *     loss     the cumulative sum of loss_test.ts
+ *     loss     the cumulative sum of loss_test.ts, of segments; unanswered: the same, of SYNs
  *
  * It goes on while signs come, and is over when none came for a while; its end is the last sign.
  */
@@ -38,10 +38,15 @@ export interface EpisodesSettings {
 }
 
 interface Edge {
-  readonly losses: LossTest
+  /** Of segments lost, and of SYNs unanswered, by EPISODE_KIND. */
+  readonly tests: Readonly<Record<number, LossTest>>
   /** By EPISODE_KIND. */
   readonly episodes: (Episode | undefined)[]
   jitterNs: number
+}
+
+function lossTests(): Edge['tests'] {
+  return { [EPISODE_KIND.loss]: new LossTest(), [EPISODE_KIND.unanswered]: new LossTest() }
 }
 
 export class Episodes {
@@ -70,12 +75,12 @@ export class Episodes {
     const sinceNs = this.#begins(edge, sign)
     const open = edge.episodes[sign.kind]
     if (open !== undefined) {
-      open.add(sign, edge.losses.share)
+      open.add(sign, edge.tests[sign.kind]?.share)
       return false
     }
     if (sinceNs === undefined) return false
     const episode = new Episode(sign, sinceNs)
-    episode.add(sign, edge.losses.share)
+    episode.add(sign, edge.tests[sign.kind]?.share)
     edge.episodes[sign.kind] = episode
     this.#open.add(episode)
     this.#tell(episode, STATE.open, sign.timeNs)
@@ -107,9 +112,9 @@ export class Episodes {
 
   /** When an episode of the sign's kind begins by it: since when it has been; else undefined. */
   #begins(edge: Edge, sign: Sign): number | undefined {
-    if (sign.kind === EPISODE_KIND.loss) {
-      const isTooMuch = edge.losses.add(sign, this.config.loss)
-      return isTooMuch ? edge.losses.sinceNs : undefined
+    const test = edge.tests[sign.kind]
+    if (test !== undefined) {
+      return test.add(sign, this.config.loss) ? test.sinceNs : undefined
     }
     if (sign.kind === EPISODE_KIND.delay) return sign.sinceNs
     const beforeNs = edge.jitterNs
@@ -140,7 +145,7 @@ export class Episodes {
       return known
     }
     if (this.#edges.size >= EDGES_MAX) this.#forget()
-    const edge: Edge = { losses: new LossTest(), episodes: [], jitterNs: 0 }
+    const edge: Edge = { tests: lossTests(), episodes: [], jitterNs: 0 }
     this.#edges.set(id, edge)
     return edge
   }

@@ -55,6 +55,25 @@ test('one window of jitter is none; two are, of the same edge and soon after ano
   assert.equal(episodes.record(sign(EPISODE_KIND.jitter, 1260), 0), true)
 })
 
+test('SYNs without an answer are an episode of their own, beside one of loss', () => {
+  const { rows, episodes } = stage()
+  const record = (kind: number, timeMs: number, segments: number, losses: number) => {
+    const view = sign(kind, timeMs)
+    view.setBigUint64(EyeRecord.segs_out, BigInt(segments), true)
+    view.setBigUint64(EyeRecord.losses, BigInt(losses), true)
+    return episodes.record(view, 0)
+  }
+  const { loss, unanswered } = EPISODE_KIND
+  assert.equal(record(loss, 1000, 1000, 0), false)
+  assert.equal(record(unanswered, 1000, 10, 1), false)
+  assert.equal(record(loss, 1001, 2000, 1), false)
+  assert.equal(record(unanswered, 1001, 20, 4), true)
+  assert.equal(record(loss, 1002, 2010, 4), true)
+  const { episode_kind, worst_loss } = rows.batch.base
+  assert.deepEqual([...episode_kind.subarray(0, rows.rows)], [unanswered, loss])
+  assert.deepEqual([...worst_loss.subarray(0, rows.rows)], [0.3, 0.3])
+})
+
 test('any bytes make rows that add up', () => {
   const bytes = fc.uint8Array({ minLength: EyeRecord.size, maxLength: EyeRecord.size })
   fc.assert(

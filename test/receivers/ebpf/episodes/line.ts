@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inPod, Network, type Pod } from '../../../kit/netns.ts'
 import { Program, temporaryDirectory } from '../../../kit/processes.ts'
+import type { Row } from '../script.ts'
 
 export const PORT = 7000
 
@@ -12,6 +13,8 @@ export interface Talk {
   readonly bytes: number
   readonly intervalMs: number
   readonly echo?: boolean
+  /** So many connections in each interval, each for one request. */
+  readonly short?: boolean
 }
 
 export class Line {
@@ -40,10 +43,11 @@ export class Line {
     this.#line = await this.#run(this.#network.node, ['python3', '-u', ...line])
   }
 
-  async talk({ connections, bytes, intervalMs, echo = false }: Talk): Promise<Program> {
+  async talk({ connections, bytes, intervalMs, echo, short }: Talk): Promise<Program> {
     const numbers = [this.far.ipv4, PORT, connections, bytes, intervalMs].map(String)
     const talkers = join(import.meta.dirname, 'talkers.py')
-    const command = ['python3', '-u', talkers, 'talk', ...numbers, ...(echo ? ['echo'] : [])]
+    const how = [short ? 'short' : 'talk', ...numbers, ...(echo ? ['echo'] : [])]
+    const command = ['python3', '-u', talkers, ...how]
     return this.#run(this.near, command)
   }
 
@@ -58,6 +62,12 @@ export class Line {
     const lines = () => line.output.split('\n').filter((text) => text.startsWith('{'))
     const text = await line.until('holds a packet', () => lines()[count])
     return (JSON.parse(text) as { ns: number }).ns
+  }
+
+  /** Those of the rows that are of its episodes. */
+  episodes(rows: readonly Row[]): Row[] {
+    const inodes: unknown[] = [this.near.inode, this.far.inode]
+    return rows.filter(({ kind, netns }) => kind === 'episode' && inodes.includes(netns))
   }
 
   async close(): Promise<void> {
