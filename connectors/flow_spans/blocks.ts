@@ -1,77 +1,21 @@
 /**
- * Attributes that many spans have in common, encoded once: those of a connection, and those of
- * requests that are alike. Written one by one they would be four fifths of a span's cost.
+ * Attributes that many spans have in common, encoded once: those of requests that are alike, and in
+ * connections.ts those of a connection. One by one they would be four fifths of a span's cost.
  */
-import { addressText } from '../../pipeline/flows/address_text.ts'
-import type { Columns, FlowBatch } from '../../pipeline/flows/batch.ts'
+import type { FlowBatch } from '../../pipeline/flows/batch.ts'
 import { Alike } from '../../pipeline/flows/conventions/alike.ts'
 import type { Conventions, SpanShape } from '../../pipeline/flows/conventions/conventions.ts'
-import { keyOf, type Pairs } from '../../pipeline/flows/conventions/pairs.ts'
+import { keyOf } from '../../pipeline/flows/conventions/pairs.ts'
 import { encodeFields } from '../../pipeline/flows/resource.ts'
-import { addressWords, RowIndex } from '../../pipeline/flows/row_index.ts'
-import { ROLE, TRANSPORTS } from '../../pipeline/flows/schema.ts'
 import { encodeSpanFields, STATUS_CODE } from '../../pipeline/otlp/traces_writer.ts'
 import { LEN, tag } from '../../pipeline/otlp/wire.ts'
-import { hex64 } from '../../pipeline/u64.ts'
 import type { FlowSpansConfig } from './config.ts'
 
 /** `repeated KeyValue attributes = 9` of Span. */
 export const SPAN_ATTRIBUTES = tag(9, LEN)
 
-/** Connections, and kinds of requests, that are remembered. */
+/** Kinds of requests that are remembered. */
 const ENTRIES_MAX = 4096
-
-/** What is the same for all exchanges of one end of a connection. */
-export class ConnectionBlocks {
-  readonly #index = new RowIndex<Uint8Array>(15, ENTRIES_MAX)
-
-  at(batch: FlowBatch, row: number): Uint8Array {
-    const { base } = batch
-    const { numbers } = this.#index
-    numbers[0] = base.flow_id[row * 2] as number
-    numbers[1] = base.flow_id[row * 2 + 1] as number
-    numbers[2] = (base.role[row] as number) + (base.transport[row] as number) * 2
-    numbers[3] = base.pid[row] as number
-    numbers[4] = connectOf(base, row)
-    numbers[5] = base.src_port[row] as number
-    numbers[6] = base.dst_port[row] as number
-    addressWords(numbers, 7, [base.src_address, row])
-    addressWords(numbers, 11, [base.dst_address, row])
-    return (
-      this.#index.get() ??
-      this.#index.set(encodeFields(SPAN_ATTRIBUTES, connectionPairs(batch, row)))
-    )
-  }
-}
-
-function connectionPairs({ base }: FlowBatch, row: number): Pairs {
-  const src = addressText(base.src_address, row)
-  const dst = addressText(base.dst_address, row)
-  const srcPort = base.src_port[row] as number
-  const dstPort = base.dst_port[row] as number
-  const isClient = base.role[row] === ROLE.client
-  const pid = base.pid[row] as number
-  const connect = connectOf(base, row)
-  const [flowLo, flowHi] = [base.flow_id[row * 2] as number, base.flow_id[row * 2 + 1] as number]
-  const pairs: Pairs = [
-    ['network.transport', TRANSPORTS[base.transport[row] as number] ?? ''],
-    ['network.local.address', isClient ? src : dst],
-    ['network.local.port', isClient ? srcPort : dstPort],
-    ['network.peer.address', isClient ? dst : src],
-    ['network.peer.port', isClient ? dstPort : srcPort],
-    ['flowspan.flow_id', hex64(flowLo, flowHi)],
-  ]
-  if (!isClient) pairs.push(['client.address', src], ['client.port', srcPort])
-  if (pid !== 0) pairs.push(['process.pid', pid])
-  if (connect > 0) pairs.push(['flowspan.tcp.connect_us', connect])
-  return pairs
-}
-
-/** Whole microseconds, 0 when not known. */
-function connectOf(base: Columns<'base'>, row: number): number {
-  const connect = Math.round(base.connect_us[row] as number)
-  return Number.isSafeInteger(connect) && connect > 0 ? connect : 0
-}
 
 /** Requests that are alike in what the conventions read. */
 export interface RequestBlock {

@@ -12,8 +12,9 @@ import {
 } from '../../pipeline/flows/schema.ts'
 import { encodeAttribute } from '../../pipeline/otlp/attributes.ts'
 import type { TracesWriter } from '../../pipeline/otlp/traces_writer.ts'
-import { ConnectionBlocks, RequestBlocks, SPAN_ATTRIBUTES } from './blocks.ts'
+import { RequestBlocks, SPAN_ATTRIBUTES } from './blocks.ts'
 import type { FlowSpansConfig } from './config.ts'
+import { ConnectionBlocks } from './connections.ts'
 
 /** Remote ends whose encoded attributes are remembered. */
 const PEERS_MAX = 4096

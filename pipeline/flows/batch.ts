@@ -75,6 +75,8 @@ const CONSTRUCTORS = {
 interface Plan {
   readonly name: string
   readonly spec: ColumnSpec
+  /** Whether values are indexes of the batch's strings. */
+  readonly isText: boolean
   readonly stride: number
   readonly bytesPerElement: number
 }
@@ -89,10 +91,17 @@ function planOf(columns: Record<string, ColumnSpec>): readonly Plan[] {
     .map(([name, spec]) => ({
       name,
       spec,
+      isText: spec.type === 'string' || spec.type === 'attributes',
       stride: STRIDE[spec.type],
       bytesPerElement: CONSTRUCTORS[spec.type].BYTES_PER_ELEMENT,
     }))
     .sort((a, b) => b.bytesPerElement - a.bytesPerElement)
+}
+
+/** The same columns by name, and in the order of the plans: to look up a hundred names costs. */
+interface Group {
+  readonly columns: Readonly<Record<string, Column>>
+  readonly list: readonly Column[]
 }
 
 const ROW_BYTES = Object.fromEntries(
@@ -103,7 +112,7 @@ export class FlowBatch {
   readonly capacity: number
   readonly strings = new StringTable()
   readonly base: Columns<'base'>
-  #groups = new Map<GroupName, Record<string, Column>>()
+  #groups = new Map<GroupName, Group>()
   #rows = 0
 
   /** @param capacity rows that fit, fixed for the batch's life */
@@ -136,27 +145,27 @@ export class FlowBatch {
   /** Takes back the row that was added last; its cells are 0 again. */
   dropRow(): void {
     const row = --this.#rows
-    for (const [group, columns] of this.#groups) {
-      for (const { name, stride } of PLANS[group]) {
-        ;(columns[name] as Column).fill(0, row * stride, (row + 1) * stride)
+    for (const [group, { list }] of this.#groups) {
+      for (const [i, { stride }] of PLANS[group].entries()) {
+        list[i]?.fill(0, row * stride, (row + 1) * stride)
       }
     }
   }
 
   get k8s(): Columns<'k8s'> | undefined {
-    return this.#groups.get('k8s') as Columns<'k8s'> | undefined
+    return this.#groups.get('k8s')?.columns as Columns<'k8s'> | undefined
   }
 
   get stitch(): Columns<'stitch'> | undefined {
-    return this.#groups.get('stitch') as Columns<'stitch'> | undefined
+    return this.#groups.get('stitch')?.columns as Columns<'stitch'> | undefined
   }
 
   get origin(): Columns<'origin'> | undefined {
-    return this.#groups.get('origin') as Columns<'origin'> | undefined
+    return this.#groups.get('origin')?.columns as Columns<'origin'> | undefined
   }
 
   get carried(): Columns<'carried'> | undefined {
-    return this.#groups.get('carried') as Columns<'carried'> | undefined
+    return this.#groups.get('carried')?.columns as Columns<'carried'> | undefined
   }
 
   has(group: GroupName): boolean {
@@ -165,12 +174,16 @@ export class FlowBatch {
 
   /** The group's columns, which are made (all 0) when the batch does not have them yet. */
   add<G extends GroupName>(group: G): Columns<G> {
-    let columns = this.#groups.get(group)
-    if (columns === undefined) {
-      columns = allocate(PLANS[group], this.capacity)
-      this.#groups.set(group, columns)
+    return this.#group(group).columns as unknown as Columns<G>
+  }
+
+  #group(name: GroupName): Group {
+    let group = this.#groups.get(name)
+    if (group === undefined) {
+      group = allocate(PLANS[name], this.capacity)
+      this.#groups.set(name, group)
     }
-    return columns as unknown as Columns<G>
+    return group
   }
 
   /** The string at `row` of a string column. */
@@ -181,12 +194,12 @@ export class FlowBatch {
   /** Copies a row of another batch with all its groups, and gives its index here. */
   append(source: FlowBatch, row: number): number {
     const target = this.addRow()
-    for (const [group, from] of source.#groups) {
-      const to = this.add(group) as unknown as Record<string, Column>
-      for (const { name, spec, stride } of PLANS[group]) {
-        const a = from[name] as Column
-        const b = to[name] as Column
-        if (isText(spec)) {
+    for (const [group, { list: from }] of source.#groups) {
+      const { list: to } = this.#group(group)
+      for (const [i, { isText, stride }] of PLANS[group].entries()) {
+        const a = from[i] as Column
+        const b = to[i] as Column
+        if (isText) {
           b[target] = this.strings.intern(source.strings.at(a[row] as number))
         } else if (stride === 1) {
           b[target] = a[row] as number
@@ -209,12 +222,14 @@ export class FlowBatch {
     }
     // Where the source's strings stand here; 0 until looked up (and for the empty string).
     const indexes = new Uint32Array(source.strings.size)
-    for (const [group, from] of source.#groups) {
-      const to = this.add(group) as unknown as Record<string, Column>
-      for (const { name, spec, stride } of PLANS[group]) {
-        const target = to[name] as Column
-        copyRows(from[name] as Column, rows, { array: target, row: this.#rows, stride })
-        if (isText(spec)) this.#reindex(target, rows.length, source.strings, indexes)
+    for (const [group, { list: from }] of source.#groups) {
+      const { list: to } = this.#group(group)
+      const plans = PLANS[group]
+      for (let i = 0; i < plans.length; i++) {
+        const { isText, stride } = plans[i] as Plan
+        const array = to[i] as Column
+        copyRows(from[i] as Column, rows, { array, row: this.#rows, stride })
+        if (isText) this.#reindex(array, rows.length, source.strings, indexes)
       }
     }
     this.#rows += rows.length
@@ -242,11 +257,6 @@ export class FlowBatch {
   }
 }
 
-/** Whether values are indexes of the batch's strings. */
-function isText({ type }: ColumnSpec): boolean {
-  return type === 'string' || type === 'attributes'
-}
-
 function rowBytes(plans: readonly Plan[]): number {
   return plans.reduce((sum, plan) => sum + plan.bytesPerElement * plan.stride, 0)
 }
@@ -256,14 +266,17 @@ function rowBytes(plans: readonly Plan[]): number {
  * gets more than a dozen properties by computed names becomes a dictionary: each `base.x` of a row
  * was a lookup by name then, a fifth of what the stages behind the receiver cost (Node 26).
  */
-function allocate(plans: readonly Plan[], capacity: number): Record<string, Column> {
+function allocate(plans: readonly Plan[], capacity: number): Group {
   const buffer = new ArrayBuffer(rowBytes(plans) * capacity)
+  const list: Column[] = []
   let offset = 0
-  return Object.fromEntries(
+  const columns = Object.fromEntries(
     plans.map(({ name, spec, stride, bytesPerElement }) => {
       const column = new CONSTRUCTORS[spec.type](buffer, offset, stride * capacity)
       offset += stride * capacity * bytesPerElement
+      list.push(column)
       return [name, column]
     }),
   )
+  return { columns, list }
 }

@@ -69,12 +69,14 @@ export function encodeResource(names: EndNames): Uint8Array {
   return encodeFields(RESOURCE_ATTRIBUTES, resourceAttributes(names))
 }
 
+/** Reused, as most of what is encoded is a few attributes: empty between two calls. */
+const wire = new WireWriter(1024)
+
 /** Attributes as fields of the message whose attributes have the tag given. */
 export function encodeFields(
   attributes: number,
   pairs: readonly (readonly [key: string, value: AttributeValue])[],
 ): Uint8Array {
-  const wire = new WireWriter(1024)
   for (const [key, value] of pairs) {
     const start = wire.open(attributes, 1)
     if (typeof value === 'string') writeString(wire, key, value)

@@ -45,6 +45,11 @@ export class WireWriter {
     return out
   }
 
+  /** The bytes written, where they stand: good until more is written. */
+  get written(): Uint8Array {
+    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset, this.at)
+  }
+
   /** Writes a tag and leaves room for a length of `guess` bytes. Gives the content's start. */
   open(tagNumber: number, guess: number): number {
     this.#room(15)

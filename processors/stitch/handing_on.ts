@@ -20,8 +20,8 @@ import { OK, type Outcome, retryable } from '../../pipeline/outcome.ts'
 const RETRY_MS = 100
 const CLOSE_MS = 5000
 /** How long batches are gathered, and how many rows are worth no waiting. */
-const GATHER_MS = 20
-const ROWS_ENOUGH = 1024
+const GATHER_MS = 100
+const ROWS_ENOUGH = 4096
 /** Of several batches in one parcel. */
 const PARCEL_ROWS_MAX = 4096
 

@@ -16,6 +16,7 @@ const INT = 0x18
 const DOUBLE = 0x21
 
 const TWO_32 = 4_294_967_296
+const NO_NAMES: readonly string[] = []
 const DOT = 0x2e
 const ZERO = 0x30
 const ADDRESS_BYTES = 16
@@ -34,9 +35,11 @@ export interface TakeSettings {
 
 type Numbers = Uint8Array | Uint16Array | Uint32Array | Float64Array
 
-/** What was read last, as halves. */
-let lo = 0
-let hi = 0
+/**
+ * What was read last, as halves. As variables each that exceeds 31 bits would be an object of its
+ * own (Node 26), and most times and ids do.
+ */
+const halves = new Uint32Array(2)
 
 export function takeOf({ group, name, spec }: MappedColumn, of: TakeSettings): Take {
   const values = (of.batch.add(group) as unknown as Record<string, Numbers>)[name] as Numbers
@@ -44,7 +47,7 @@ export function takeOf({ group, name, spec }: MappedColumn, of: TakeSettings): T
     case 'string':
       return text(values as Uint32Array, of)
     case 'enum':
-      return named(values as Uint8Array, spec.values ?? [], of)
+      return named(values as Uint8Array, spec.values ?? NO_NAMES, of)
     case 'flag':
       return flag(values as Uint8Array, of)
     case 'f64':
@@ -69,7 +72,7 @@ export function textAt(bytes: Uint8Array, start: number, end: number): number {
   const length = bytes[at] as number
   if (length < 0x80) return at + 1 + length === end ? at + 1 : -1
   const from = varint(bytes, at, end)
-  return from >= 0 && hi === 0 && from + lo === end ? from : -1
+  return from >= 0 && halves[1] === 0 && from + (halves[0] as number) === end ? from : -1
 }
 
 function text(values: Uint32Array, { bytes, texts }: TakeSettings): Take {
@@ -82,7 +85,7 @@ function text(values: Uint32Array, { bytes, texts }: TakeSettings): Take {
 }
 
 function named(values: Uint8Array, names: readonly string[], { bytes }: TakeSettings): Take {
-  const known = names.map((name) => Buffer.from(name))
+  const known = bytesOf(names)
   return (row, start, end) => {
     const from = textAt(bytes, start, end)
     if (from < 0) return false
@@ -99,6 +102,15 @@ function named(values: Uint8Array, names: readonly string[], { bytes }: TakeSett
   }
 }
 
+const encodedNames = new Map<readonly string[], readonly Buffer[]>()
+
+/** Of the lists in the schema, which are few. */
+function bytesOf(names: readonly string[]): readonly Buffer[] {
+  const made = encodedNames.get(names) ?? names.map((name) => Buffer.from(name))
+  encodedNames.set(names, made)
+  return made
+}
+
 function flag(values: Uint8Array, { bytes }: TakeSettings): Take {
   return (row, start, end) => {
     if (bytes[start] !== BOOL || end !== start + 2 || (bytes[start + 1] as number) > 1) return false
@@ -110,8 +122,8 @@ function flag(values: Uint8Array, { bytes }: TakeSettings): Take {
 function integer(values: Numbers, max: number, { bytes }: TakeSettings): Take {
   return (row, start, end) => {
     if (bytes[start] !== INT || varint(bytes, start + 1, end) !== end) return false
-    if (hi !== 0 || lo > max) return false
-    values[row] = lo
+    if (halves[1] !== 0 || (halves[0] as number) > max) return false
+    values[row] = halves[0] as number
     return true
   }
 }
@@ -123,7 +135,7 @@ function double(values: Float64Array, { bytes, view }: TakeSettings): Take {
       return true
     }
     if (bytes[start] !== INT || varint(bytes, start + 1, end) !== end) return false
-    const value = (hi | 0) * TWO_32 + lo
+    const value = ((halves[1] as number) | 0) * TWO_32 + (halves[0] as number)
     if (!Number.isSafeInteger(value)) return false
     values[row] = value
     return true
@@ -133,8 +145,8 @@ function double(values: Float64Array, { bytes, view }: TakeSettings): Take {
 function wide(values: Uint32Array, { bytes }: TakeSettings): Take {
   return (row, start, end) => {
     if (bytes[start] !== INT || varint(bytes, start + 1, end) !== end) return false
-    values[2 * row] = lo
-    values[2 * row + 1] = hi
+    values[2 * row] = halves[0] as number
+    values[2 * row + 1] = halves[1] as number
     return true
   }
 }
@@ -172,7 +184,8 @@ function address(values: Uint8Array, { bytes }: TakeSettings): Take {
     if (dotted(bytes, from, end)) {
       values.fill(0, at, at + 10)
       values.fill(0xff, at + 10, at + 12)
-      for (let i = 0; i < 4; i++) values[at + 12 + i] = lo >>> (24 - 8 * i)
+      const word = halves[0] as number
+      for (let i = 0; i < 4; i++) values[at + 12 + i] = word >>> (24 - 8 * i)
       return true
     }
     const parsed = parseAddress(bytes.toString('latin1', from, end))
@@ -182,7 +195,7 @@ function address(values: Uint8Array, { bytes }: TakeSettings): Take {
   }
 }
 
-/** Reads `a.b.c.d` into `lo`. */
+/** Reads `a.b.c.d` into the low half. */
 function dotted(bytes: Uint8Array, start: number, end: number): boolean {
   let at = start
   let address = 0
@@ -199,11 +212,11 @@ function dotted(bytes: Uint8Array, start: number, end: number): boolean {
     if (at === first || value > 255 || (bytes[first] === ZERO && at > first + 1)) return false
     address = (address << 8) | value
   }
-  lo = address
+  halves[0] = address
   return at === end
 }
 
-/** Reads into `lo` and `hi`. Gives where it ends; -1 when it does not, within ten bytes. */
+/** Reads into `halves`. Gives where it ends; -1 when it does not, within ten bytes. */
 function varint(bytes: Uint8Array, start: number, end: number): number {
   let at = start
   let low = 0
@@ -218,8 +231,8 @@ function varint(bytes: Uint8Array, start: number, end: number): number {
     } else if (shift < 63) high |= part << (shift - 32)
     else high |= (part & 1) << 31
     if (byte < 0x80) {
-      lo = low >>> 0
-      hi = high >>> 0
+      halves[0] = low
+      halves[1] = high
       return at
     }
   }

@@ -116,7 +116,7 @@ function takeAttribute(
   pair.reset(attribute.start, attribute.end)
   while (pair.next()) {
     if (pair.wireType !== LEN) continue
-    if (pair.field === 1) index = KEYS.find(source.view, [pair.start, pair.end])
+    if (pair.field === 1) index = KEYS.find(source.view, pair.start, pair.end)
     else if (pair.field === 2) {
       from = textAt(source.bytes, pair.start, pair.end)
       end = pair.end

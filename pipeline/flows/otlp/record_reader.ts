@@ -141,16 +141,16 @@ export class RecordReader {
         return true
       case OBSERVED_TIME:
         if (lo === 0 && hi === 0) return true
-        this.#batch.add('origin').observed.set([lo, hi], 2 * row)
+        this.#observed(row, lo, hi)
         return true
       case TRACE_ID:
-        if (end > start) this.#id(this.#batch.add('stitch').trace_id, { row, start, words: 4 })
+        if (end > start) this.#id(this.#batch.add('stitch').trace_id, row * 4, start, 4)
         return true
       case SPAN_ID:
-        if (end > start) this.#id(this.#batch.add('stitch').span_id, { row, start, words: 2 })
+        if (end > start) this.#id(this.#batch.add('stitch').span_id, row * 2, start, 2)
         return true
       case EVENT_NAME: {
-        const kind = EVENTS.find(this.#source.view, [start, end])
+        const kind = EVENTS.find(this.#source.view, start, end)
         this.#hasName = end > start
         if (kind >= 0) base.kind[row] = kind
         else if (end > start) this.#wrong = `no row has the event name ${this.#quoted(start, end)}`
@@ -161,14 +161,19 @@ export class RecordReader {
     }
   }
 
-  #id(column: Uint32Array, of: { row: number; start: number; words: number }): void {
-    const { row, start, words } = of
-    for (let word = 0; word < words; word++) {
-      const at = start + 4 * (words - 1 - word)
-      column[row * words + word] = this.#source.view.getUint32(at, false)
-    }
+  #observed(row: number, lo: number, hi: number): void {
+    const { observed } = this.#batch.add('origin')
+    observed[2 * row] = lo
+    observed[2 * row + 1] = hi
   }
 
+  /** An id's bytes at `start` into the `words` words of a column from `first` on. */
+  #id(column: Uint32Array, first: number, start: number, words: number): void {
+    for (let word = 0; word < words; word++) {
+      const at = start + 4 * (words - 1 - word)
+      column[first + word] = this.#source.view.getUint32(at, false)
+    }
+  }
   /** The KeyValue in [start, end); false when it has no column, or one that cannot hold it. */
   #attribute(row: number, start: number, end: number): boolean {
     const bytes = this.#bytes
@@ -177,17 +182,20 @@ export class RecordReader {
     const isShort = (bytes[start + 1] as number) < 0x80 && (bytes[firstEnd + 1] as number) < 0x80
     if (isShort && secondEnd === end) {
       if (bytes[start] === KEY && bytes[firstEnd] === VALUE) {
-        return this.#take(row, this.#find(start + 2, firstEnd), [firstEnd + 2, end])
+        return this.#take(row, this.#find(start + 2, firstEnd), firstEnd + 2, end)
       }
       if (bytes[start] === VALUE && bytes[firstEnd] === KEY) {
-        return this.#take(row, this.#find(firstEnd + 2, end), [start + 2, firstEnd])
+        return this.#take(row, this.#find(firstEnd + 2, end), start + 2, firstEnd)
       }
     }
     return this.#longAttribute(row, start, end)
   }
 
   #find(start: number, end: number): number {
-    const index = KEYS.find(this.#source.view, [start, end], this.#before)
+    const { view } = this.#source
+    const before = this.#before
+    const index =
+      before < 0 ? KEYS.find(view, start, end) : KEYS.findAfter(before, view, start, end)
     if (index >= 0) this.#before = index
     return index
   }
@@ -195,17 +203,21 @@ export class RecordReader {
   #longAttribute(row: number, start: number, end: number): boolean {
     const pair = this.#pair
     let index = -1
-    let value: [number, number] = [0, 0]
+    let from = 0
+    let to = 0
     pair.reset(start, end)
     while (pair.next()) {
       if (pair.wireType !== LEN) continue
       if (pair.field === 1) index = this.#find(pair.start, pair.end)
-      else if (pair.field === 2) value = [pair.start, pair.end]
+      else if (pair.field === 2) {
+        from = pair.start
+        to = pair.end
+      }
     }
-    return this.#take(row, index, value)
+    return this.#take(row, index, from, to)
   }
 
-  #take(row: number, index: number, [start, end]: readonly [number, number]): boolean {
+  #take(row: number, index: number, start: number, end: number): boolean {
     if (index < 0) return false
     if (index === NOT_KNOWN_INDEX) return this.#takeNotKnown(row, start, end)
     const take = this.#takes[index] ?? this.#bind(index)

@@ -319,3 +319,12 @@ test('what `next` refuses is refused, and nothing is counted', async () => {
   assert.deepEqual(connector.consume(batch), OK)
   assert.equal(around.got[0]?.items, 1, 'no rows are left over from refused tries')
 })
+
+test('every exchange of a connection says the same of it, the first and the third', () => {
+  const rows = [0, 100, 200].map(
+    (offset): FlowRow => ({ role: 'server', target: '/', flow: 7, offset, connectUs: 312.4 }),
+  )
+  const [first, ...later] = spansOf(flowBatch(...rows)).map(({ attributes }) => attributes)
+  assert.equal(first?.['network.transport'], 'tcp')
+  for (const attributes of later) assert.deepEqual(attributes, first)
+})

@@ -1,0 +1,118 @@
+/**
+ * Attributes that are the same for all exchanges of one end of a connection.
+ *
+ * Most are of connections that are used again and again, so they are encoded once. A connection of
+ * one exchange is not worth remembering, which costs more than to encode: that happens on second
+ * sight, until then the bytes are good for one span alone.
+ */
+import { addressText } from '../../pipeline/flows/address_text.ts'
+import type { Columns, FlowBatch } from '../../pipeline/flows/batch.ts'
+import { addressWords, RowIndex } from '../../pipeline/flows/row_index.ts'
+import { ROLE, TRANSPORTS } from '../../pipeline/flows/schema.ts'
+import { LEN, tag, VARINT, WireWriter } from '../../pipeline/otlp/wire.ts'
+import { hex64 } from '../../pipeline/u64.ts'
+import { SPAN_ATTRIBUTES } from './blocks.ts'
+
+/** Connections that are remembered. */
+const ENTRIES_MAX = 4096
+/** Connections seen once; a power of two. One more takes the place of another. */
+const SEEN_MAX = 8192
+/** AnyValue: string_value, int_value. */
+const STRING_VALUE = tag(1, LEN)
+const INT_VALUE = tag(3, VARINT)
+
+/** What stands before the value of an attribute that is shorter than 128 bytes, as all are here. */
+function prefixOf(key: string): Uint8Array {
+  const bytes = Buffer.from(key)
+  const head = [SPAN_ATTRIBUTES, 0, tag(1, LEN), bytes.length]
+  return Uint8Array.from([...head, ...bytes, tag(2, LEN), 0])
+}
+
+const TRANSPORT = prefixOf('network.transport')
+const LOCAL_ADDRESS = prefixOf('network.local.address')
+const LOCAL_PORT = prefixOf('network.local.port')
+const PEER_ADDRESS = prefixOf('network.peer.address')
+const PEER_PORT = prefixOf('network.peer.port')
+const FLOW_ID = prefixOf('flowspan.flow_id')
+const CLIENT_ADDRESS = prefixOf('client.address')
+const CLIENT_PORT = prefixOf('client.port')
+const PID = prefixOf('process.pid')
+const CONNECT = prefixOf('flowspan.tcp.connect_us')
+
+export class ConnectionBlocks {
+  readonly #index = new RowIndex<Uint8Array>(15, ENTRIES_MAX)
+  /** By a hash of an end, a word of its flow's id. */
+  readonly #seen = new Uint32Array(SEEN_MAX)
+  readonly #wire = new WireWriter(1024)
+
+  /** Fields of the span, good until the next call. */
+  at(batch: FlowBatch, row: number): Uint8Array {
+    const { flow_id: id, role } = batch.base
+    const hi = id[row * 2 + 1] as number
+    const place = ((id[row * 2] as number) + (role[row] as number)) & (SEEN_MAX - 1)
+    if (this.#seen[place] !== hi) {
+      this.#seen[place] = hi
+      this.#write(batch, row)
+      return this.#wire.written
+    }
+    this.#fill(batch.base, row)
+    const known = this.#index.get()
+    if (known !== undefined) return known
+    this.#write(batch, row)
+    return this.#index.set(this.#wire.take())
+  }
+
+  #fill(base: Columns<'base'>, row: number): void {
+    const { numbers } = this.#index
+    numbers[0] = base.flow_id[row * 2] as number
+    numbers[1] = base.flow_id[row * 2 + 1] as number
+    numbers[2] = (base.role[row] as number) + (base.transport[row] as number) * 2
+    numbers[3] = base.pid[row] as number
+    numbers[4] = connectOf(base, row)
+    numbers[5] = base.src_port[row] as number
+    numbers[6] = base.dst_port[row] as number
+    addressWords(numbers, 7, [base.src_address, row])
+    addressWords(numbers, 11, [base.dst_address, row])
+  }
+
+  #write({ base }: FlowBatch, row: number): void {
+    const src = addressText(base.src_address, row)
+    const dst = addressText(base.dst_address, row)
+    const srcPort = base.src_port[row] as number
+    const dstPort = base.dst_port[row] as number
+    const isClient = base.role[row] === ROLE.client
+    const pid = base.pid[row] as number
+    const connect = connectOf(base, row)
+    this.#wire.at = 0
+    this.#text(TRANSPORT, TRANSPORTS[base.transport[row] as number] ?? '')
+    this.#text(LOCAL_ADDRESS, isClient ? src : dst)
+    this.#integer(LOCAL_PORT, isClient ? srcPort : dstPort)
+    this.#text(PEER_ADDRESS, isClient ? dst : src)
+    this.#integer(PEER_PORT, isClient ? dstPort : srcPort)
+    this.#text(FLOW_ID, hex64(base.flow_id[row * 2] as number, base.flow_id[row * 2 + 1] as number))
+    if (!isClient) {
+      this.#text(CLIENT_ADDRESS, src)
+      this.#integer(CLIENT_PORT, srcPort)
+    }
+    if (pid !== 0) this.#integer(PID, pid)
+    if (connect > 0) this.#integer(CONNECT, connect)
+  }
+
+  #text(prefix: Uint8Array, value: string): void {
+    const start = this.#wire.copy(prefix)
+    this.#wire.string(STRING_VALUE, value)
+    this.#wire.setLengths(start, prefix.length)
+  }
+
+  #integer(prefix: Uint8Array, value: number): void {
+    const start = this.#wire.copy(prefix)
+    this.#wire.uint(INT_VALUE, value)
+    this.#wire.setLengths(start, prefix.length)
+  }
+}
+
+/** Whole microseconds, 0 when not known. */
+function connectOf(base: Columns<'base'>, row: number): number {
+  const connect = Math.round(base.connect_us[row] as number)
+  return Number.isSafeInteger(connect) && connect > 0 ? connect : 0
+}
