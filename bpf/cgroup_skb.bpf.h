@@ -22,19 +22,26 @@
 #define DATAGRAM_SHORT 128
 #define DATAGRAM_LONG 512
 
-/* A record as long as `room`, a constant, with up to so many bytes of the datagram. */
+/*
+ * A record as long as `room`, a constant, with `len` bytes of the datagram, at most as many.
+ * Compared is the last byte's place, anew: up to 6.1 the verifier forgets the bounds of what is
+ * kept on the stack meanwhile, and does not learn from `len != 0` that it is at least 1 ("R3 min
+ * value is outside of the allowed memory range").
+ */
 #define OUTPUT_DATAGRAM(room)                                                                      \
 	do {                                                                                       \
 		struct datagram_record *record =                                                   \
 			bpf_ringbuf_reserve(&payload, sizeof(*record) + (room), 0);                \
+		__u32 last = len - 1;                                                              \
+                                                                                                   \
 		if (!record) {                                                                     \
 			count(COUNTER_PAYLOAD_LOST_RING);                                          \
 			return;                                                                    \
 		}                                                                                  \
 		fill_record(record, flow, datagram);                                               \
-		if (len > (room))                                                                  \
-			len = (room);                                                              \
-		if (len && !bpf_skb_load_bytes(skb, datagram->at, record + 1, len))                \
+		barrier_var(last);                                                                 \
+		if (last < (room) &&                                                               \
+		    !bpf_skb_load_bytes(skb, datagram->at, record + 1, last + 1))                  \
 			record->captured = len;                                                    \
 		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);                                      \
 	} while (0)
@@ -72,6 +79,8 @@ static __always_inline void report_datagram(struct __sk_buff *skb, const struct 
 	count(COUNTER_PAYLOAD_EVENTS);
 	if (len > knobs.capture_max)
 		len = knobs.capture_max;
+	if (len > DATAGRAM_MAX)
+		len = DATAGRAM_MAX;
 	barrier_var(len);
 	if (len <= DATAGRAM_SHORT)
 		OUTPUT_DATAGRAM(DATAGRAM_SHORT);

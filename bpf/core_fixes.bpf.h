@@ -109,7 +109,4 @@ static __always_inline bool get_usec_timestamps(const struct tcp_sock *tp)
 extern int bpf_dynptr_from_skb(struct __sk_buff *skb, __u64 flags,
 			       struct bpf_dynptr *ptr__uninit) __ksym __weak;
 
-/* Since 6.2: a socket as the kernel has it, from one whose fields are those of struct bpf_sock. */
-extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
-
 #endif

@@ -23,4 +23,17 @@ static __always_inline struct sock *socket_of(const struct sk_buff *skb)
 	return sk->sk_socket ? sk->sk_socket->sk : NULL;
 }
 
+/*
+ * A socket as the kernel has it, for bpf_probe_read_kernel alone. struct bpf_sock names a few
+ * fields of the same object, and no place beside them can be read: the verifier refuses to add to
+ * that pointer, and bpf_rdonly_cast() came with 6.2. Read back from the stack, it is a number.
+ */
+static __always_inline const struct sock *whole_socket(const struct bpf_sock *sk)
+{
+	__u64 address = 0;
+
+	bpf_probe_read_kernel(&address, sizeof(address), &sk);
+	return (const struct sock *)address;
+}
+
 #endif

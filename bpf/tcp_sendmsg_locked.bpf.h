@@ -128,11 +128,4 @@ int BPF_PROG(sent, struct sock *sk, const struct msghdr *msg)
 	return take_write(sk, msg);
 }
 
-/* Before 6.16, which has the tracepoint: once a message, at its beginning. */
-SEC("fentry/tcp_sendmsg_locked")
-int BPF_PROG(sent_fentry, struct sock *sk, const struct msghdr *msg)
-{
-	return take_write(sk, msg);
-}
-
 #endif

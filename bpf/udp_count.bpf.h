@@ -50,7 +50,7 @@ static __always_inline void take_owner(struct udp_flow *flow, struct bpf_sock *s
 /* Fields that struct bpf_sock does not have. Was the port chosen by the socket's owner? */
 static __always_inline bool take_kernel(struct udp_flow *flow, const struct bpf_sock *sk)
 {
-	const struct sock *socket = bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct sock));
+	const struct sock *socket = whole_socket(sk);
 
 	flow->netns = BPF_CORE_READ(socket, __sk_common.skc_net.net, ns.inum);
 	flow->cgroup_id = get_cgroup_id(socket);
@@ -66,7 +66,7 @@ static __always_inline bool is_selected_flow(const struct udp_flow *flow, const 
 
 	if (!(word & SELECT_RULES))
 		return true;
-	candidate.cgroup = get_cgroup(bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct sock)));
+	candidate.cgroup = get_cgroup(whole_socket(sk));
 	candidate.netns = flow->netns;
 	candidate.server_port = flow->role == ROLE_CLIENT ? flow->remote_port : flow->local_port;
 	__builtin_memcpy(candidate.local_addr, flow->local_addr, 16);

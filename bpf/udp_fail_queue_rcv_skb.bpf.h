@@ -2,6 +2,9 @@
 /*
  * A datagram that its socket has no room for. It was counted as received a moment ago, on the same
  * CPU: that is taken back.
+ *
+ * Up to Linux 6.9 the tracepoint does not say which datagram it was, and nothing of IPv6. The
+ * function that queues knows both, at the cost of a look at each datagram that it queues.
  */
 #ifndef FLOWSPAN_UDP_FAIL_QUEUE_RCV_SKB_BPF_H
 #define FLOWSPAN_UDP_FAIL_QUEUE_RCV_SKB_BPF_H
@@ -30,8 +33,8 @@ static __always_inline bool take_peer(struct udp_key *key, const struct sk_buff 
 	return version >> 4 == 6;
 }
 
-SEC("tp_btf/udp_fail_queue_rcv_skb")
-int BPF_PROG(udp_dropped, int why, struct sock *sk, const struct sk_buff *skb)
+/* The header was taken off by now. */
+static __always_inline int take_back(struct sock *sk, const struct sk_buff *skb)
 {
 	struct udp_key key = {};
 	struct udp_flow *flow;
@@ -42,11 +45,22 @@ int BPF_PROG(udp_dropped, int why, struct sock *sk, const struct sk_buff *skb)
 	flow = bpf_map_lookup_elem(&udp_flows, &key);
 	if (!flow)
 		return 0;
-	/* the header was taken off by now */
 	__sync_fetch_and_add(&flow->bytes[DIRECTION_RECEIVED], -(__u64)skb->len);
 	__sync_fetch_and_add(&flow->count[DIRECTION_RECEIVED], -1ULL);
 	__sync_fetch_and_add(&flow->drops, 1);
 	return 0;
+}
+
+SEC("tp_btf/udp_fail_queue_rcv_skb")
+int BPF_PROG(udp_dropped, int why, struct sock *sk, const struct sk_buff *skb)
+{
+	return take_back(sk, skb);
+}
+
+SEC("fexit/__udp_enqueue_schedule_skb")
+int BPF_PROG(udp_drop_fexit, struct sock *sk, const struct sk_buff *skb, int why)
+{
+	return why < 0 ? take_back(sk, skb) : 0;
 }
 
 #endif

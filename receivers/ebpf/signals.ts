@@ -35,6 +35,7 @@ export interface KernelSignal {
 }
 
 const FUNCTION_TRACING = 'tracing of functions (Linux 5.5 on x86-64, 6.4 on arm64)'
+const CGROUP_TASKS = 'bpf_get_current_task_btf() in programs of cgroups (Linux 5.15)'
 
 export const KERNEL_SIGNALS: readonly KernelSignal[] = [
   {
@@ -216,7 +217,7 @@ export const KERNEL_SIGNALS: readonly KernelSignal[] = [
         programs: [],
         cgroup: ['udp_sent'],
         iterators: ['sweep_udp'],
-        needs: 'bpf_rdonly_cast() (Linux 6.2)',
+        needs: CGROUP_TASKS,
       },
     ],
   },
@@ -228,7 +229,7 @@ export const KERNEL_SIGNALS: readonly KernelSignal[] = [
         hook: 'cgroup_skb/ingress',
         programs: [],
         cgroup: ['udp_received'],
-        needs: 'bpf_rdonly_cast() (Linux 6.2)',
+        needs: CGROUP_TASKS,
       },
     ],
   },
@@ -256,6 +257,11 @@ export const KERNEL_SIGNALS: readonly KernelSignal[] = [
         programs: ['udp_dropped'],
         needs: 'the packet in the tracepoint udp_fail_queue_rcv_skb (Linux 6.10)',
       },
+      {
+        hook: 'fexit/__udp_enqueue_schedule_skb',
+        programs: ['udp_drop_fexit'],
+        needs: `${FUNCTION_TRACING}, and socket cookies there (Linux 5.12)`,
+      },
     ],
   },
   {
@@ -268,7 +274,7 @@ export const KERNEL_SIGNALS: readonly KernelSignal[] = [
         programs: [],
         cgroup: ['udp_sent', 'udp_received'],
         iterators: ['sweep_udp'],
-        needs: 'bpf_rdonly_cast() (Linux 6.2)',
+        needs: CGROUP_TASKS,
       },
     ],
   },

@@ -4,7 +4,7 @@ import { release } from 'node:os'
 import { test } from 'node:test'
 import { EYES, Kernel, SKIP } from './kernel.ts'
 
-/** The ways to the payload, with the first Linux that has them. */
+/** Where there are several ways, with the first Linux that has them. */
 const RECEIVED = [
   [6.12, 'tp_btf/skb_copy_datagram_iovec'],
   [5.17, 'fexit/skb_copy_datagram_iter'],
@@ -15,14 +15,10 @@ const SENT = [
   [5.17, 'fentry/tcp_sendmsg_locked, fentry/do_tcp_sendpages'],
 ] as const
 
-/** Signals that older kernels do not have: UDP's programs need bpf_rdonly_cast(). */
-const SINCE: Readonly<Record<string, number>> = {
-  udp_sent: 6.02,
-  udp_received: 6.02,
-  udp_closed: 6.02,
-  udp_drops: 6.1,
-  dns: 6.02,
-}
+const DROPPED = [
+  [6.1, 'tp_btf/udp_fail_queue_rcv_skb'],
+  [5.12, 'fexit/__udp_enqueue_schedule_skb'],
+] as const
 
 /** 6.1 is older than 6.12: minor versions are hundredths. */
 function version(): number {
@@ -37,12 +33,12 @@ test('every signal is seen, by the cheapest hook that this kernel has', {
   kernel.close()
   const { capabilities } = kernel.info
   for (const { signal, state, why } of capabilities) {
-    const expected = version() >= (SINCE[signal] ?? 0) ? 'active' : 'unavailable'
-    assert.equal(state, expected, `${signal}: ${why}`)
+    assert.equal(state, 'active', `${signal}: ${why}`)
   }
   const hookOf = (name: string) => capabilities.find(({ signal }) => signal === name)?.hook
-  const first = (ways: typeof RECEIVED | typeof SENT) =>
+  const first = (ways: typeof RECEIVED | typeof SENT | typeof DROPPED) =>
     ways.find(([since]) => version() >= since)?.[1]
   assert.equal(hookOf('payload_received'), first(RECEIVED))
   assert.equal(hookOf('payload_sent'), first(SENT))
+  assert.equal(hookOf('udp_drops'), first(DROPPED))
 })

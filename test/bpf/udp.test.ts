@@ -31,6 +31,16 @@ suite('UDP', { skip: SKIP, concurrency: 4 }, () => {
     ] as const
   }
 
+  /** What all records of a flow say is new: it may have been told of before its end. */
+  function newBytesOf({ flow_id }: UdpFlow): [sent: number, received: number] {
+    const sum: [number, number] = [0, 0]
+    for (const record of kernel.udp.filter((one) => one.flow_id === flow_id)) {
+      sum[0] += record.bytes_sent_since
+      sum[1] += record.bytes_received_since
+    }
+    return sum
+  }
+
   for (const [name, host, seen] of [
     ['IPv4', '127.0.0.1', '127.0.0.1'],
     ['IPv6', '::1', `${'0'.repeat(31)}1`],
@@ -58,10 +68,7 @@ suite('UDP', { skip: SKIP, concurrency: 4 }, () => {
           assert.equal(flow.comm, 'python3')
           assert.deepEqual([flow.local_addr, flow.remote_addr], [seen, seen])
           assert.equal(flow.close_reason, CLOSE_REASON.CLOSE_RELEASED)
-          assert.deepEqual(
-            [flow.bytes_sent_since, flow.bytes_received_since],
-            [flow.bytes_sent, flow.bytes_received],
-          )
+          assert.deepEqual(newBytesOf(flow), [flow.bytes_sent, flow.bytes_received])
           assert.ok(flow.end_ns > flow.start_ns && flow.start_ns > 0n)
         }
         assert.notEqual(client.flow_id, server.flow_id)
@@ -94,15 +101,17 @@ suite('UDP', { skip: SKIP, concurrency: 4 }, () => {
     })
   }
 
-  test('what the socket has no room for is dropped and not received', async () => {
-    const report = await datagrams('flood', { count: 200, size: 1000 })
-    const [client, server] = await endsOf(report)
-    assert.equal(client.datagrams_sent, 200)
-    assert.ok(server.drops > 0)
-    assert.equal(server.datagrams_received, report.read)
-    assert.equal(server.datagrams_received + server.drops, 200)
-    assert.equal(server.bytes_received, report.read * 1000)
-  })
+  for (const host of ['127.0.0.1', '::1']) {
+    test(`what the socket has no room for is dropped and not received (${host})`, async () => {
+      const report = await datagrams('flood', { host, count: 200, size: 1000 })
+      const [client, server] = await endsOf(report)
+      assert.equal(client.datagrams_sent, 200)
+      assert.ok(server.drops > 0)
+      assert.equal(server.datagrams_received, report.read)
+      assert.equal(server.datagrams_received + server.drops, 200)
+      assert.equal(server.bytes_received, report.read * 1000)
+    })
+  }
 
   test('a flow that goes on is told of as open, and again with its end', async () => {
     const program = new Program(['python3', '-u', DATAGRAMS, 'mute'])
@@ -152,7 +161,7 @@ test('who answers from a well-known port is the server, though it is seen to sen
   const command = ['python3', '-u', DATAGRAMS, 'late', 'port=911', 'host=127.0.0.9', 'connected=1']
   const program = new Program(command as [string, ...string[]])
   await program.line(/asked/)
-  const kernel = await Kernel.open()
+  const kernel = await Kernel.open({ requests: false })
   try {
     process.kill(program.pid, 'SIGUSR1')
     const [, port] = await program.line(/"client_port": (\d+)/)
