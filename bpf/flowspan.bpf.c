@@ -12,6 +12,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "events.h"
+#include "distinct.bpf.h"
 
 #define NS_PER_SEC 1000000000ULL
 
