@@ -1,7 +1,7 @@
 /**
- * What a guest begins with: busybox, the modules without which it sees no file, and a script that
- * makes the host's files the guest's. It sees them all and can change none: what it writes goes to
- * memory, above them.
+ * What a guest begins with: busybox, the modules without which it sees no file and has no pods, and
+ * a script that makes the host's files the guest's. It sees them all and can change none: what it
+ * writes goes to memory, above them.
  */
 import { execFileSync } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
@@ -17,6 +17,19 @@ const MODULES = [
   'fuse',
   'virtiofs',
   'overlay',
+  // Of test/kit/netns.ts: pods, and what translates addresses between them.
+  'veth',
+  'libcrc32c',
+  'nfnetlink',
+  'nf_defrag_ipv4',
+  'nf_defrag_ipv6',
+  'nf_conntrack',
+  'nf_nat',
+  'nf_tables',
+  'nft_chain_nat',
+  'nft_ct',
+  'nft_nat',
+  'nft_masq',
 ]
 const OUTPUT_BYTES_MAX = 64 << 20
 
@@ -47,7 +60,11 @@ export function initramfs(modules: string, command: string): Buffer {
     const [found] = globSync(`**/${module}.ko{,.xz}`, { cwd: modules })
     if (found === undefined) continue
     const bytes = unpacked(join(modules, found))
-    files.push({ name: `modules/${i}-${module}.ko`, mode: 0o100644, bytes })
+    files.push({
+      name: `modules/${String(i).padStart(2, '0')}-${module}.ko`,
+      mode: 0o100644,
+      bytes,
+    })
   }
   return cpio(files)
 }
