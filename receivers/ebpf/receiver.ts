@@ -25,6 +25,7 @@ import { measureDrops } from './drop_counts.ts'
 import { measure } from './measure.ts'
 import { RECORDING_FD, startRecording } from './recording.ts'
 import { openRing, type Ring } from './ring.ts'
+import { askForShortTurns } from './slice.ts'
 import { wakeBySigns } from './wake.ts'
 import { openWants, type Wants } from './wants.ts'
 
@@ -86,6 +87,7 @@ export class EbpfReceiver implements Component {
       measureDrops(this.#settings, { counters: kernel.counters, reasons: info.dropReasons }),
     ]
     if (this.#config.episodes.enabled) {
+      askForShortTurns()
       stops.push(wakeBySigns(kernel.counters, () => this.#lookNow()))
     }
     this.#stopMeasuring = () => {
