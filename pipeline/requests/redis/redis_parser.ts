@@ -32,8 +32,13 @@ export class RedisParser implements Parser, RespSink {
   /** The reply that is coming in answers nobody that is known yet. */
   #undecided = false
   #subscribed = false
-  /** Bytes were missing since the last exchange that was whole. */
+  /**
+   * Bytes were missing: which reply answers which command is sure again once all commands since
+   * have been answered, to nobody's surprise, and the client goes on.
+   */
   #torn = false
+  /** Commands came behind all that the server had said when its framing was lost. */
+  #hasTurned = false
   /** The framing of a reply was lost. */
   #missed = false
 
@@ -58,11 +63,13 @@ export class RedisParser implements Parser, RespSink {
   feed(piece: Piece, fromClient: boolean): void {
     if (fromClient) {
       if (this.#commands.isLost && isCommand(piece)) this.#commands.resume()
+      if (this.#exchanges.waiting === 0) this.#turns()
       this.#commands.feed(piece)
       return
     }
-    // Only who has one command open, sent since the loss, can be meant by the next reply.
-    if (this.#replies.isLost && this.#exchanges.only !== undefined) this.#replies.resume()
+    // Whoever has asked since the loss, having waited for what was lost, is meant by what comes.
+    const isMeant = this.#hasTurned && this.#exchanges.waiting > 0
+    if (this.#replies.isLost && isMeant) this.#replies.resume()
     this.#replies.feed(piece)
   }
 
@@ -93,8 +100,15 @@ export class RedisParser implements Parser, RespSink {
     else this.#reply(reader)
   }
 
+  /** The client asks for the first time since all that it had asked was answered, or given up. */
+  #turns(): void {
+    if (this.#replies.isLost) this.#hasTurned = true
+    else if (!this.#commands.isLost) this.#torn = false
+  }
+
   lost(reader: RespReader): void {
     this.#torn = true
+    this.#hasTurned = false
     this.#shared.count('redis_desynchronised')
     if (reader.isClient) return
     this.#missed = true
@@ -117,7 +131,6 @@ export class RedisParser implements Parser, RespSink {
       truncated: reader.cutText > 0,
     })
     if (this.#torn) exchange.desynchronised = true
-    this.#torn = false
     this.#exchanges.requestEnd(exchange, { position: reader.position, ns: reader.lastNs })
     if (SUBSCRIPTION.test(command.method)) this.#subscribed = true
     if (LAST.includes(command.method)) this.#commands.stop()
@@ -131,6 +144,8 @@ export class RedisParser implements Parser, RespSink {
     if (this.#isUnasked(reader, kind, oldest)) return
     if (oldest === undefined) {
       this.#exchanges.orphanResponse()
+      // Whom it was meant for may have been given another's.
+      if (this.#torn) reader.lose()
       return
     }
     if (ERRORS.includes(reader.type)) oldest.error = errorOf(kind)

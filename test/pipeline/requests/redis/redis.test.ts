@@ -137,6 +137,45 @@ test('after missing bytes the next command that stands alone is paired again, an
   )
 })
 
+test('a reply of more short values than are known ends with the next turn, for pipelines too', () => {
+  const many = server(`*2000\r\n${'$1\r\nx\r\n'.repeat(2000)}`)
+  const two = client(
+    Buffer.concat([...GET.slice(0, 1), ...GET.slice(0, 1)].map(({ bytes }) => bytes)),
+  )
+  const answers = server('$1\r\n1\r\n-ERR no\r\n')
+  const captured = (length: number) => Math.min(length, 4096)
+  const talking = talk([command('LRANGE', 'list', '0', '-1'), many], { captured })
+  const rows = talking.say(two, answers, two, answers).end()
+  assert.deepEqual(
+    rows.map(({ method, error, desynchronised }) => [method, error, desynchronised]),
+    [
+      ['LRANGE', undefined, true],
+      ['GET', undefined, true],
+      ['GET', 'ERR', true],
+      ['GET', undefined, undefined],
+      ['GET', 'ERR', undefined],
+    ],
+  )
+  assert.equal(talking.notes.redis_desynchronised, 1)
+})
+
+test('replies are nobody’s for sure while more of them come than were asked for since a loss', () => {
+  const talking = talk(GET).say(command('GET', 'a'), command('GET', 'b')).skip('client', 30)
+  talking.say(command('GET', 'c'), server('$1\r\n1\r\n$1\r\n2\r\n'))
+  talking.say(server('$1\r\n3\r\n$1\r\n4\r\n'), ...GET, ...GET)
+  assert.deepEqual(
+    talking.end().map(({ target, desynchronised }) => [target, desynchronised]),
+    [
+      ['user:*:name', undefined],
+      ['a', undefined],
+      ['b', undefined],
+      ['c', true],
+      ['user:*:name', true],
+      ['user:*:name', undefined],
+    ],
+  )
+})
+
 test('inline commands are commands', () => {
   assert.deepEqual(
     told([...GET, client('PING\r\n'), server('+PONG\r\n')]).map(([method]) => method),
