@@ -27,6 +27,8 @@ static __always_inline void take_pages(const struct writing *writing, struct pie
 	piece->captured = 0;
 	piece->skipped = 0;
 	__builtin_memset(scratch->record.tail, 0, EDGE_BYTES);
+	if (!needs_telling(writing->conn, writing->tp, scratch, piece))
+		return;
 	report_payload(writing->conn, writing->tp, scratch, piece);
 }
 

@@ -192,7 +192,10 @@ struct payload_record {
 	 * pieces of a thread, it waited for nothing between them
 	 */
 	__u32 sleeps;
-	/* bytes of the piece before those that follow; with it `captured` is at most len */
+	/*
+	 * bytes of the piece before those that follow, those of pieces that were withheld among
+	 * them; with it `captured` is at most len
+	 */
 	__u32 skipped;
 	__u64 conn_id;
 	/* position of the piece's first byte in its direction's stream, from 0 */

@@ -12,6 +12,7 @@
 #ifndef FLOWSPAN_HTTP2_FRAMES_BPF_H
 #define FLOWSPAN_HTTP2_FRAMES_BPF_H
 
+#include "http_body.bpf.h"
 #include "user_memory.bpf.h"
 
 #define FRAME_HEADER_BYTES 9
@@ -130,7 +131,7 @@ static __always_inline __u32 read_head(struct scratch *scratch, const struct sou
 
 /* Where going from frame to frame is. */
 struct walk {
-	const struct conn *conn;
+	struct conn *conn;
 	const struct tcp_sock *tp;
 	struct scratch *scratch;
 	const struct source *source;

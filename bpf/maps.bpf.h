@@ -35,6 +35,15 @@ struct stream {
 	/* of HTTP/2: where the next frame begins; bytes before `bulk` are of a long DATA frame */
 	__u64 frame;
 	__u64 bulk;
+	/* of HTTP/1: the end of a body that is known; BODY_OPEN: of one that tells itself; 0: none */
+	__u64 body_end;
+	/* bytes before `reported` that nobody was told of (withheld.bpf.h), and since when */
+	__u32 withheld;
+	__u32 told_jiffies;
+	/* some of this body were; the other direction has begun a message since this one's head */
+	__u8 was_withheld;
+	__u8 is_doubtful;
+	__u8 pad[6];
 };
 
 /* What the connection's last record said. */
@@ -82,6 +91,9 @@ struct conn {
 	__u8 closed;
 	/* TLS: what the server says next ends the handshake */
 	__u8 awaits_server;
+	/* HTTP/1: the last request was one whose answer has no body, whatever that says */
+	__u8 asks_bodiless;
+	__u8 pad[7];
 	__u32 drops;
 	/* the reason of most drops, by majority vote */
 	__u32 drop_reason;

@@ -66,10 +66,16 @@ static __noinline void tell_first(struct conn *conn, const struct tcp_sock *tp)
 	report_connection(conn, tp, CONN_INTERIM, CLOSE_NONE);
 }
 
+/* Asked first, so that a stream of which nothing is wanted costs one look-up and little else. */
+static __always_inline bool is_given_up(const struct conn *conn)
+{
+	return conn && (conn->verdict == VERDICT_NEVER || conn->own);
+}
+
 /* May its bytes be of interest? Takes the first process that reads or writes as the owner. */
 static __always_inline bool follows(struct conn *conn, const struct tcp_sock *tp)
 {
-	if (!conn->established_ns || conn->own || conn->verdict == VERDICT_NEVER)
+	if (!conn->established_ns || is_given_up(conn))
 		return false;
 	if (!conn->pid) {
 		take_process(conn, bpf_get_current_pid_tgid());
@@ -84,10 +90,12 @@ static __always_inline bool follows(struct conn *conn, const struct tcp_sock *tp
 	return true;
 }
 
-static __always_inline void report_payload(const struct conn *conn, const struct tcp_sock *tp,
+static __always_inline void report_payload(struct conn *conn, const struct tcp_sock *tp,
 					   struct scratch *scratch, const struct piece *piece)
 {
 	struct payload_record *record = &scratch->record;
+	struct stream *stream = &conn->streams[piece->direction & 1];
+	__u32 withheld = piece->flags & PAYLOAD_AGAIN ? 0 : stream->withheld;
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
 	__u32 captured = piece->captured;
 
@@ -95,24 +103,28 @@ static __always_inline void report_payload(const struct conn *conn, const struct
 	record->direction = piece->direction;
 	record->role = conn->role;
 	record->flags = piece->flags;
-	record->len = piece->len;
+	record->len = withheld + piece->len;
 	record->captured = captured;
 	record->pid = pid_tgid >> 32;
 	record->tid = (__u32)pid_tgid;
 	record->sleeps = sleeps();
-	record->skipped = piece->skipped;
+	record->skipped = withheld + piece->skipped;
 	record->srtt_us = tp->srtt_us >> 3;
 	record->min_rtt_us = min_rtt_us(tp);
 	record->retrans = tp->total_retrans - conn->syn_retries;
 	record->conn_id = conn->conn_id;
-	record->offset = piece->offset;
+	record->offset = piece->offset - withheld;
 	record->time_ns = bpf_ktime_get_ns();
+	stream->withheld -= withheld;
+	stream->told_jiffies = bpf_jiffies64();
 	if (piece->flags & PAYLOAD_AGAIN)
 		__builtin_memset(record->tail, 0, EDGE_BYTES);
 	__builtin_memcpy(record->comm, conn->comm, COMM_LEN);
 	count(COUNTER_PAYLOAD_EVENTS);
 	if (piece->flags & PAYLOAD_FAULT)
 		count(COUNTER_PAYLOAD_FAULT);
+	/* lest the verifier bounds a copy of it (Linux 6.1) */
+	barrier_var(captured);
 	if (captured > CAPTURE_MAX)
 		captured = CAPTURE_MAX;
 	if (bpf_ringbuf_output(&payload, scratch, sizeof(*record) + captured, BPF_RB_NO_WAKEUP))

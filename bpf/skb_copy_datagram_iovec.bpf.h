@@ -25,7 +25,8 @@ static __always_inline void read_tail(struct scratch *scratch, const struct bpf_
 }
 
 /* Finds out what is wanted and copies it. false: nothing is to be reported. */
-static __always_inline bool copy_received(struct conn *conn, struct scratch *scratch,
+static __always_inline bool copy_received(struct conn *conn, const struct tcp_sock *tp,
+					  struct scratch *scratch,
 					  const struct bpf_dynptr *buffer, struct piece *piece,
 					  __u32 at)
 {
@@ -49,7 +50,7 @@ static __always_inline bool copy_received(struct conn *conn, struct scratch *scr
 		*(__u64 *)scratch->record.tail = short_tail(head, piece->len);
 	else
 		read_tail(scratch, buffer, at, piece);
-	return true;
+	return needs_telling(conn, tp, scratch, piece);
 }
 
 /* `at`: where the piece begins in the buffer. */
@@ -71,7 +72,7 @@ static __always_inline void take_received(struct conn *conn, const struct tcp_so
 		report_frames(conn, tp, scratch, &source, piece);
 		return;
 	}
-	if (!copy_received(conn, scratch, &buffer, piece, at))
+	if (!copy_received(conn, tp, scratch, &buffer, piece, at))
 		return;
 	report_payload(conn, tp, scratch, piece);
 	if (!piece->end)
@@ -107,11 +108,13 @@ static __always_inline bool find_reading(const struct sk_buff *skb, int len,
 
 	if (!sk || len <= 0)
 		return false;
+	conn = bpf_sk_storage_get(&conns, sk, 0, 0);
+	if (is_given_up(conn))
+		return false;
 	/* NULL for UDP, unix and netlink sockets, which share the tracepoint */
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return false;
-	conn = bpf_sk_storage_get(&conns, sk, 0, 0);
 	if (!conn)
 		conn = meet(sk, tp);
 	if (!conn || !follows(conn, tp))

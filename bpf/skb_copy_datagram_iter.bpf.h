@@ -66,8 +66,9 @@ static __always_inline void find_copied(const struct iov_iter *to, __u32 len,
 }
 
 /* Finds out what is wanted and copies it. false: nothing is to be reported. */
-static __always_inline bool copy_memory(struct conn *conn, struct scratch *scratch,
-					const struct source *source, struct piece *piece)
+static __always_inline bool copy_memory(struct conn *conn, const struct tcp_sock *tp,
+					struct scratch *scratch, const struct source *source,
+					struct piece *piece)
 {
 	__u64 tail = 0;
 	__u64 head;
@@ -91,7 +92,7 @@ static __always_inline bool copy_memory(struct conn *conn, struct scratch *scrat
 		want = 0;
 	piece->captured = want;
 	*(__u64 *)scratch->record.tail = piece->len < EDGE_BYTES ? short_tail(head, piece->len) : tail;
-	return true;
+	return needs_telling(conn, tp, scratch, piece);
 }
 
 static __always_inline void take_copied(const struct reading *reading, struct source *source,
@@ -111,7 +112,7 @@ static __always_inline void take_copied(const struct reading *reading, struct so
 		report_frames(conn, reading->tp, scratch, source, piece);
 		return;
 	}
-	if (!copy_memory(conn, scratch, source, piece))
+	if (!copy_memory(conn, reading->tp, scratch, source, piece))
 		return;
 	report_payload(conn, reading->tp, scratch, piece);
 	if (!piece->end)

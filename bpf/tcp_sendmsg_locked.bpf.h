@@ -16,8 +16,9 @@
 #include "http2_frames.bpf.h"
 
 /* Finds out what is wanted and copies it. false: nothing is to be reported. */
-static __always_inline bool copy_sent(struct conn *conn, struct scratch *scratch,
-				      const struct iov_iter *from, struct piece *piece, __u64 at)
+static __always_inline bool copy_sent(struct conn *conn, const struct tcp_sock *tp,
+				      struct scratch *scratch, const struct iov_iter *from,
+				      struct piece *piece, __u64 at)
 {
 	struct span span = {};
 	__u64 head;
@@ -46,7 +47,7 @@ static __always_inline bool copy_sent(struct conn *conn, struct scratch *scratch
 		__builtin_memset(scratch->record.tail, 0, EDGE_BYTES);
 	else
 		read_user_tail(scratch, from);
-	return true;
+	return needs_telling(conn, tp, scratch, piece);
 }
 
 /* `skip`: where the piece begins in what is left of the message. */
@@ -65,7 +66,7 @@ static __always_inline void take_sent(struct conn *conn, const struct tcp_sock *
 		report_frames(conn, tp, scratch, &source, piece);
 		return;
 	}
-	if (!copy_sent(conn, scratch, from, piece, source.at))
+	if (!copy_sent(conn, tp, scratch, from, piece, source.at))
 		return;
 	report_payload(conn, tp, scratch, piece);
 	if (!piece->end)
@@ -93,12 +94,14 @@ struct writing {
 static __always_inline bool find_writing(struct sock *sk, __u32 len, struct writing *writing,
 					 struct piece *piece)
 {
-	const struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-	struct conn *conn;
+	struct conn *conn = bpf_sk_storage_get(&conns, sk, 0, 0);
+	const struct tcp_sock *tp;
 
+	if (is_given_up(conn))
+		return false;
+	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return false;
-	conn = bpf_sk_storage_get(&conns, sk, 0, 0);
 	if (!conn)
 		conn = meet(sk, tp);
 	if (!conn || !follows(conn, tp))

@@ -11,6 +11,7 @@
 #define FLOWSPAN_VERDICT_BPF_H
 
 #include "tls_hello.bpf.h"
+#include "withheld.bpf.h"
 
 /* Pieces that may match nothing before a connection is given up. */
 #define UNDECIDED_PIECES_MAX 8
@@ -35,7 +36,9 @@ struct piece {
 	__u8 flags;
 	/* `captured` and `skipped` are what is wanted */
 	__u8 chosen;
-	__u8 pad[5];
+	/* a message of HTTP/1 begins with it */
+	__u8 begins;
+	__u8 pad[4];
 };
 
 /* Has the piece been sent by the connection's client? */
@@ -90,8 +93,7 @@ static __always_inline bool is_upgraded(struct conn *conn, const struct piece *p
  * Decides what a connection speaks by a piece that begins with `head`. A stream's first 8 bytes are
  * put together, for a reader may take them one by one.
  */
-static __always_inline bool is_message_start(struct conn *conn, const struct piece *piece,
-					     __u64 head)
+static __always_inline bool is_message_start(struct conn *conn, struct piece *piece, __u64 head)
 {
 	struct stream *stream = &conn->streams[piece->direction & 1];
 
@@ -101,6 +103,7 @@ static __always_inline bool is_message_start(struct conn *conn, const struct pie
 	}
 	if (is_http_start(head)) {
 		conn->verdict = VERDICT_HTTP;
+		piece->begins = 1;
 		return true;
 	}
 	if (conn->verdict == VERDICT_UNDECIDED)
@@ -221,7 +224,7 @@ static __always_inline int wanted_hello(struct conn *conn, const struct piece *p
 }
 
 /* How many bytes of the piece to copy, its first 8 being `head`. -1: none, and no record either. */
-static __always_inline int wanted(struct conn *conn, const struct piece *piece, __u64 head)
+static __always_inline int wanted(struct conn *conn, struct piece *piece, __u64 head)
 {
 	struct stream *stream = &conn->streams[piece->direction & 1];
 	__u64 room;
@@ -238,7 +241,9 @@ static __always_inline int wanted(struct conn *conn, const struct piece *piece, 
 		return wanted_hello(conn, piece, head);
 	if (conn->verdict == VERDICT_FRAMED)
 		return least(piece->len, knobs.capture_max);
-	if (piece->len <= knobs.capture_small)
+	/* behind what was withheld of a body nobody can tell what a part of it is */
+	if (piece->len <= knobs.capture_small &&
+	    !(stream->was_withheld && piece->offset + piece->len <= stream->body_end))
 		return piece->len;
 	if (piece->offset >= stream->capture_until)
 		return 0;
@@ -258,12 +263,15 @@ static __always_inline bool is_interleaved(const struct conn *conn)
  */
 static __always_inline bool look(struct conn *conn, struct piece *piece)
 {
+	struct stream *stream = &conn->streams[piece->direction & 1];
+
 	if (conn->verdict == VERDICT_FRAMED)
 		return choose(conn, piece);
-	/* a head is not behind itself: short exchanges are spared the look */
+	/* a head is not behind itself: short exchanges are spared the look at what is wanted */
 	if (conn->verdict == VERDICT_HTTP &&
-	    piece->offset >= conn->streams[piece->direction & 1].capture_until &&
-	    is_unwanted(piece, want_of(conn)))
+	    (is_in_body(stream, piece->offset + piece->len) ||
+	     (piece->offset >= stream->capture_until && is_unwanted(piece, want_of(conn)))) &&
+	    withhold(stream, piece->len))
 		return false;
 	piece->captured = piece->len <= knobs.capture_small ? piece->len : EDGE_BYTES;
 	return true;

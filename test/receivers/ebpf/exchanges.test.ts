@@ -216,6 +216,38 @@ test('a chunked body that was not captured ends where its tail says', () => {
   }
 })
 
+test('a body whose pieces were withheld is as long, and ends when it did', () => {
+  const sized = 'HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n'
+  const chunked = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'
+  const untold = 'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n'
+  const end = '\r\n0\r\n\r\n'
+  for (const [head, last] of [
+    [sized, 'x'.repeat(1000)],
+    [chunked, `xxx${end}`],
+    [chunked, end.slice(2)],
+    // Told of when the connection ends, or before the next request: all of it was withheld.
+    [untold, ''],
+    [chunked, ''],
+  ] as const) {
+    const script = new Script()
+    const connection = script.connection()
+    const body = 'x'.repeat(9000 - (head === sized ? last.length : 0)) + last
+    connection.request({ bytes: GET }).response({ bytes: head, timeNs: 1000 })
+    connection.response({
+      ...{ bytes: body, skipped: body.length - last.length },
+      ...{ captured: 0, timeNs: 9000 },
+    })
+    const rows = script.exchanges()
+    assert.equal(rows.length, last === '' ? 0 : 1)
+    if (head !== untold) connection.request({ bytes: GET }).response({ bytes: OK })
+    connection.close()
+    rows.push(...script.exchanges())
+    assert.equal(rows.length, head === untold ? 1 : 2)
+    assert.equal(rows[0]?.response_bytes, head.length + body.length)
+    assert.equal(rows[0]?.desynchronised, 0)
+  }
+})
+
 test('a chunked body whose end was not seen ends with the next request', () => {
   const script = new Script()
   const connection = script.connection()
