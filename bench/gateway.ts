@@ -39,6 +39,8 @@ const WARM_MS = MEASURE_MS
 /** Of the gateway, such as `--cpu-prof --cpu-prof-dir=/tmp/profile`. */
 const NODE_OPTIONS = process.env.BENCH_NODE_OPTIONS?.split(' ') ?? []
 const WANTED = new RegExp(process.env.BENCH_WAYS ?? '')
+/** An agent's: its receiver keeps a row for up to 200 ms, its exporter's batch for 200 more. */
+const EVERY_MS = 400
 const TICKS_A_SECOND = 100
 const PAGE_BYTES = 4096
 const MAIN = join(import.meta.dirname, '../main.ts')
@@ -48,7 +50,11 @@ interface Way {
   readonly agents: number
   readonly asked?: 'inside' | 'outside'
   readonly acknowledge?: 'taken' | 'handed_on'
+  /** Of stitch, with `window_total: 15s`. */
+  readonly window?: string
   readonly k8s?: boolean
+  /** How often an agent sends. */
+  readonly everyMs?: number
   /** The Collector in place of flowspan, with this environment. */
   readonly collector?: Readonly<Record<string, string>>
 }
@@ -77,7 +83,8 @@ function gatewayConfig(way: Way, { rows, sink }: Ports, kubernetes: Kubernetes |
       wait_for_metadata: true,
     },
   }
-  const stitch = { wait: 'always', acknowledge: way.acknowledge ?? 'handed_on' }
+  const windows = way.window && { window: way.window, window_total: '15s' }
+  const stitch = { wait: 'always', acknowledge: way.acknowledge ?? 'handed_on', ...windows }
   const processors = { stitch, ...k8s }
   const insecure = { tls: { insecure: true } }
   // Requests of many agents go on as one, and each agent hears of it. Backends take 4 MiB.
@@ -164,11 +171,16 @@ function residentMegabytes(pid: number): number {
 const loads = new Map<string, ChildProcess>()
 
 /** Requests take longer to make than to send, so those of other ways are sent again. */
-async function loadOf({ agents, asked = 'inside' }: Way): Promise<ChildProcess> {
-  const key = `${agents} ${asked}`
+async function loadOf({
+  agents,
+  asked = 'inside',
+  everyMs = EVERY_MS,
+}: Way): Promise<ChildProcess> {
+  const key = `${agents} ${asked} ${everyMs}`
   const known = loads.get(key)
   if (known !== undefined) return known
-  const load = child('gateway_load.ts', [agents, RATE, (WARM_MS + MEASURE_MS) / 1000 + 1, asked])
+  const seconds = (WARM_MS + MEASURE_MS) / 1000 + 1
+  const load = child('gateway_load.ts', [agents, RATE, seconds, asked, everyMs])
   loads.set(key, load)
   await once(load, 'message')
   return load
@@ -246,8 +258,10 @@ function line(way: Way, measured: Measured): string {
 const WAYS: readonly Way[] = [
   ...AGENTS.map((agents): Way => ({ name: 'gateway', agents, k8s: true })),
   ...AGENTS.map((agents): Way => ({ name: 'gateway without k8s_attributes', agents })),
-  { name: '`acknowledge: taken`', agents: 100, acknowledge: 'taken' },
-  { name: 'asked from outside', agents: 100, asked: 'outside' },
+  { name: 'sent every second', agents: 1000, everyMs: 1000, k8s: true },
+  { name: '`acknowledge: taken`', agents: 100, acknowledge: 'taken', k8s: true },
+  { name: 'asked from outside', agents: 100, asked: 'outside', k8s: true },
+  { name: '… `window: 1s`', agents: 100, asked: 'outside', window: '1s', k8s: true },
   ...AGENTS.map((agents): Way => ({ name: 'Collector, passing on', agents, collector: {} })),
   { name: 'Collector, GOGC=400', agents: 100, collector: { GOGC: '400' } },
 ]

@@ -1,8 +1,8 @@
 /**
- * Plays the agents of `gateway`: a connection each, over which it sends its rows every PERIOD_MS as
+ * Plays the agents of `gateway`: a connection each, over which it sends its rows every EVERY_MS as
  * OTLP over gRPC with gzip, chains begun at a steady rate. A child of the bench.
  *
- *     gateway_load.ts AGENTS EXCHANGES_A_SECOND SECONDS inside|outside
+ *     gateway_load.ts AGENTS EXCHANGES_A_SECOND SECONDS inside|outside EVERY_MS
  *
  * All requests are made beforehand, so that sending them costs little beside the gateway. Hence
  * times in rows are as if it had begun when they were made; who measures adds by how much it did
@@ -31,9 +31,8 @@ export interface Sent {
   readonly lateMs: number
 }
 
-/** An agent's: its receiver keeps a row for up to 200 ms, its exporter's batch for 200 more. */
-const PERIOD_MS = 400
 const LOOK_MS = 5
+const RISE_MS = 8000
 /** Of rows: a time at which the cluster's pods were there, or nobody is found by his address. */
 const FIRST_NS = Date.now() * 1e6
 interface Request {
@@ -45,6 +44,7 @@ interface Request {
 
 const [agents, rate, seconds] = process.argv.slice(2, 5).map(Number) as [number, number, number]
 const asked = process.argv[5] as 'inside' | 'outside'
+const everyMs = Number(process.argv[6])
 
 /** What all agents send, in the order in which they do. */
 function makeRequests(): Request[] {
@@ -53,7 +53,7 @@ function makeRequests(): Request[] {
   const name = (number: number) => ({ id: `host-${number}`, name: '', node: `node-${number}` })
   const origins = Array.from({ length: agents }, (_, number) => new Origin(name(number)))
   const batches = new Map<number, FlowBatch[]>()
-  const capacity = Math.ceil(((rate / agents) * PERIOD_MS) / 1000) * 4 + 16
+  const capacity = Math.ceil(((rate / agents) * everyMs) / 1000) * 4 + 16
   const put = (agent: number, source: FlowBatch, row: number): FlowBatch => {
     const open = batches.get(agent) ?? []
     if (open.at(-1)?.full ?? true) open.push(new FlowBatch(capacity))
@@ -63,13 +63,13 @@ function makeRequests(): Request[] {
     return batch
   }
   const requests: Request[] = []
-  const chainsASecond = rate / Chains.EXCHANGES
+  const chainsAMs = rate / Chains.EXCHANGES / 1000
   let begun = 0
   // Agents in turn, each once in a period.
-  for (let turn = 0; (turn * PERIOD_MS) / agents < seconds * 1000; turn++) {
-    const atMs = (turn * PERIOD_MS) / agents
-    for (; begun < (atMs * chainsASecond) / 1000; begun++) {
-      chains.begin(FIRST_NS + (begun / chainsASecond) * 1e9, put)
+  for (let turn = 0; (turn * everyMs) / agents < seconds * 1000; turn++) {
+    const atMs = (turn * everyMs) / agents
+    for (let at = msOf(begun / chainsAMs); at < atMs; at = msOf(++begun / chainsAMs)) {
+      chains.begin(FIRST_NS + at * 1e6, put)
     }
     const agent = turn % agents
     for (const batch of batches.get(agent) ?? []) {
@@ -80,6 +80,15 @@ function makeRequests(): Request[] {
     batches.delete(agent)
   }
   return requests
+}
+
+/**
+ * When so much has been sent as in `fullMs` at the full rate, to which it rises at the start: what
+ * has just started compiles its code while it runs, and would begin with what it has to catch up.
+ */
+function msOf(fullMs: number): number {
+  const isRising = fullMs < RISE_MS / 2
+  return isRising ? Math.sqrt(2 * RISE_MS * fullMs) : fullMs + RISE_MS / 2
 }
 
 class Sending {
