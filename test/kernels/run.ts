@@ -2,10 +2,9 @@
  * `npm run test:kernels`: boots other kernels, all at once, and runs the receiver's tests inside.
  * With versions as arguments, those alone: npm run test:kernels -- 6.1
  */
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { removeDirectory } from '../kit/processes.ts'
 import { runGuest } from './guest.ts'
 import { writeJavaScript } from './javascript.ts'
 import { ensureKernel, KERNELS, type Kernel, type KernelFiles } from './kernels.ts'
@@ -30,7 +29,7 @@ try {
   for (const kernel of kernels) files.push(await ensureKernel(kernel))
   await Promise.all(kernels.map((kernel, i) => test(kernel, files[i] as KernelFiles, command)))
 } finally {
-  removeDirectory(folder)
+  rmSync(folder, { recursive: true, force: true })
 }
 
 async function test({ version }: Kernel, files: KernelFiles, command: string): Promise<void> {
