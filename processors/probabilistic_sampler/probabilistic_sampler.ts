@@ -4,6 +4,7 @@ import type { FlowBatch } from '../../pipeline/flows/batch.ts'
 import type { OtlpBatch } from '../../pipeline/otlp/batch.ts'
 import { OK, type Outcome, permanent } from '../../pipeline/outcome.ts'
 import type { SamplerConfig } from './config.ts'
+import { Decisions } from './decisions.ts'
 import { sampleRequest } from './sampled_request.ts'
 import { sampleRows } from './sampled_rows.ts'
 import { Sampler } from './sampler.ts'
@@ -45,13 +46,22 @@ abstract class Sampling<S extends 'flows' | 'traces'> implements Processor<S> {
 }
 
 export class TraceSampler extends Sampling<'traces'> {
+  readonly #decisions: Decisions
+
+  constructor(settings: Settings, config: SamplerConfig, next: Consumer<'traces'>) {
+    super(settings, config, next)
+    this.#decisions = new Decisions(settings)
+  }
+
   consume(batch: OtlpBatch): Outcome | Promise<Outcome> {
-    const sampled = sampleRequest(batch, this.sampler)
+    const sampled = sampleRequest(batch, this.sampler, this.#decisions)
+    const decided = this.#decisions.take()
     if (sampled === undefined) return permanent('The bytes are not a request of spans')
     const { bytes = batch.bytes, kept, dropped, failed } = sampled
     const { ledger } = this.settings
     const outcome = kept === 0 ? OK : this.next.consume({ ...batch, bytes, items: kept })
     return this.afterwards(outcome, () => {
+      decided()
       ledger.used(SAMPLED_OUT, dropped)
       if (failed > 0) ledger.note('no_randomness', failed)
     })

@@ -6,6 +6,7 @@ import type { OtlpBatch } from '../../pipeline/otlp/batch.ts'
 import { SpanView } from '../../pipeline/otlp/traces_view.ts'
 import { LEN, tag, WireWriter } from '../../pipeline/otlp/wire.ts'
 import { FieldReader, WireSource } from '../../pipeline/otlp/wire_reader.ts'
+import type { Decisions } from './decisions.ts'
 import type { Decision, Priority, Sampler } from './sampler.ts'
 
 /** Fields on the way: of the request, of its resources, of their scopes. */
@@ -30,14 +31,19 @@ export interface Sampled {
 }
 
 /** Undefined: the bytes are not a request. */
-export function sampleRequest(batch: OtlpBatch, sampler: Sampler): Sampled | undefined {
-  const walk = new Walk(batch.bytes, sampler)
+export function sampleRequest(
+  batch: OtlpBatch,
+  sampler: Sampler,
+  decisions?: Decisions,
+): Sampled | undefined {
+  const walk = new Walk(batch.bytes, sampler, decisions)
   return walk.run()
 }
 
 class Walk {
   readonly #source: WireSource
   readonly #sampler: Sampler
+  readonly #decisions: Decisions | undefined
   readonly #readers: readonly FieldReader[]
   readonly #fields: FieldReader
   readonly #span: SpanView
@@ -47,7 +53,8 @@ class Walk {
   #failed = 0
   #changed = 0
 
-  constructor(bytes: Uint8Array, sampler: Sampler) {
+  constructor(bytes: Uint8Array, sampler: Sampler, decisions: Decisions | undefined) {
+    this.#decisions = decisions
     this.#source = new WireSource(bytes)
     this.#sampler = sampler
     this.#readers = CHILDREN.map(() => new FieldReader(this.#source))
@@ -95,6 +102,7 @@ class Walk {
     const traceState = span.traceState
     const subject = { traceId: span.traceId, traceState, priority: priorityOf(span) }
     const decision = this.#sampler.decide(subject)
+    this.#decisions?.add(decision)
     if (decision.failed) this.#failed++
     if (!decision.kept) {
       this.#dropped++

@@ -26,8 +26,19 @@ export interface Subject {
   readonly priority: Priority
 }
 
+/** What decided, by the Collector's names. */
+export const POLICIES = [
+  'missing_randomness',
+  'trace_id_hash',
+  'trace_id_w3c',
+  'sampling_randomness',
+  'sampling_priority',
+] as const
+export type Policy = (typeof POLICIES)[number]
+
 export interface Decision {
   readonly kept: boolean
+  readonly policy: Policy
   readonly traceState: string
   /** Neither probability nor priority decided: no randomness, a tracestate that cannot be. */
   readonly failed: boolean
@@ -64,6 +75,7 @@ export class Sampler {
     const isHash = this.#mode === 'hash_seed'
     const hasTrace = !NO_TRACE.test(traceId)
     let state = parseTraceState(traceState)
+    const policy = priority === 'none' ? this.#policy(hasTrace, state) : 'sampling_priority'
     const randomness = this.#randomness(traceId, hasTrace, state)
     // What a consistent sampler has written is not for this hash: it is left alone.
     if (isHash && (state?.rv || state?.th)) state = undefined
@@ -75,8 +87,14 @@ export class Sampler {
     }
     const threshold = withPriority(priority, this.#thresholdFor(state, failed))
     const kept = randomness >= threshold
-    if (!kept || state === undefined) return { kept, traceState, failed }
-    return { kept, traceState: formatTraceState(updated(state, threshold)), failed }
+    if (!kept || state === undefined) return { kept, policy, traceState, failed }
+    return { kept, policy, traceState: formatTraceState(updated(state, threshold)), failed }
+  }
+
+  #policy(hasTrace: boolean, state: TraceState | undefined): Policy {
+    if (this.#mode === 'hash_seed') return hasTrace ? 'trace_id_hash' : 'missing_randomness'
+    if (state?.rv) return 'sampling_randomness'
+    return hasTrace && state !== undefined ? 'trace_id_w3c' : 'missing_randomness'
   }
 
   #randomness(traceId: string, hasTrace: boolean, state: TraceState | undefined): string {
@@ -106,8 +124,9 @@ export class Sampler {
 function never(priority: Priority, traceState: string): Decision {
   const state = parseTraceState(traceState)
   const kept = priority === 'always'
-  if (!kept || state === undefined) return { kept, traceState, failed: false }
-  return { kept, traceState: formatTraceState(updated(state, ALWAYS)), failed: false }
+  const decided = { kept, policy: 'sampling_priority', failed: false } as const
+  if (!kept || state === undefined) return { ...decided, traceState }
+  return { ...decided, traceState: formatTraceState(updated(state, ALWAYS)) }
 }
 
 function withPriority(priority: Priority, threshold: string): string {

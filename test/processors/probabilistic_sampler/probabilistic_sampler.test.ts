@@ -1,6 +1,7 @@
 /** The processor with its neighbours: what goes over, and what the books say. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { createNoopMeter } from '@opentelemetry/api'
 import fc from 'fast-check'
 import { FlowBatch } from '../../../pipeline/flows/batch.ts'
 import type { OtlpBatch } from '../../../pipeline/otlp/batch.ts'
@@ -20,7 +21,15 @@ const DROPPED = '11111111111111110040000000000000'
 const HALF = { sampling_percentage: 50, mode: 'equalizing' }
 
 function set<T>(options: object, answer: Outcome = OK) {
-  const settings = settingsOf()
+  const counted: Record<string, number> = {}
+  const createCounter = (name: string) => ({
+    add: (count: number, { policy, sampled }: { policy?: string; sampled?: string } = {}) => {
+      assert.equal(name, 'otelcol_processor_probabilistic_sampler_count_traces_sampled')
+      const key = `${policy} ${sampled}`
+      counted[key] = (counted[key] ?? 0) + count
+    },
+  })
+  const settings = settingsOf({ meter: Object.assign(createNoopMeter(), { createCounter }) })
   const taken: T[] = []
   const next = {
     mutates: false,
@@ -29,7 +38,7 @@ function set<T>(options: object, answer: Outcome = OK) {
       return answer
     },
   }
-  return { settings, taken, next, config: schema.parse(options) }
+  return { settings, taken, next, counted, config: schema.parse(options) }
 }
 
 function traces(options: object, answer?: Outcome) {
@@ -69,6 +78,38 @@ test('kept spans go over with their threshold, resources without one are left ou
   assert.equal(sampled.items, 2)
   assert.equal(countItems('traces', sampled.bytes), 2)
   assert.deepEqual(settings.ledger.entry().used, { sampled_out: 2 })
+})
+
+test('the Collector’s metric tells what has decided how, of what was taken', () => {
+  const priority = (value: number) => ({
+    attributes: [{ key: 'sampling.priority', value: { intValue: value } }],
+  })
+  const batch = () =>
+    request(
+      [span(KEPT), span(KEPT), span(DROPPED), span('')],
+      [
+        span(DROPPED, { traceState: 'ot=rv:ffffffffffffff' }),
+        span(KEPT, { traceState: 'ot=rv:0' }),
+      ],
+      [span(KEPT, priority(0)), span(DROPPED, priority(1))],
+    )
+  const { sampler, counted } = traces(HALF)
+  assert.equal(sampler.consume(batch()), OK)
+  assert.deepEqual(counted, {
+    'trace_id_w3c true': 2,
+    'trace_id_w3c false': 1,
+    // One without a trace, one with a value that is none.
+    'missing_randomness false': 2,
+    'sampling_randomness true': 1,
+    'sampling_priority false': 1,
+    'sampling_priority true': 1,
+  })
+  const hashed = traces({ sampling_percentage: 100 })
+  hashed.sampler.consume(request([span(KEPT)]))
+  assert.deepEqual(hashed.counted, { 'trace_id_hash true': 1 })
+  const refused = traces(HALF, retryable('full'))
+  refused.sampler.consume(batch())
+  assert.deepEqual(refused.counted, {}, 'it comes again')
 })
 
 test('what has its threshold already goes over as the very same bytes', () => {
