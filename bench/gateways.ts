@@ -1,6 +1,8 @@
 /**
- * What a row costs a gateway's CPU when there is one, and when three divide the rows: then each is
- * read, divided and sent on once more, calls after their causes have been decided. Without sockets.
+ * What a row costs in CPU by where chains are joined: at their agent, at a gateway, or at three that
+ * divide the rows: then each is read, divided and sent on once more, calls after their causes have
+ * been decided. And what a gateway has with rows that agents have stitched, or named both ends of.
+ * Without sockets.
  *
  * Chains of CHAIN requests, both ends of each, leaf first. The ways take turns in one process; each
  * figure is the median of the rounds' ratios, and the best of their times.
@@ -15,6 +17,7 @@ import { decodeFlows } from '../pipeline/flows/otlp/decode.ts'
 import { FlowsEncoder } from '../pipeline/flows/otlp/encode.ts'
 import type { OtlpBatch } from '../pipeline/otlp/batch.ts'
 import { OK } from '../pipeline/outcome.ts'
+import { K8sAttributes } from '../processors/k8s_attributes/k8s_attributes.ts'
 import { type StitchConfig, schema } from '../processors/stitch/config.ts'
 import { Stitch } from '../processors/stitch/stitch.ts'
 import { settingsOf } from '../test/pipeline/surroundings.ts'
@@ -40,19 +43,24 @@ function rowsOf(chain: number): Row[] {
   })
 }
 
-/** Requests as agents send them; the identities are new each time. */
-function requests(): OtlpBatch[] {
-  const encoder = new FlowsEncoder('0')
+/** As agents make them; the identities are new each time. */
+function batches(): FlowBatch[] {
   const origin = new Origin({ id: 'host', name: 'host', node: 'node' })
   const rows = Array.from({ length: CHAINS }, (_, chain) => rowsOf(chain)).flat()
-  const made: OtlpBatch[] = []
+  const made: FlowBatch[] = []
   for (let from = 0; from < rows.length; from += BATCH_ROWS) {
     const batch = new FlowBatch(BATCH_ROWS)
     for (const row of rows.slice(from, from + BATCH_ROWS)) addRow(batch, row)
     origin.stamp(batch)
-    made.push(encoder.encode(batch))
+    made.push(batch)
   }
   return made
+}
+
+/** As they send them. */
+function requests(): OtlpBatch[] {
+  const encoder = new FlowsEncoder('0')
+  return batches().map((batch) => encoder.encode(batch))
 }
 
 let ids = 0
@@ -76,10 +84,43 @@ class Counting implements Consumer<'flows'> {
   }
 }
 
+/** An agent joins the chains of its host before it sends rows: no encoding is counted here. */
+function agent(input: readonly FlowBatch[]): Promise<unknown> {
+  const sink = new Counting()
+  const all = stitch(schema.parse({ wait: 'known' }), sink)
+  for (const batch of input) all.consume(batch)
+  return finish([all], sink)
+}
+
+/** Agents have stitched: the gateway reads rows and hands them on. */
+function reading(input: readonly OtlpBatch[]): Promise<unknown> {
+  const sink = new Counting()
+  for (const { bytes, items } of input) sink.consume(decodeFlows(bytes, items).batch)
+  return finish([], sink)
+}
+
 function one(input: readonly OtlpBatch[]): Promise<unknown> {
   const sink = new Counting()
   const all = stitch({}, sink)
   for (const { bytes, items } of input) all.consume(decodeFlows(bytes, items).batch)
+  return finish([all], sink)
+}
+
+/** `k8s_attributes` without a watch: who is at both ends by what their hosts say of them. */
+function oneWithNames(input: readonly OtlpBatch[]): Promise<unknown> {
+  const sink = new Counting()
+  const all = stitch({}, sink)
+  const join = new K8sAttributes({
+    next: all,
+    ledger: settingsOf().ledger,
+    cluster: undefined,
+    watch: undefined,
+    connectionsMax: 1_000_000,
+    waitForRowMs: 0,
+    rowsWaitingMax: 10_000,
+    waitForMetadataMs: undefined,
+  })
+  for (const { bytes, items } of input) join.consume(decodeFlows(bytes, items).batch)
   return finish([all], sink)
 }
 
@@ -118,22 +159,33 @@ async function finish(all: readonly Stitch[], sink: Counting): Promise<void> {
   if (sink.rows !== ROWS) throw new Error(`${sink.rows} of ${ROWS} rows came out`)
 }
 
-async function cpuOf(way: () => Promise<unknown>): Promise<number> {
+/** Of the way alone: what it is given is made before. */
+async function cpuOf<T>(make: () => T, way: (input: T) => Promise<unknown>): Promise<number> {
+  const input = make()
   const before = process.cpuUsage()
-  await way()
+  await way(input)
   const { user, system } = process.cpuUsage(before)
   return (user + system) / ROWS
 }
 
-const times: (readonly [one: number, several: number])[] = []
-for (let round = 0; round < ROUNDS; round++) {
-  times.push([await cpuOf(() => one(requests())), await cpuOf(() => several(requests()))])
+/** The first is what the others are compared with. */
+const WAYS: Readonly<Record<string, () => Promise<number>>> = {
+  'one gateway': () => cpuOf(requests, one),
+  'one gateway, with k8s_attributes, no watch': () => cpuOf(requests, oneWithNames),
+  'three gateways, all of them together': () => cpuOf(requests, several),
+  'a gateway that agents have stitched for': () => cpuOf(requests, reading),
+  'an agent that stitches': () => cpuOf(batches, agent),
 }
-const making = await cpuOf(async () => requests())
-const best = (i: 0 | 1) => Math.min(...times.map((pair) => pair[i])) - making
-const ratios = times.map(([a, b]) => (b - making) / (a - making)).sort((a, b) => a - b)
+
+const times = new Map<string, number[]>(Object.keys(WAYS).map((name) => [name, []]))
+for (let round = 0; round < ROUNDS; round++) {
+  for (const [name, way] of Object.entries(WAYS)) times.get(name)?.push(await way())
+}
+const [base = []] = [...times.values()]
 console.log(`${ROWS} rows, ${CHAIN} requests a chain, batches of ${BATCH_ROWS}`)
-console.log(`one gateway       ${best(0).toFixed(2)} µs a row`)
-console.log(`three gateways    ${best(1).toFixed(2)} µs a row, all of them together`)
-console.log(`ratio             ${ratios[Math.floor(ROUNDS / 2)]?.toFixed(2)}`)
+for (const [name, of] of times) {
+  const ratios = of.map((time, round) => time / (base[round] as number)).sort((a, b) => a - b)
+  const ratio = ratios[Math.floor(ROUNDS / 2)]?.toFixed(2)
+  console.log(`${name.padEnd(44)} ${Math.min(...of).toFixed(2)} µs a row, ratio ${ratio}`)
+}
 console.log(describeMachine())
