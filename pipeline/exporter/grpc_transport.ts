@@ -5,7 +5,6 @@
 import {
   type ChannelCredentials,
   type ChannelOptions,
-  Client,
   type ClientUnaryCall,
   compressionAlgorithms,
   Metadata,
@@ -18,6 +17,7 @@ import type { Ledger } from '../ledger.ts'
 import type { OtlpBatch } from '../otlp/batch.ts'
 import { OK, type Outcome, permanent, retryable } from '../outcome.ts'
 import { bookPartialSuccess } from './books.ts'
+import { GrpcChannel } from './grpc_channel.ts'
 import { outcomeOfError } from './grpc_status.ts'
 import { readResponse } from './otlp_response.ts'
 import type { SendContext } from './sender.ts'
@@ -65,13 +65,14 @@ export class GrpcTransport implements Transport {
   readonly #metadata: Metadata
   readonly #open = new Set<ClientUnaryCall>()
   #authenticator: ClientAuthenticator | undefined
-  #channel: { readonly client: Client; readonly credentials: ChannelCredentials } | undefined
+  readonly #channel: GrpcChannel
   #isOpen = false
 
   constructor(target: GrpcTarget, books: { ledger: Ledger; logger: Logger }) {
     this.#target = target
     this.#ledger = books.ledger
     this.#logger = books.logger
+    this.#channel = new GrpcChannel({ target: target.target, options: channelOptions(target) })
     this.#metadata = metadataOf(target.headers)
     this.#metadata.setOptions({ waitForReady: target.waitForReady })
   }
@@ -87,7 +88,7 @@ export class GrpcTransport implements Transport {
     if (!this.#isOpen) return Promise.resolve(retryable('the connection is closed'))
     const metadata = this.#metadataNow()
     if (!(metadata instanceof Metadata)) return Promise.resolve(metadata)
-    const client = this.#client()
+    const client = this.#channel.client(this.#target.credentials())
     const { promise, resolve } = Promise.withResolvers<Outcome>()
     const call = client.makeUnaryRequest(
       METHOD[batch.signal],
@@ -110,19 +111,7 @@ export class GrpcTransport implements Transport {
   close(): void {
     this.#isOpen = false
     for (const call of this.#open) call.cancel()
-    this.#channel?.client.close()
-    this.#channel = undefined
-  }
-
-  /** A new channel when the certificates have changed; calls on the old one go on. */
-  #client(): Client {
-    const credentials = this.#target.credentials()
-    if (this.#channel?.credentials !== credentials) {
-      this.#channel?.client.close()
-      const client = new Client(this.#target.target, credentials, channelOptions(this.#target))
-      this.#channel = { client, credentials }
-    }
-    return this.#channel.client
+    this.#channel.close()
   }
 
   #metadataNow(): Metadata | Outcome {

@@ -170,8 +170,8 @@ test('an attempt ends at its timeout, and what keeps timing out is lost with its
   const backend = await new Backend().listen()
   backend.answer = () => 'silence'
   const { exporter, ledger, log } = await exporting(t, backend, {
-    timeout: '50ms',
-    retry_on_failure: { ...FAST_RETRY, max_elapsed_time: '200ms' },
+    timeout: '200ms',
+    retry_on_failure: { ...FAST_RETRY, max_elapsed_time: '700ms' },
   })
   await exporter.consume(spans(4))
   await until(() => ledger.entry().lost.retries_exhausted === 4)
