@@ -1,8 +1,8 @@
 /**
- * What a row costs in CPU by where chains are joined: at their agent, at a gateway, or at three that
- * divide the rows: then each is read, divided and sent on once more, calls after their causes have
- * been decided. And what a gateway has with rows that agents have stitched, or named both ends of.
- * Without sockets.
+ * What a row costs in CPU by where chains are joined: at their agent, at a gateway, or at three
+ * that divide the rows: then each is read, divided and sent on once more, calls after their causes
+ * have been decided. And what a gateway has with rows that agents have stitched, or named both ends
+ * of. Without sockets.
  *
  * Chains of CHAIN requests, both ends of each, leaf first. The ways take turns in one process; each
  * figure is the median of the rounds' ratios, and the best of their times.

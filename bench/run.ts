@@ -10,6 +10,7 @@ import { join } from 'node:path'
 const BENCHES = [
   'overhead',
   'pieces',
+  'exchange_kernel',
   'selection',
   'segments',
   'datagrams',
@@ -19,6 +20,8 @@ const BENCHES = [
   'kafka_parser',
   'memcached_parser',
   'mysql_parser',
+  'postgresql_parser',
+  'redis_parser',
   'k8s_join',
   'k8s_resources',
   'stitch',

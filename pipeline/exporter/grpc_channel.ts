@@ -65,7 +65,7 @@ export class GrpcChannel {
     return client
   }
 
-  /** If there still is none in a while, what waits for it fails, and is tried on another channel. */
+  /** If there is none in a while, what waits for it fails, and is tried on another channel. */
   #watch(): void {
     this.#connecting ??= setTimeout(() => {
       this.#connecting = undefined
