@@ -9,8 +9,8 @@ import { Program, removeDirectory, temporaryDirectory } from '../test/kit/proces
 const HOST = '127.0.0.1'
 /** Of the file that is served as /large. */
 export const LARGE_BYTES = 1 << 20
-/** Of that of /long. */
-const LONG_BYTES = 1 << 30
+/** Of that of /long: some 10 ms. */
+const LONG_BYTES = 32 << 20
 
 /** nginx that answers 1 KiB, or 1 MiB, and counts what it answered. */
 export class Web {

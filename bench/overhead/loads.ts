@@ -76,7 +76,7 @@ export async function longBody(): Promise<Load> {
   const web = await Web.start()
   const client = new Program(['python3', STREAM, 'download', `${web.port}`])
   return {
-    name: 'HTTP/1, bodies of 1 GiB',
+    name: 'HTTP/1, bodies of 32 MiB',
     unit: 'MB/s',
     pids: pinned(web.pid, client.pid),
     // What nginx has written: all but what is left of these files is its answers.

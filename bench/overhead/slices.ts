@@ -27,8 +27,11 @@ import type { Load } from './loads.ts'
 import { cpuNs, withBpfStats } from './processes.ts'
 
 const SLICE_MS = 100
-/** After a switch, so that what was on its way does not count for the other side. */
-const SETTLE_MS = 10
+/**
+ * After a switch, so that what was on its way does not count for the other side: a body of 32 MiB
+ * whose head was not seen.
+ */
+const SETTLE_MS = 25
 const WARM_MS = 1500
 /** The pipeline process is idle when it took less of a CPU in so many windows in a row. */
 const IDLE = { share: 0.08, windowMs: 15, windows: 2, mostMs: 1500 } as const
