@@ -4,203 +4,103 @@
  *
  * A loop over the hot path (the benches http1, stitch) shows a tenth of this: at 1,000 requests a
  * second the process sleeps most of the time, and wakes with cold caches, few rows a batch, and
- * functions that are not compiled yet. BENCH_PROFILE=directory writes a CPU profile of it.
+ * functions that are not compiled yet.
+ *
+ *     exchange_path.ts [load…] [--against TREE] [--flag=NODE_OPTION]…
+ *
+ * `--against` takes turns with another tree, `--flag` with this one under those options of Node, for
+ * a machine's pace changes from minute to minute. BENCH_PROFILE=directory writes CPU profiles.
  */
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
-import { decodePlanned } from '../cli/load.ts'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
 import { PIPELINE_NODE_OPTIONS } from '../cli/run.ts'
-import { COMPONENTS } from '../components.ts'
-import { Factories } from '../pipeline/config/factories.ts'
-import { resolveConfig } from '../pipeline/config/resolve.ts'
-import { Keeper } from '../pipeline/keeper/keeper.ts'
-import { needPrivileges, Opened } from '../pipeline/keeper/opened.ts'
-import { NOBODY } from '../pipeline/keeper/privileges.ts'
-import { createLogger } from '../pipeline/logging.ts'
-import { Stop } from '../pipeline/stop.ts'
-import type { KernelInfo } from '../receivers/ebpf/capabilities.ts'
-import type { EbpfConfig } from '../receivers/ebpf/config.ts'
-import { removeDirectory, temporaryDirectory, waitFor } from '../test/kit/processes.ts'
 import { describeMachine } from './machine.ts'
-import { Recorded } from './recorded.ts'
+import { type Load, Pipeline, type PipelineOptions, send } from './recorded_pipeline.ts'
+import { median } from './statistics.ts'
 
-const MAIN = join(import.meta.dirname, '../main.ts')
-const TICK_MS = 10
 const WARM_SECONDS = Number(process.env.BENCH_WARM ?? 5)
 /** The warm-up is hotter than the load, for compilers count calls: a minute's worth in seconds. */
 const WARM_FACTOR = Number(process.env.BENCH_WARM_FACTOR ?? 10)
-const SETTLE_SECONDS = 1
+const WARM_PER_SECOND_MAX = 10_000
+const SETTLE_SECONDS = Number(process.env.BENCH_SETTLE ?? 1)
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 5)
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 3)
-const PROFILE = process.env.BENCH_PROFILE
 
-const CONFIG = `
-receivers: { ebpf: {} }
-processors: { k8s_attributes: { auth_type: none }, stitch: {} }
-connectors: { flow_spans: {}, flow_metrics: {} }
-exporters: { nop: {} }
-service:
-  telemetry: { logs: { level: warn }, metrics: { level: none } }
-  pipelines:
-    flows:
-      receivers: [ebpf]
-      processors: [k8s_attributes, stitch]
-      exporters: [flow_spans, flow_metrics]
-    traces: { receivers: [flow_spans], exporters: [nop] }
-    metrics: { receivers: [flow_metrics], exporters: [nop] }
-`
+const { values, positionals } = parseArgs({
+  options: { against: { type: 'string' }, flag: { type: 'string', multiple: true } },
+  allowPositionals: true,
+})
 
-/** Nanoseconds that each thread of a process has run, by thread id, with its name. */
-function threads(pid: number): Map<string, { name: string; ns: number }> {
-  const directory = `/proc/${pid}/task`
-  return new Map(
-    readdirSync(directory).map((tid) => {
-      const name = readFileSync(`${directory}/${tid}/comm`, 'utf8').trim()
-      const ns = Number(readFileSync(`${directory}/${tid}/schedstat`, 'utf8').split(' ')[0])
-      return [tid, { name: Number(tid) === pid ? 'main' : name, ns }]
-    }),
-  )
-}
-
-async function send(recorded: Recorded, of: Load & { seconds: number }): Promise<number> {
-  const from = performance.now()
-  let sent = 0
-  for (let ms = 0; ms < of.seconds * 1000; ms = performance.now() - from) {
-    const due = (ms / 1000) * of.perSecond
-    for (; sent < due; sent++) recorded.exchange(of.payload)
-    await delay(TICK_MS)
-  }
-  return sent
-}
-
-interface Load {
-  readonly perSecond: number
-  readonly payload: boolean
-}
-
-class Pipeline {
-  readonly recorded: Recorded
-  readonly #directory: string
-  readonly #stop = new Stop()
-  #ended: Promise<number> = Promise.resolve(0)
-  pid = 0
-
-  private constructor(directory: string, config: EbpfConfig) {
-    this.#directory = directory
-    this.recorded = new Recorded(directory, {
-      connBytes: config.conn_ring_bytes,
-      payloadBytes: config.payload_ring_bytes,
-    })
-  }
-
-  static async start(): Promise<Pipeline> {
-    const directory = temporaryDirectory('recorded')
-    const path = join(directory, 'config.yaml')
-    writeFileSync(path, CONFIG)
-    const resolved = await resolveConfig({ uris: [path] }, process.env)
-    const config = decodePlanned(resolved, { factories: new Factories(COMPONENTS) })
-    const of = needPrivileges(config)[0]
-    if (of === undefined) throw new Error('The bench needs the eBPF receiver')
-    const ebpf = of.config as EbpfConfig
-    const pipeline = new Pipeline(directory, ebpf)
-    const info: KernelInfo = {
-      connRingBytes: ebpf.conn_ring_bytes,
-      payloadRingBytes: ebpf.payload_ring_bytes,
-      capabilities: [],
-      dropReasons: [],
-    }
-    const childStarted = (pid: number) => {
-      pipeline.pid = pid
-    }
-    const privileged = { fds: pipeline.recorded.fds, info, childStarted, close() {} }
-    pipeline.#ended = new Keeper({
-      opened: new Opened([{ of, privileged }]),
-      resolved,
-      command: [
-        process.execPath,
-        ...PIPELINE_NODE_OPTIONS,
-        ...process.execArgv,
-        ...profiling(),
-        MAIN,
-        'run',
-        '--config',
-        path,
-      ],
-      user: NOBODY,
-      stop: pipeline.#stop,
-      shutdownTimeoutMs: 10_000,
-      logger: createLogger({ level: 'warn', encoding: 'console' }),
-      reload: async () => ({ ok: false, reason: 'not in a bench' }),
-    }).run()
-    pipeline.recorded.exchange(false)
-    await waitFor('the pipeline process', () => pipeline.recorded.empty || undefined, {})
-    return pipeline
-  }
-
-  /** Milliseconds of CPU a second, by thread, while the load lasts. */
-  async measure(load: Load): Promise<{ total: number; byThread: Map<string, number> }> {
-    const before = threads(this.pid)
-    const from = performance.now()
-    await send(this.recorded, { ...load, seconds: SECONDS })
-    const seconds = (performance.now() - from) / 1000
-    const byThread = new Map<string, number>()
-    let total = 0
-    for (const [tid, { name, ns }] of threads(this.pid)) {
-      const millicores = (ns - (before.get(tid)?.ns ?? 0)) / 1e6 / seconds
-      total += millicores
-      byThread.set(name, (byThread.get(name) ?? 0) + millicores)
-    }
-    return { total, byThread }
-  }
-
-  rssMiB(): number {
-    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8')
-    return Math.round(Number(/^VmRSS:\s*(\d+) kB/m.exec(status)?.[1]) / 1024)
-  }
-
-  async end(): Promise<void> {
-    this.#stop.request('SIGTERM')
-    await this.#ended
-    this.recorded.close()
-    removeDirectory(this.#directory)
-  }
-}
-
-function profiling(): readonly string[] {
-  if (PROFILE === undefined) return []
-  mkdirSync(PROFILE, { recursive: true })
-  // The process that writes it is nobody by then.
-  chmodSync(PROFILE, 0o777)
-  return ['--cpu-prof', '--cpu-prof-interval', '200', `--cpu-prof-dir=${PROFILE}`]
-}
-
-async function bench(name: string, load: Load): Promise<void> {
-  const pipeline = await Pipeline.start()
-  const perSecond = load.perSecond * WARM_FACTOR
-  await send(pipeline.recorded, { ...load, perSecond, seconds: WARM_SECONDS })
-  await send(pipeline.recorded, { ...load, seconds: SETTLE_SECONDS })
-  for (let round = 0; round < ROUNDS; round++) {
-    const { total, byThread } = await pipeline.measure(load)
-    const parts = [...byThread].filter(([, millicores]) => millicores >= 0.05)
-    const text = parts.map(([thread, millicores]) => `${thread} ${millicores.toFixed(2)}`)
-    const side = (total / 2).toFixed(2)
-    console.log(
-      `| ${name} | ${total.toFixed(2)} | ${side} | ${pipeline.rssMiB()} | ${text.join(', ')} |`,
-    )
-  }
-  await pipeline.end()
-}
-
-console.log(`${describeMachine()}\n`)
-console.log('| load | process mc | a host side | RSS MiB | by thread |\n|---|---|---|---|---|')
-const only = process.argv[2]
 const LOADS: readonly (readonly [string, Load])[] = [
   ['1,000 requests/s', { perSecond: 1000, payload: true }],
   ['10,000 requests/s', { perSecond: 10_000, payload: true }],
   ['connections alone', { perSecond: 1000, payload: false }],
   ['nothing', { perSecond: 0, payload: false }],
 ]
+
+interface Contender {
+  readonly name: string
+  readonly pipeline: Pipeline
+  readonly found: number[]
+  readonly byThread: Map<string, number>
+}
+
+async function contenders(): Promise<(PipelineOptions & { name: string })[]> {
+  const { against, flag } = values
+  const main = join(import.meta.dirname, '../main.ts')
+  const profile = process.env.BENCH_PROFILE
+  const found = [{ name: 'this', main, nodeOptions: PIPELINE_NODE_OPTIONS, profile }]
+  if (against !== undefined) {
+    const tree = resolve(against)
+    const { PIPELINE_NODE_OPTIONS: nodeOptions } = await import(join(tree, 'cli/run.ts'))
+    found.push({ name: 'other', main: join(tree, 'main.ts'), nodeOptions, profile: undefined })
+  }
+  if (flag !== undefined) {
+    found.push({ ...found[0]!, name: 'flags', nodeOptions: [...PIPELINE_NODE_OPTIONS, ...flag] })
+  }
+  return found
+}
+
+async function begin(options: PipelineOptions & { name: string }, load: Load): Promise<Contender> {
+  const pipeline = await Pipeline.start(options)
+  const perSecond = Math.min(load.perSecond * WARM_FACTOR, WARM_PER_SECOND_MAX)
+  await send(pipeline.recorded, { ...load, perSecond, seconds: WARM_SECONDS })
+  return { name: options.name, pipeline, found: [], byThread: new Map() }
+}
+
+async function bench(name: string, load: Load): Promise<void> {
+  const all: Contender[] = []
+  for (const options of await contenders()) all.push(await begin(options, load))
+  for (let round = 0; round < ROUNDS; round++) {
+    // Each is first as often as the others.
+    const order = all.map((_, i) => all[(i + round) % all.length] as Contender)
+    for (const { pipeline, found, byThread } of order) {
+      await send(pipeline.recorded, { ...load, seconds: SETTLE_SECONDS })
+      const measured = await pipeline.measure({ ...load, seconds: SECONDS })
+      found.push([...measured.values()].reduce((sum, millicores) => sum + millicores, 0))
+      for (const [thread, millicores] of measured) {
+        byThread.set(thread, (byThread.get(thread) ?? 0) + millicores / ROUNDS)
+      }
+    }
+  }
+  for (const { name: who, pipeline, found, byThread } of all) {
+    const parts = [...byThread].filter(([, millicores]) => millicores >= 0.05)
+    const text = parts
+      .map(([thread, millicores]) => `${thread} ${millicores.toFixed(2)}`)
+      .join(', ')
+    const [total, least] = [median(found), Math.min(...found)]
+    console.log(
+      `| ${name} | ${who} | ${total.toFixed(2)} | ${least.toFixed(2)} ` +
+        `| ${(total / 2).toFixed(2)} | ${pipeline.rssMiB()} | ${text} |`,
+    )
+    await pipeline.end()
+  }
+}
+
+console.log(`${describeMachine()}\n`)
+console.log('| load | build | process mc | least | a host side | RSS MiB | by thread |')
+console.log('|---|---|---|---|---|---|---|')
 for (const [name, load] of LOADS) {
-  if (only === undefined || name.startsWith(only)) await bench(name, load)
+  const isWanted = positionals.length === 0 || positionals.some((each) => name.startsWith(each))
+  if (isWanted) await bench(name, load)
 }

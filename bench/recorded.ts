@@ -6,6 +6,7 @@
 import { closeSync, ftruncateSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import {
+  BOOKED,
   CONN_STATE,
   COUNTER,
   ConnRecord,
@@ -56,6 +57,11 @@ export class FileRing {
     return Number(Atomics.load(this.#consumed, 0)) === this.#position
   }
 
+  /** Whether the reader has fallen behind so far that little more fits. */
+  get crowded(): boolean {
+    return this.#position - Number(Atomics.load(this.#consumed, 0)) > this.bytes / 2
+  }
+
   write(record: Uint8Array): void {
     const size = HEADER_BYTES + Math.ceil(record.length / 8) * 8
     const free = this.bytes - (this.#position - Number(Atomics.load(this.#consumed, 0)))
@@ -84,8 +90,8 @@ export class FileRing {
 export class Recorded {
   readonly connections: FileRing
   readonly payload: FileRing
-  readonly counters: number
-  readonly wants: number
+  /** Arrays that the kernel programs share with their reader. */
+  readonly #arrays: readonly number[]
   #ends: readonly [End, End] | undefined
   #onConnection = 0
   #connectionCount = 0
@@ -96,18 +102,29 @@ export class Recorded {
   ) {
     this.connections = new FileRing(join(directory, 'connections'), connBytes)
     this.payload = new FileRing(join(directory, 'payload'), payloadBytes)
-    this.counters = openSync(join(directory, 'counters'), 'w+')
-    ftruncateSync(this.counters, Math.max(pageBytes(), COUNTER.COUNTER_MAX * 8))
-    this.wants = openSync(join(directory, 'wants'), 'w+')
-    ftruncateSync(this.wants, WANT_LIMIT.WANTS_MAX * Want.size)
+    const arrays: readonly (readonly [name: string, bytes: number])[] = [
+      ['counters', COUNTER.COUNTER_MAX * 8],
+      ['wants', WANT_LIMIT.WANTS_MAX * Want.size],
+      ['booked', BOOKED.BOOKED_MAX * 8],
+    ]
+    this.#arrays = arrays.map(([name, bytes]) => {
+      const fd = openSync(join(directory, name), 'w+')
+      ftruncateSync(fd, Math.ceil(bytes / pageBytes()) * pageBytes())
+      return fd
+    })
   }
 
+  /** As MAPS of receivers/ebpf/keeper.ts. */
   get fds(): readonly number[] {
-    return [this.connections.fd, this.payload.fd, this.counters, this.wants]
+    return [this.connections.fd, this.payload.fd, ...this.#arrays]
   }
 
   get empty(): boolean {
     return this.connections.empty && this.payload.empty
+  }
+
+  get crowded(): boolean {
+    return this.connections.crowded || this.payload.crowded
   }
 
   /** One request and its response, with the payload of it or without. */
@@ -124,8 +141,7 @@ export class Recorded {
   close(): void {
     this.connections.close()
     this.payload.close()
-    closeSync(this.counters)
-    closeSync(this.wants)
+    for (const fd of this.#arrays) closeSync(fd)
   }
 
   #current(): readonly [End, End] {
