@@ -7,6 +7,7 @@ import { Alike } from '../../pipeline/flows/conventions/alike.ts'
 import type { Conventions, SpanShape } from '../../pipeline/flows/conventions/conventions.ts'
 import { keyOf } from '../../pipeline/flows/conventions/pairs.ts'
 import { encodeFields } from '../../pipeline/flows/resource.ts'
+import { numberPrefix } from '../../pipeline/otlp/attributes.ts'
 import { encodeSpanFields, STATUS_CODE } from '../../pipeline/otlp/traces_writer.ts'
 import { LEN, tag } from '../../pipeline/otlp/wire.ts'
 import type { FlowSpansConfig } from './config.ts'
@@ -20,6 +21,8 @@ const ENTRIES_MAX = 4096
 /** Requests that are alike in what the conventions read. */
 export interface RequestBlock {
   readonly family: Conventions
+  /** For attributes of the request's and the response's size: `numberPrefix`. */
+  readonly sizes: readonly [request: Uint8Array, response: Uint8Array]
   /** Fields of the span: name, kind, status, attributes. */
   readonly fields: Uint8Array
 }
@@ -50,11 +53,17 @@ export class RequestBlocks {
     const key = `${shape.kind}${shape.failed}${keyOf(shape.attributes)}${shape.name}`
     const known = this.#blocks.get(key)
     if (known !== undefined) return known
-    const block = { family, fields: fieldsOf(shape) }
+    const [request, response] = family.sizes
+    const sizes = [sizePrefix(request), sizePrefix(response)] as const
+    const block = { family, sizes, fields: fieldsOf(shape) }
     if (this.#blocks.size >= ENTRIES_MAX) this.#blocks.clear()
     this.#blocks.set(key, block)
     return block
   }
+}
+
+function sizePrefix(key: string): Uint8Array {
+  return numberPrefix(SPAN_ATTRIBUTES, key)
 }
 
 function fieldsOf({ name, kind, failed, attributes }: SpanShape): Uint8Array {

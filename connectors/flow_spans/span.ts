@@ -1,6 +1,5 @@
 /** One span of one exchange row. */
 import type { Columns, FlowBatch } from '../../pipeline/flows/batch.ts'
-import type { Conventions } from '../../pipeline/flows/conventions/conventions.ts'
 import { EndCache } from '../../pipeline/flows/ends.ts'
 import { type RequestKey, spanId, traceId } from '../../pipeline/flows/ids.ts'
 import { encodeFields, peerAttributes } from '../../pipeline/flows/resource.ts'
@@ -10,9 +9,9 @@ import {
   TRANSPORT,
   UNFINISHED_REASONS,
 } from '../../pipeline/flows/schema.ts'
-import { encodeAttribute } from '../../pipeline/otlp/attributes.ts'
+import { encodeAttribute, numberPrefix } from '../../pipeline/otlp/attributes.ts'
 import type { TracesWriter } from '../../pipeline/otlp/traces_writer.ts'
-import { RequestBlocks, SPAN_ATTRIBUTES } from './blocks.ts'
+import { type RequestBlock, RequestBlocks, SPAN_ATTRIBUTES } from './blocks.ts'
 import type { FlowSpansConfig } from './config.ts'
 import { ConnectionBlocks } from './connections.ts'
 
@@ -21,12 +20,19 @@ const PEERS_MAX = 4096
 /** W3C trace flag `sampled`. */
 const SAMPLED = 1
 
+const LINK_METHOD_FIELDS = LINK_METHODS.map((name) =>
+  encodeFields(SPAN_ATTRIBUTES, [['flowspan.link.method', name]]),
+)
 const LINK_METHOD_ATTRIBUTES = LINK_METHODS.map((name) =>
   encodeAttribute('flowspan.link.method', name),
 )
 const UNFINISHED_ATTRIBUTES = UNFINISHED_REASONS.map((name) =>
   encodeAttribute('flowspan.exchange.unfinished', name),
 )
+const LINK_CONFIDENCE = numberPrefix(SPAN_ATTRIBUTES, 'flowspan.link.confidence')
+const SRTT = numberPrefix(SPAN_ATTRIBUTES, 'flowspan.tcp.srtt_us')
+const MIN_RTT = numberPrefix(SPAN_ATTRIBUTES, 'flowspan.tcp.min_rtt_us')
+const RETRANSMITS = numberPrefix(SPAN_ATTRIBUTES, 'flowspan.tcp.retransmits')
 
 export class SpanWriter {
   readonly #writer: TracesWriter
@@ -58,7 +64,7 @@ export class SpanWriter {
     const batch = this.#batch as FlowBatch
     const { base, stitch } = batch
     const writer = this.#writer
-    const { family, fields } = this.#requests.at(row)
+    const { family, sizes, fields } = this.#requests.at(row)
     writer.beginSpan()
     if (stitch === undefined) {
       this.#rootIds(base, row)
@@ -73,8 +79,9 @@ export class SpanWriter {
     writer.raw(fields)
     family.own(writer, batch, row)
     writer.raw(this.#connections.at(batch, row))
-    writer.raw(this.#peers.at(row))
-    writeSizes(writer, { base, family }, row)
+    const peer = this.#peers.at(row)
+    if (peer.length > 0) writer.raw(peer)
+    writeSizes(writer, { base, sizes }, row)
     if (base.transport[row] === TRANSPORT.tcp) writeConnection(writer, base, row)
     writeMarks(writer, base, row)
     if (stitch !== undefined) writeLink(writer, { base, stitch }, row)
@@ -94,23 +101,23 @@ export class SpanWriter {
 
 function writeSizes(
   writer: TracesWriter,
-  { base, family }: { base: Columns<'base'>; family: Conventions },
+  { base, sizes }: { base: Columns<'base'>; sizes: RequestBlock['sizes'] },
   row: number,
 ): void {
   const request = base.request_bytes[row] as number
   const response = base.response_bytes[row] as number
   // Rows may come from another host: an int64 cannot hold all that a double can.
-  if (Number.isSafeInteger(request)) writer.attrInt(family.sizes[0], request)
-  if (Number.isSafeInteger(response)) writer.attrInt(family.sizes[1], response)
+  if (Number.isSafeInteger(request)) writer.attrIntBehind(sizes[0], request)
+  if (Number.isSafeInteger(response)) writer.attrIntBehind(sizes[1], response)
 }
 
 /** The connection's state at the exchange's end. */
 function writeConnection(writer: TracesWriter, base: Columns<'base'>, row: number): void {
   const srtt = base.srtt_us[row] as number
-  if (srtt > 0) writer.attrInt('flowspan.tcp.srtt_us', srtt)
+  if (srtt > 0) writer.attrIntBehind(SRTT, srtt)
   const minRtt = base.min_rtt_us[row] as number
-  if (minRtt > 0) writer.attrInt('flowspan.tcp.min_rtt_us', minRtt)
-  writer.attrInt('flowspan.tcp.retransmits', base.retransmits[row] as number)
+  if (minRtt > 0) writer.attrIntBehind(MIN_RTT, minRtt)
+  writer.attrIntBehind(RETRANSMITS, base.retransmits[row] as number)
 }
 
 /** What is missing. */
@@ -130,8 +137,8 @@ function writeLink(
 ): void {
   const method = stitch.link_method[row] as number
   if (method !== LINK_METHOD.none) {
-    writer.attrEncoded(LINK_METHOD_ATTRIBUTES[method] as Uint8Array)
-    writer.attrDouble('flowspan.link.confidence', stitch.link_confidence[row] as number)
+    writer.raw(LINK_METHOD_FIELDS[method] as Uint8Array)
+    writer.attrDoubleBehind(LINK_CONFIDENCE, stitch.link_confidence[row] as number)
   }
   const candidate = stitch.candidate_span_id
   if (((candidate[row * 2] as number) | (candidate[row * 2 + 1] as number)) === 0) return

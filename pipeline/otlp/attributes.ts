@@ -75,3 +75,29 @@ export function writeBool(wire: WireWriter, key: string, value: boolean): void {
   wire.uint(BOOL_VALUE, value ? 1 : 0)
   wire.close(start, 1)
 }
+
+/**
+ * What stands before the number in an attribute of this key, its lengths left open: for
+ * `writeIntBehind` and `writeDoubleBehind`, which copy it. The key has at most 100 bytes.
+ *
+ *     field │ length │ KEY │ length │ key │ VALUE │ length │
+ */
+export function numberPrefix(field: number, key: string): Uint8Array {
+  const wire = new WireWriter(128)
+  wire.open(field, 1)
+  wire.string(KEY, key)
+  wire.open(VALUE, 1)
+  return wire.take()
+}
+
+export function writeIntBehind(wire: WireWriter, prefix: Uint8Array, value: number): void {
+  const start = wire.copy(prefix)
+  wire.int(INT_VALUE, value)
+  wire.setLengths(start, prefix.length)
+}
+
+export function writeDoubleBehind(wire: WireWriter, prefix: Uint8Array, value: number): void {
+  const start = wire.copy(prefix)
+  wire.double(DOUBLE_VALUE, value)
+  wire.setLengths(start, prefix.length)
+}

@@ -19,7 +19,15 @@
  *     writer.attrInt('http.response.status_code', 200)    the span's
  *     const batch = writer.finish()                  and the writer can be used again
  */
-import { writeBool, writeDouble, writeInt, writeString, writeStrings } from './attributes.ts'
+import {
+  writeBool,
+  writeDouble,
+  writeDoubleBehind,
+  writeInt,
+  writeIntBehind,
+  writeString,
+  writeStrings,
+} from './attributes.ts'
 import type { OtlpBatch } from './batch.ts'
 import { LEN, tag, WireWriter } from './wire.ts'
 
@@ -114,6 +122,16 @@ export abstract class SignalWriter {
     const start = this.wire.open(this.#attributes, SHORT_GUESS)
     writeBool(this.wire, key, value)
     this.wire.close(start, SHORT_GUESS)
+  }
+
+  /** As attrInt; `prefix`: `numberPrefix` of the field that attributes are now, and the key. */
+  attrIntBehind(prefix: Uint8Array, value: number): void {
+    writeIntBehind(this.wire, prefix, value)
+  }
+
+  /** The same of attrDouble. */
+  attrDoubleBehind(prefix: Uint8Array, value: number): void {
+    writeDoubleBehind(this.wire, prefix, value)
   }
 
   /** An attribute that `encodeAttribute` made. */
