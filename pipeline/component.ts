@@ -81,6 +81,12 @@ export interface Consumer<S extends Signal = Signal> {
   readonly mutates: boolean
 
   /**
+   * Whether nothing of the data is kept once `consume` has answered `ok`, where it answered at once:
+   * its memory may then be used for other data. Left out, what was taken may be kept.
+   */
+  readonly borrows?: boolean
+
+  /**
    * Takes one batch. With `ok` the data belongs to the consumer and the caller must not touch it
    * again; with any other outcome nothing was taken and the caller still owns it.
    * Answers synchronously wherever that is possible. Never throws on account of the data.

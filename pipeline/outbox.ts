@@ -9,6 +9,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Consumer, Signal, SignalData } from './component.ts'
 import { itemsOf } from './data.ts'
+import { FlowBatch } from './flows/batch.ts'
 import type { Ledger } from './ledger.ts'
 import type { Outcome } from './outcome.ts'
 
@@ -96,7 +97,11 @@ export class Outbox<S extends Signal> {
           this.#pump()
         })
         this.#busy.add(busy)
-      } else this.#settle(outcome, data, items)
+        continue
+      }
+      this.#settle(outcome, data, items)
+      const isOver = outcome.kind === 'ok' && this.#next.borrows === true
+      if (isOver && data instanceof FlowBatch) data.recycle()
     }
   }
 

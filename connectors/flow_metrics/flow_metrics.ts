@@ -21,6 +21,7 @@ export type Clock = () => number
 /** Adds up flow rows and sends what they come to at intervals, as cumulative points. */
 export class FlowMetrics implements Connector<'flows'> {
   readonly mutates = false
+  readonly borrows = true
   readonly #settings: Settings
   readonly #config: FlowMetricsConfig
   readonly #next: Consumer<'metrics'>

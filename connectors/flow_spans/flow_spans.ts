@@ -20,6 +20,7 @@ interface Resource {
 /** Makes a span of each closed exchange row. */
 export class FlowSpans implements Connector<'flows'> {
   readonly mutates = false
+  readonly borrows = true
   readonly #settings: Settings
   readonly #next: Consumer<'traces'>
   readonly #writer = new TracesWriter()

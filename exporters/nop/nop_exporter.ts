@@ -5,6 +5,7 @@ import { OK, type Outcome } from '../../pipeline/outcome.ts'
 
 export class NopExporter implements Exporter {
   readonly mutates = false
+  readonly borrows = true
   readonly #ledger: Ledger
 
   constructor(ledger: Ledger) {

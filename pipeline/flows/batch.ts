@@ -11,6 +11,7 @@
  */
 import { copyRows } from './copy.ts'
 import { COLUMN_GROUPS, type ColumnSpec, type ColumnType, type GroupName } from './schema.ts'
+import { SpareColumns } from './spare_columns.ts'
 import { StringTable } from './strings.ts'
 
 interface ArrayOf {
@@ -108,6 +109,10 @@ const ROW_BYTES = Object.fromEntries(
   Object.entries(PLANS).map(([group, plans]) => [group, rowBytes(plans)]),
 ) as { readonly [G in GroupName]: number }
 
+const SPARES = Object.fromEntries(
+  Object.keys(PLANS).map((group) => [group, new SpareColumns()]),
+) as { readonly [G in GroupName]: SpareColumns<Group> }
+
 export class FlowBatch {
   readonly capacity: number
   readonly strings = new StringTable()
@@ -180,7 +185,7 @@ export class FlowBatch {
   #group(name: GroupName): Group {
     let group = this.#groups.get(name)
     if (group === undefined) {
-      group = allocate(PLANS[name], this.capacity)
+      group = SPARES[name].take(this.capacity) ?? allocate(PLANS[name], this.capacity)
       this.#groups.set(name, group)
     }
     return group
@@ -244,6 +249,22 @@ export class FlowBatch {
       }
       column[at] = indexes[index] as number
     }
+  }
+
+  /**
+   * Gives the memory of all columns to batches to come. For the last who has the batch: it has no
+   * rows from now on, and whoever kept a column of it would see another batch's.
+   */
+  recycle(): void {
+    for (const [name, group] of this.#groups) {
+      // They may have room for more: they may have been another batch's before.
+      const [{ stride }] = PLANS[name] as readonly [Plan]
+      const [first] = group.list as readonly [Column]
+      const rows = first.length / stride
+      SPARES[name].give(group, { buffer: first.buffer as ArrayBuffer, rows })
+    }
+    this.#groups = new Map()
+    this.#rows = 0
   }
 
   /** A copy that shares nothing with this batch. */

@@ -9,6 +9,8 @@ export class StringTable {
 
   /** The index of `value`, which is added when it is new. */
   intern(value: string): number {
+    // Most cells of most string columns.
+    if (value === '') return 0
     const known = this.#index.get(value)
     if (known !== undefined) return known
     const index = this.#values.length

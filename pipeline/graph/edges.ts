@@ -43,6 +43,10 @@ export class Outlet implements Consumer {
     return this.#next.mutates
   }
 
+  get borrows(): boolean {
+    return this.#next.borrows === true
+  }
+
   /** From now on the giver's data goes there. What was handed over before is not called back. */
   pointTo(next: Consumer): void {
     this.#next = next
@@ -78,6 +82,11 @@ export class Inlet implements Consumer {
   /** Whether the taker changes the data, or anything that it passes the same data on to. */
   get mutates(): boolean {
     return this.#taker.mutates || this.#behind?.mutates === true
+  }
+
+  /** What passes the data on keeps it, as far as it knows. */
+  get borrows(): boolean {
+    return this.#taker.borrows === true
   }
 
   consume(data: SignalData[Signal]): Outcome | Promise<Outcome> {

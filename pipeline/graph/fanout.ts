@@ -48,6 +48,11 @@ export class FanOut implements Consumer {
     return this.takers.every((taker) => taker.mutates)
   }
 
+  /** Whoever is behind answers later, so what is offered to it is not answered at once. */
+  get borrows(): boolean {
+    return this.takers.every((taker) => taker.borrows)
+  }
+
   consume(data: Data): Outcome | Promise<Outcome> {
     if (this.takers.some(({ late }) => late.any)) return this.#consumeUnequally(data)
     const { takers } = this

@@ -128,3 +128,19 @@ test('a batch that is being looked at when the deadline comes is what the answer
     assert.equal(lost, answer.kind === 'ok' ? 8 : 12)
   }
 })
+
+test('the memory of a batch is given back where `next` keeps nothing of what it took at once', async () => {
+  const ledger = new Ledger(pino({ enabled: false }))
+  const rowsAfter = async (borrows: boolean, answer: Outcome | Promise<Outcome>) => {
+    const next = { mutates: false, borrows, consume: () => answer }
+    const outbox = new Outbox<'flows'>(next, ledger)
+    const batch = batchOf(3)
+    outbox.send(batch)
+    await outbox.close()
+    return batch.rows
+  }
+  assert.equal(await rowsAfter(true, OK), 0)
+  assert.equal(await rowsAfter(false, OK), 3)
+  assert.equal(await rowsAfter(true, Promise.resolve(OK)), 3)
+  assert.equal(await rowsAfter(true, permanent('no')), 3)
+})

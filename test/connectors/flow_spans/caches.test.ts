@@ -82,7 +82,11 @@ for (const { name, row: ANY, config } of CASES)
         const around = new Surroundings()
         const kept = new FlowSpans(around.settings, schema.parse(config), around.next)
         for (const [rows, salt] of list) {
-          kept.consume(batchOf(rows, salt))
+          const batch = batchOf(rows, salt)
+          kept.consume(batch)
+          // It `borrows`: the memory of one batch is the next one's.
+          assert.ok(kept.borrows)
+          batch.recycle()
           const got = spansOf(around)
           for (const row of rows) {
             const fresh = new FlowSpans(around.settings, schema.parse(config), around.next)

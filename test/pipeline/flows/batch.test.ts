@@ -193,3 +193,26 @@ test('its size is that of its columns, with each group that it gets', () => {
   const { trace_id } = batch.add('stitch')
   assert.equal(batch.byteLength, before + trace_id.buffer.byteLength)
 })
+
+test('a batch in the memory of another has none of its cells', () => {
+  let reused = 0
+  fc.assert(
+    fc.property(SEEDS, fc.integer({ min: 1, max: 12 }), (seeds, capacity) => {
+      const before = new FlowBatch(seeds.length)
+      for (const seed of seeds) fill(before, seed, GROUPS)
+      const { buffer } = before.base.kind
+      before.recycle()
+      assert.equal(before.rows, 0)
+      const after = new FlowBatch(capacity)
+      if (after.base.kind.buffer === buffer) reused++
+      for (let row = 0; row < capacity; row++) after.addRow()
+      for (const group of GROUPS) after.add(group)
+      const blank = new FlowBatch(1)
+      blank.addRow()
+      for (const group of GROUPS) blank.add(group)
+      for (let row = 0; row < capacity; row++) assert.deepEqual(cells(after, row), cells(blank, 0))
+      assert.ok(after.full)
+    }),
+  )
+  assert.ok(reused > 0)
+})
