@@ -68,7 +68,10 @@ const CONFIDENCE_FORWARDED = 0.95
 /** From here on a cause counts as known in the search for others. */
 const CONFIDENCE_SURE = 0.7
 
-/** A thread with open requests: those, and what it turned to. */
+/** Threads, and processes, without an open request that are kept for the next one. */
+const IDLE_MAX = 256
+
+/** A thread's open requests, and what it turned to while it has any. */
 interface Thread {
   readonly open: Exchange[]
   readonly turns: Turns
@@ -135,8 +138,9 @@ export class Causes {
 
   /** A piece was handled; the thread read or wrote it in the name of `to`, if that is known. */
   turned(piece: Piece, to: Exchange | undefined, connection: Connection): void {
-    const turns = this.#threads.get(piece.tid)?.turns
-    if (turns === undefined) return
+    const thread = this.#threads.get(piece.tid)
+    if (thread === undefined || thread.open.length === 0) return
+    const { turns } = thread
     // Who makes a call for the request it is at stays there.
     if (piece.sent && to !== undefined && turns.last?.to === to) turns.stay(piece)
     else turns.turn(piece, piece.sent || this.#losing() ? undefined : to, connection)
@@ -157,7 +161,7 @@ export class Causes {
     const open = this.#processes.get(exchange.pid) as Exchange[]
     const moved = remove(open, exchange.processSlot)
     if (moved !== undefined) moved.processSlot = exchange.processSlot
-    if (open.length === 0) this.#processes.delete(exchange.pid)
+    if (open.length === 0 && this.#processes.size > IDLE_MAX) this.#processes.delete(exchange.pid)
     exchange.processSlot = -1
   }
 
@@ -177,7 +181,7 @@ export class Causes {
    */
   find(call: Exchange, { first, sleeps }: { first: boolean; sleeps: number }): void {
     const open = this.#processes.get(call.pid)
-    if (open === undefined) return
+    if (open === undefined || open.length === 0) return
     const moment = this.#momentOf(call, { first, sleeps })
     const same = byHeader(call, open)
     if (same !== undefined) {
@@ -192,7 +196,8 @@ export class Causes {
       return
     }
     const { threads } = this.#habits.get(call.pid)
-    const mine = this.#threads.get(call.tid)?.open
+    const thread = this.#threads.get(call.tid)
+    const mine = thread?.open.length === 0 ? undefined : thread?.open
     const isHandedOver = !this.#threadsKnown || (threads & HANDS_OVER) !== 0
     if (isHandedOver || (mine === undefined && call.isLookup)) {
       const { best, count } = latest(call, open, Number.POSITIVE_INFINITY)
@@ -322,10 +327,13 @@ export class Causes {
   }
 
   #leaveThread(exchange: Exchange): void {
-    const { open } = this.#threads.get(exchange.tid) as Thread
+    const { open, turns } = this.#threads.get(exchange.tid) as Thread
     const moved = remove(open, exchange.threadSlot)
     if (moved !== undefined) moved.threadSlot = exchange.threadSlot
-    if (open.length === 0) this.#threads.delete(exchange.tid)
+    if (open.length === 0) {
+      turns.clear()
+      if (this.#threads.size > IDLE_MAX) this.#threads.delete(exchange.tid)
+    }
     exchange.threadSlot = -1
   }
 }

@@ -69,7 +69,7 @@ export class RowWriter {
   take(): FlowBatch | undefined {
     const batch = this.#batch
     if (batch.rows === 0) return undefined
-    const capacity = batch.full ? batch.capacity * 4 : Math.max(ROWS_FIRST, batch.rows * 2)
+    const capacity = batch.full ? batch.capacity * 4 : Math.max(ROWS_FIRST, (batch.rows * 5) >> 2)
     this.#batch = new FlowBatch(Math.min(capacity, this.#rowsMax))
     return batch
   }
@@ -91,30 +91,18 @@ export class RowWriter {
     this.#identity(row, exchange)
     base.kind[row] = KIND.exchange
     base.state[row] = exchange.open ? STATE.open : STATE.closed
-    base.lossy[row] = exchange.lossEpoch === this.#settings.lossEpoch() ? 0 : 1
     this.time(base.start, row, exchange.startNs)
     base.protocol[row] = strings.intern(exchange.protocol)
     base.protocol_version[row] = strings.intern(exchange.version)
     base.method[row] = strings.intern(exchange.method)
     base.target[row] = strings.intern(exchange.target)
-    base.query[row] = strings.intern(exchange.query)
-    base.namespace[row] = strings.intern(exchange.namespace)
     base.host[row] = strings.intern(exchange.host)
-    base.partition[row] = strings.intern(exchange.partition)
-    base.messages[row] = exchange.messages
-    base.client_id[row] = strings.intern(exchange.clientId)
-    base.wait_max_ms[row] = exchange.waitMaxMs
     base.status[row] = exchange.status
-    base.error[row] = strings.intern(exchange.error)
-    base.answers[row] = strings.intern(exchange.answers)
-    base.answer_truncated[row] = exchange.answerTruncated ? 1 : 0
     base.request_bytes[row] = exchange.requestBytes
     base.response_bytes[row] = exchange.responseBytes
     base.request_offset[row] = exchange.requestOffset
-    base.truncated[row] = exchange.truncated ? 1 : 0
-    base.desynchronised[row] = exchange.desynchronised ? 1 : 0
     base.unfinished[row] = exchange.unfinished
-    base.ambiguous[row] = exchange.ambiguous ? 1 : 0
+    this.#seldom(row, exchange)
     base.ttfb_us[row] = Number.NaN
     base.duration_us[row] = Number.NaN
     if (!exchange.open) {
@@ -129,6 +117,25 @@ export class RowWriter {
       base.ttfb_us[row] = Math.max(0, exchange.responseStartNs - exchange.requestEndNs) / 1000
     }
     this.#links(row, exchange)
+  }
+
+  /** Written only where it is not what stands there: a column that is not touched costs no cache. */
+  #seldom(row: number, exchange: Exchange): void {
+    const { base, strings } = this.#batch
+    const { query, namespace, partition, clientId, error, answers } = exchange
+    if (query !== '') base.query[row] = strings.intern(query)
+    if (namespace !== '') base.namespace[row] = strings.intern(namespace)
+    if (partition !== '') base.partition[row] = strings.intern(partition)
+    if (clientId !== '') base.client_id[row] = strings.intern(clientId)
+    if (error !== '') base.error[row] = strings.intern(error)
+    if (answers !== '') base.answers[row] = strings.intern(answers)
+    if (exchange.messages !== 0) base.messages[row] = exchange.messages
+    if (exchange.waitMaxMs !== 0) base.wait_max_ms[row] = exchange.waitMaxMs
+    if (exchange.answerTruncated) base.answer_truncated[row] = 1
+    if (exchange.truncated) base.truncated[row] = 1
+    if (exchange.desynchronised) base.desynchronised[row] = 1
+    if (exchange.ambiguous) base.ambiguous[row] = 1
+    if (exchange.lossEpoch !== this.#settings.lossEpoch()) base.lossy[row] = 1
   }
 
   /** What only an exchange has, and of which 0 would be a value: not known on other rows. */

@@ -53,6 +53,13 @@ export class Turns {
     this.#sleeps = sleeps
   }
 
+  /** Forgets all. */
+  clear(): void {
+    this.#ring.length = 0
+    this.#last = -1
+    this.#sleeps = undefined
+  }
+
   get last(): Turn | undefined {
     return this.#ring[this.#last]
   }
