@@ -303,6 +303,11 @@ export class Followed {
     return this.#closed.length
   }
 
+  /** Exchanges without an end. */
+  get unfinished(): number {
+    return this.#requests.unfinished
+  }
+
   /** Announces exchanges that last, and ends those whose end nothing else will tell. */
   sweep(nowNs: number): void {
     this.#requests.sweep(nowNs)

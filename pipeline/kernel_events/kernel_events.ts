@@ -122,6 +122,11 @@ export class KernelEvents implements KernelSink {
     return this.#followed.held + this.#rows.rows
   }
 
+  /** Exchanges without an end, which `sweep` may have something to say of. */
+  get unfinished(): number {
+    return this.#followed.unfinished
+  }
+
   /** A row should not wait for its batch to fill. */
   get urgent(): boolean {
     return this.#followed.urgent

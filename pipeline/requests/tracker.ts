@@ -109,6 +109,11 @@ export class RequestTracker {
     }
   }
 
+  /** Exchanges without an end. */
+  get unfinished(): number {
+    return this.#open.size
+  }
+
   /** Announces exchanges that last, and ends those whose end nothing else will tell. */
   sweep(nowNs: number): void {
     const silentNs = nowNs - UNFRAMED_SILENCE_NS

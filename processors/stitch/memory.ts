@@ -105,6 +105,11 @@ export class Memory {
     return this.#openRows.size
   }
 
+  /** When `tick` has a wait to end, if nothing comes before. */
+  get dueMs(): number {
+    return this.#waiting.dueMs
+  }
+
   /** Lets go of what a sparse batch keeps alive. Its ready rows must have been sent. */
   compact(pin: Pin): void {
     this.#rows.compact(pin)

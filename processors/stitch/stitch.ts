@@ -8,7 +8,10 @@ import { Pin, type PinOwner } from './held_rows.ts'
 import type { Note } from './memory.ts'
 import { type MemoryUse, useMemory } from './shared.ts'
 
+/** How soon rows go on that a row of another pipeline has settled. */
 const TICK_MS = 100
+/** A wait ends when its time has come; so long after, at most, where a reload has shortened it. */
+const TICK_MS_MAX = 1000
 /** While nothing waits, but exchanges are open whose end may never come. */
 const OPEN_TICK_MS = 1000
 const FULL_RETRY_MS = 200
@@ -35,8 +38,11 @@ export class Stitch implements Processor<'flows'>, PinOwner {
   #use: MemoryUse | undefined
   /** Rows taken and not yet given to the outbox. */
   #taken = 0
+  /** What is settled now is sent right after. */
+  #settles = false
   #timer: NodeJS.Timeout | undefined
-  #timerMs = 0
+  /** When it rings, by performance.now(). */
+  #ringsMs = 0
 
   constructor(
     settings: Settings,
@@ -65,7 +71,9 @@ export class Stitch implements Processor<'flows'>, PinOwner {
     const now = this.#clock()
     const pin = new Pin(batch, this, this.#config.part)
     pin.goesWhole = this.#config.acknowledge === 'handed_on'
+    this.#settles = true
     for (let row = 0; row < batch.rows; row++) if (!memory.take(pin, row, now)) pin.doubles++
+    this.#settles = false
     const answer = this.#answerTo(pin)
     this.tick()
     return answer
@@ -87,11 +95,16 @@ export class Stitch implements Processor<'flows'>, PinOwner {
 
   /** Looks at the clock, and sends what is ready, also by the rows of other pipelines. */
   tick(): void {
-    this.#use?.memory.tick(this.#clock())
+    const now = this.#clock()
+    this.#settles = true
+    this.#use?.memory.tick(now)
+    this.#settles = false
     this.#flush()
     // Without a row that waits the clock matters to the next batch alone: no need to wake for it.
-    if (this.#taken + this.#handingOn.rows > 0) this.#wakeIn(TICK_MS)
-    else if ((this.#use?.memory.openRows ?? 0) > 0) this.#wakeIn(OPEN_TICK_MS)
+    if (this.#taken + this.#handingOn.rows > 0) {
+      const dueMs = this.#awake.length > 0 ? 0 : (this.#use?.memory.dueMs ?? 0)
+      this.#wakeIn(Math.min(Math.max(dueMs - now, TICK_MS), TICK_MS_MAX))
+    } else if ((this.#use?.memory.openRows ?? 0) > 0) this.#wakeIn(OPEN_TICK_MS)
   }
 
   /** The memory takes the new windows and limits, and forgets nothing that is within them. */
@@ -108,6 +121,7 @@ export class Stitch implements Processor<'flows'>, PinOwner {
 
   wake(pin: Pin): void {
     this.#awake.push(pin)
+    if (!this.#settles) this.#wakeIn(TICK_MS)
   }
 
   made(rows: number): void {
@@ -117,20 +131,22 @@ export class Stitch implements Processor<'flows'>, PinOwner {
   }
 
   async shutdown(deadline?: AbortSignal): Promise<void> {
-    clearTimeout(this.#timer)
     const use = this.#use
     this.#use = undefined
     if (use !== undefined) {
       use.release()
       this.#flush()
     }
+    clearTimeout(this.#timer)
     await Promise.all([this.#outbox.close(deadline), this.#handingOn.close(deadline)])
   }
 
+  /** At the latest. */
   #wakeIn(ms: number): void {
-    if (this.#timer !== undefined && this.#timerMs <= ms) return
+    const atMs = performance.now() + ms
+    if (this.#timer !== undefined && this.#ringsMs <= atMs) return
     clearTimeout(this.#timer)
-    this.#timerMs = ms
+    this.#ringsMs = atMs
     this.#timer = setTimeout(() => {
       this.#timer = undefined
       this.tick()

@@ -60,6 +60,13 @@ export class WaitingSpans {
     return this.#patient.head === NONE ? this.#tops.head : this.#patient.head
   }
 
+  /** When the first wait ends for want of what it waits for; never, when no span waits. */
+  get dueMs(): number {
+    const [top, patient] = [this.#tops.head, this.#patient.head]
+    const topMs = top === NONE ? Number.POSITIVE_INFINITY : this.#deadline(top)
+    return patient === NONE ? topMs : Math.min(topMs, this.#deadline(patient))
+  }
+
   /** Ends the waits whose time has come. */
   expire(now: number): void {
     for (let top = this.#tops.head; top !== NONE; top = this.#tops.head) {

@@ -17,14 +17,14 @@ const ringBytes = z.number().int().min(RING_BYTES_MIN).max(RING_BYTES_MAX)
 const positive = [(ms: number) => ms > 0, 'Must be above 0'] as const
 
 export const schema = z.strictObject({
-  interval: duration('20ms').describe('time between two looks at the rings, at least'),
-  interval_max: duration('100ms').describe(
-    'the same at most: while the rings are found nearly empty',
-  ),
+  interval: duration('20ms').describe('time between two looks at how full the rings are, at least'),
+  interval_max: duration('100ms').describe('the same at most: while they fill slowly'),
   batch: z
     .strictObject({
       rows: z.number().int().min(1).max(65_536).default(1000).describe('rows in a batch, at most'),
-      latency: duration('200ms').describe('how long a row waits for its batch to fill, at most'),
+      latency: duration('200ms').describe(
+        'how long records wait in the rings, and as rows in a batch, at most',
+      ),
     })
     .prefault({ latency: undefined }),
   include: selectors.describe('connections that are followed; without a rule all'),

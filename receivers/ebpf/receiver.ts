@@ -5,7 +5,9 @@
  *     payload ring ────┴▶ KernelEvents (pipeline/kernel_events/) ─▶ Outbox ─▶ next
  *                             └▶ recording, if there shall be one
  *
- * A look at the rings, in this order, so that a connection is known before its bytes and forgotten
+ * A wake sees how full the rings are, which costs next to nothing. What is in them is looked at when
+ * a row would be late else, or they would be too full at the next wake: a look costs as much as
+ * dozens of rows. It is this, in this order, so that a connection is known before its bytes and forgotten
  * after them, although the two come by different rings:
  *   1. note the rings' ends; 2. read clocks and counters; 3. drain the connection ring;
  *   4. drain the payload ring up to 1; 5. forget connections whose record of 3 is older than 4.
@@ -34,10 +36,12 @@ const PAYLOAD_RECORDS_MAX = 16_384
 /** How often exchanges are looked over for those that last. */
 const SWEEP_INTERVAL_MS = 250
 /**
- * How full a look shall find the rings, at most: a wake costs as much as several rows, so the next
- * look is as late as this allows, and a load that grows eightfold in between loses nothing.
+ * How full a look shall find the rings, at most: so a load that grows eightfold before the next
+ * wake loses nothing.
  */
 const RING_SHARE_MAX = 1 / 8
+/** While nothing comes, so often is asked what the kernel has counted. */
+const IDLE_INTERVAL_MS = 1000
 
 interface Kernel {
   readonly connections: Ring
@@ -62,6 +66,7 @@ export class EbpfReceiver implements Component {
   #stopMeasuring = () => {}
   #timer: NodeJS.Timeout | undefined
   #waitMs = 0
+  #lookedMs = 0
   #sweptMs = 0
 
   constructor(settings: Settings, config: EbpfConfig, next: Consumer<'flows'>) {
@@ -180,21 +185,46 @@ export class EbpfReceiver implements Component {
   }
 
   #schedule(): void {
-    this.#timer = setTimeout(() => this.#look(), this.#waitMs)
+    this.#timer = setTimeout(() => this.#wake(), this.#waitMs)
+  }
+
+  #wake(): void {
+    const kernel = this.#kernel
+    if (kernel === undefined) return
+    const nowMs = performance.now()
+    if (this.#isDue(kernel, nowMs)) this.#look(kernel, nowMs)
+    this.#schedule()
+  }
+
+  /** Whether what there is cannot wait for the next wake, the rings filling as they did so far. */
+  #isDue(kernel: Kernel, nowMs: number): boolean {
+    if (this.held() > 0) return true
+    const { batch, episodes } = this.#config
+    if (nowMs - this.#sweptMs >= SWEEP_INTERVAL_MS) {
+      if (episodes.enabled || this.#events?.unfinished !== 0) return true
+    }
+    const sinceMs = nowMs - this.#lookedMs
+    const share = ringShare(kernel)
+    if (share === 0) return sinceMs + this.#waitMs / 2 >= IDLE_INTERVAL_MS
+    if (share * (sinceMs + this.#waitMs) > RING_SHARE_MAX * sinceMs) return true
+    return sinceMs + this.#waitMs / 2 >= batch.latency
   }
 
   /** Ahead of its time. */
   #lookNow(): void {
+    if (this.#kernel === undefined) return
     clearTimeout(this.#timer)
-    this.#look()
+    this.#look(this.#kernel, performance.now())
+    this.#schedule()
   }
 
-  #look(): void {
-    const [kernel, events, sink] = [this.#kernel, this.#events, this.#sink]
-    if (kernel === undefined || events === undefined || sink === undefined) return
-    const nowMs = performance.now()
+  #look(kernel: Kernel, nowMs: number): void {
+    const [events, sink] = [this.#events, this.#sink]
+    if (events === undefined || sink === undefined) return
     let records = 0
     const share = ringShare(kernel)
+    const sinceMs = nowMs - this.#lookedMs
+    this.#lookedMs = nowMs
     // What the pipeline does not take stays in the rings: they are the larger buffer.
     if (this.#outbox.held < this.#config.backlog_rows_max) records = this.#drain(kernel, sink)
     else this.#begin(sink)
@@ -202,13 +232,12 @@ export class EbpfReceiver implements Component {
       this.#sweptMs = nowMs
       sink.sweep()
     }
-    this.#waitMs = this.#nextWaitMs(records, share)
-    // A row's record came up to a look earlier; of the looks to come the nearest to its time is it.
-    const ageMs = events.ageMs(nowMs) + this.#waitMs
+    this.#waitMs = this.#nextWaitMs({ records, share, sinceMs })
+    // A row's record came up to a look earlier; of the wakes to come the nearest to its time is it.
+    const ageMs = events.ageMs(nowMs) + sinceMs
     const isLate = ageMs + this.#waitMs / 2 >= this.#config.batch.latency
     if (isLate || events.urgent) sink.flush()
     kernel.booked.held = this.held()
-    this.#schedule()
   }
 
   #drain(kernel: Kernel, sink: KernelSink): number {
@@ -250,12 +279,12 @@ export class EbpfReceiver implements Component {
     this.#settings.logger.warn({ step_ms: stepMs }, 'The wall clock was stepped')
   }
 
-  /** At once after a full look, else the later the emptier the rings were found. */
-  #nextWaitMs(records: number, share: number): number {
-    if (records >= PAYLOAD_RECORDS_MAX) return 0
+  /** At once after a full look, else the later the slower the rings fill. */
+  #nextWaitMs(found: { records: number; share: number; sinceMs: number }): number {
+    if (found.records >= PAYLOAD_RECORDS_MAX) return 0
     const { interval, interval_max } = this.#config
     const later = Math.min(this.#waitMs * 1.5 + 1, interval_max)
-    const allowed = share === 0 ? interval_max : (this.#waitMs * RING_SHARE_MAX) / share
+    const allowed = (found.sinceMs * RING_SHARE_MAX) / found.share
     return Math.max(interval, Math.min(later, allowed))
   }
 }
