@@ -8,14 +8,15 @@
  *
  *     exchange_path.ts [load…] [--against TREE] [--flag=NODE_OPTION]…
  *
- * `--against` takes turns with another tree, `--flag` with this one under those options of Node, for
- * a machine's pace changes from minute to minute. BENCH_PROFILE=directory writes CPU profiles.
+ * `--against` gives another tree the same load at the same time, `--flag` this one under those options
+ * of Node: a machine's pace, and what else it does, changes from second to second. `ratio` is of the
+ * first to each. BENCH_PROFILE=directory writes CPU profiles.
  */
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { PIPELINE_NODE_OPTIONS } from '../cli/run.ts'
 import { describeMachine } from './machine.ts'
-import { type Load, Pipeline, type PipelineOptions, send } from './recorded_pipeline.ts'
+import { type Load, measure, Pipeline, type PipelineOptions, send } from './recorded_pipeline.ts'
 import { median } from './statistics.ts'
 
 const WARM_SECONDS = Number(process.env.BENCH_WARM ?? 5)
@@ -61,45 +62,53 @@ async function contenders(): Promise<(PipelineOptions & { name: string })[]> {
   return found
 }
 
-async function begin(options: PipelineOptions & { name: string }, load: Load): Promise<Contender> {
-  const pipeline = await Pipeline.start(options)
+async function begin(load: Load): Promise<Contender[]> {
+  const all: Contender[] = []
+  for (const options of await contenders()) {
+    const pipeline = await Pipeline.start(options)
+    all.push({ name: options.name, pipeline, found: [], byThread: new Map() })
+  }
   const perSecond = Math.min(load.perSecond * WARM_FACTOR, WARM_PER_SECOND_MAX)
-  await send(pipeline.recorded, { ...load, perSecond, seconds: WARM_SECONDS })
-  return { name: options.name, pipeline, found: [], byThread: new Map() }
+  const pipelines = all.map(({ pipeline }) => pipeline)
+  await send(pipelines, { ...load, perSecond, seconds: WARM_SECONDS })
+  await send(pipelines, { ...load, seconds: SETTLE_SECONDS })
+  return all
 }
 
 async function bench(name: string, load: Load): Promise<void> {
-  const all: Contender[] = []
-  for (const options of await contenders()) all.push(await begin(options, load))
+  const all = await begin(load)
+  const pipelines = all.map(({ pipeline }) => pipeline)
   for (let round = 0; round < ROUNDS; round++) {
-    // Each is first as often as the others.
-    const order = all.map((_, i) => all[(i + round) % all.length] as Contender)
-    for (const { pipeline, found, byThread } of order) {
-      await send(pipeline.recorded, { ...load, seconds: SETTLE_SECONDS })
-      const measured = await pipeline.measure({ ...load, seconds: SECONDS })
-      found.push([...measured.values()].reduce((sum, millicores) => sum + millicores, 0))
-      for (const [thread, millicores] of measured) {
+    const measured = await measure(pipelines, { ...load, seconds: SECONDS })
+    for (const [i, threads] of measured.entries()) {
+      const { found, byThread } = all[i] as Contender
+      found.push([...threads.values()].reduce((sum, millicores) => sum + millicores, 0))
+      for (const [thread, millicores] of threads) {
         byThread.set(thread, (byThread.get(thread) ?? 0) + millicores / ROUNDS)
       }
     }
   }
-  for (const { name: who, pipeline, found, byThread } of all) {
-    const parts = [...byThread].filter(([, millicores]) => millicores >= 0.05)
-    const text = parts
-      .map(([thread, millicores]) => `${thread} ${millicores.toFixed(2)}`)
-      .join(', ')
-    const [total, least] = [median(found), Math.min(...found)]
-    console.log(
-      `| ${name} | ${who} | ${total.toFixed(2)} | ${least.toFixed(2)} ` +
-        `| ${(total / 2).toFixed(2)} | ${pipeline.rssMiB()} | ${text} |`,
-    )
-    await pipeline.end()
+  const first = all[0] as Contender
+  for (const contender of all) {
+    console.log(line(name, contender, first))
+    await contender.pipeline.end()
   }
 }
 
+function line(load: string, { name, pipeline, found, byThread }: Contender, first: Contender) {
+  const parts = [...byThread].filter(([, millicores]) => millicores >= 0.05)
+  const threads = parts.map(([thread, millicores]) => `${thread} ${millicores.toFixed(2)}`)
+  const [total, least] = [median(found), Math.min(...found)]
+  const ratio = median(found.map((each, round) => (first.found[round] as number) / each))
+  return (
+    `| ${load} | ${name} | ${total.toFixed(2)} | ${least.toFixed(2)} | ${(total / 2).toFixed(2)} ` +
+    `| ${ratio.toFixed(2)} | ${pipeline.rssMiB()} | ${threads.join(', ')} |`
+  )
+}
+
 console.log(`${describeMachine()}\n`)
-console.log('| load | build | process mc | least | a host side | RSS MiB | by thread |')
-console.log('|---|---|---|---|---|---|---|')
+console.log('| load | build | process mc | least | a host side | ratio | RSS MiB | by thread |')
+console.log('|---|---|---|---|---|---|---|---|')
 for (const [name, load] of LOADS) {
   const isWanted = positionals.length === 0 || positionals.some((each) => name.startsWith(each))
   if (isWanted) await bench(name, load)

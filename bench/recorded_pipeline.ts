@@ -48,16 +48,44 @@ function threads(pid: number): Map<string, { name: string; ns: number }> {
   )
 }
 
-/** Gives how many were sent. */
-export async function send(recorded: Recorded, of: Load & { seconds: number }): Promise<number> {
+/** To all at once; gives how many each was sent. */
+export async function send(
+  pipelines: readonly Pipeline[],
+  of: Load & { seconds: number },
+): Promise<number> {
+  const all = pipelines.map(({ recorded }) => recorded)
   const from = performance.now()
   let sent = 0
   for (let ms = 0; ms < of.seconds * 1000; ms = performance.now() - from) {
     const due = (ms / 1000) * of.perSecond
-    for (; sent < due && !recorded.crowded; sent++) recorded.exchange(of.payload)
+    for (; sent < due && !all.some(({ crowded }) => crowded); sent++) {
+      for (const recorded of all) recorded.exchange(of.payload)
+    }
     await delay(TICK_MS)
   }
   return sent
+}
+
+/**
+ * Milliseconds of CPU a second, by thread of each, while the load lasts; of a load that could not
+ * be sent as fast as it should, what it would have been.
+ */
+export async function measure(
+  pipelines: readonly Pipeline[],
+  load: Load & { seconds: number },
+): Promise<ReadonlyMap<string, number>[]> {
+  const before = pipelines.map(({ pid }) => threads(pid))
+  const from = performance.now()
+  const sent = await send(pipelines, load)
+  const seconds = load.perSecond === 0 ? (performance.now() - from) / 1000 : sent / load.perSecond
+  return pipelines.map(({ pid }, i) => {
+    const byThread = new Map<string, number>()
+    for (const [tid, { name, ns }] of threads(pid)) {
+      const millicores = (ns - (before[i]?.get(tid)?.ns ?? 0)) / 1e6 / seconds
+      byThread.set(name, (byThread.get(name) ?? 0) + millicores)
+    }
+    return byThread
+  })
 }
 
 export interface Load {
@@ -136,23 +164,6 @@ export class Pipeline {
     pipeline.recorded.exchange(false)
     await waitFor('the pipeline process', () => pipeline.recorded.empty || undefined, {})
     return pipeline
-  }
-
-  /**
-   * Milliseconds of CPU a second, by thread, while the load lasts; of a load that could not be sent
-   * as fast as it should, what it would have been.
-   */
-  async measure(load: Load & { seconds: number }): Promise<Map<string, number>> {
-    const before = threads(this.pid)
-    const from = performance.now()
-    const sent = await send(this.recorded, load)
-    const seconds = load.perSecond === 0 ? (performance.now() - from) / 1000 : sent / load.perSecond
-    const byThread = new Map<string, number>()
-    for (const [tid, { name, ns }] of threads(this.pid)) {
-      const millicores = (ns - (before.get(tid)?.ns ?? 0)) / 1e6 / seconds
-      byThread.set(name, (byThread.get(name) ?? 0) + millicores)
-    }
-    return byThread
   }
 
   rssMiB(): number {

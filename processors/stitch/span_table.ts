@@ -68,6 +68,10 @@ export class SpanTable {
   previous = new Int32Array(0)
 
   #buckets = new Int32Array(0)
+  /**
+   * Two words a slot: the lower half of its id, and the slot that follows in its bucket. Beside each
+   * other, as the table is larger than a cache: what is passed by costs one miss, not two.
+   */
   #chain = new Int32Array(0)
   #free = NONE
   #size = 0
@@ -91,11 +95,12 @@ export class SpanTable {
   /** The slot of the span with this id, or NONE. */
   find(lo: number, hi: number): number {
     if (this.#size === 0) return NONE
+    const chain = this.#chain
     let slot = this.#buckets[lo & (this.#buckets.length - 1)] as number
     while (slot !== NONE) {
-      const at = slot * WORDS + SPAN_ID
-      if (this.ids[at] === lo && this.ids[at + 1] === hi) return slot
-      slot = this.#chain[slot] as number
+      // Both are 32 bits; the id's are unsigned.
+      if (chain[2 * slot] === (lo | 0) && this.ids[slot * WORDS + SPAN_ID + 1] === hi) return slot
+      slot = chain[2 * slot + 1] as number
     }
     return NONE
   }
@@ -104,7 +109,7 @@ export class SpanTable {
   insert(lo: number, hi: number): number {
     if (this.#free === NONE) this.#grow()
     const slot = this.#free
-    this.#free = this.#chain[slot] as number
+    this.#free = this.#chain[2 * slot + 1] as number
     this.#size++
     const at = slot * WORDS
     for (let word = at; word < at + WORDS; word++) this.ids[word] = 0
@@ -125,13 +130,13 @@ export class SpanTable {
     const bucket = (this.ids[slot * WORDS + SPAN_ID] as number) & (this.#buckets.length - 1)
     let at = this.#buckets[bucket] as number
     if (at === slot) {
-      this.#buckets[bucket] = this.#chain[slot] as number
+      this.#buckets[bucket] = this.#chain[2 * slot + 1] as number
     } else {
-      while (this.#chain[at] !== slot) at = this.#chain[at] as number
-      this.#chain[at] = this.#chain[slot] as number
+      while (this.#chain[2 * at + 1] !== slot) at = this.#chain[2 * at + 1] as number
+      this.#chain[2 * at + 1] = this.#chain[2 * slot + 1] as number
     }
     this.state[slot] = FREE
-    this.#chain[slot] = this.#free
+    this.#chain[2 * slot + 1] = this.#free
     this.#free = slot
     this.#size--
   }
@@ -161,7 +166,8 @@ export class SpanTable {
 
   #enter(slot: number, lo: number): void {
     const bucket = lo & (this.#buckets.length - 1)
-    this.#chain[slot] = this.#buckets[bucket] as number
+    this.#chain[2 * slot] = lo
+    this.#chain[2 * slot + 1] = this.#buckets[bucket] as number
     this.#buckets[bucket] = slot
   }
 
@@ -185,12 +191,12 @@ export class SpanTable {
     this.rows = grown(this.rows, new Int32Array(capacity))
     this.next = grown(this.next, new Int32Array(capacity))
     this.previous = grown(this.previous, new Int32Array(capacity))
-    this.#chain = grown(this.#chain, new Int32Array(capacity))
+    this.#chain = grown(this.#chain, new Int32Array(2 * capacity))
     this.#buckets = new Int32Array(capacity).fill(NONE)
     // Only called when no slot is free, so all slots before are in use.
     for (let slot = 0; slot < before; slot++) this.#enter(slot, this.ids[slot * WORDS] as number)
     for (let slot = capacity - 1; slot >= before; slot--) {
-      this.#chain[slot] = this.#free
+      this.#chain[2 * slot + 1] = this.#free
       this.#free = slot
     }
   }

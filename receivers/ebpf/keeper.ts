@@ -24,7 +24,8 @@ const OBJECT = join(import.meta.dirname, '../../bpf/build/flowspan.bpf.o')
 const KERNEL_BTF = '/sys/kernel/btf/vmlinux'
 /** linux/capability.h */
 const CAP = { SYS_ADMIN: 21n, PERFMON: 38n, BPF: 39n } as const
-const MISSES_INTERVAL_MS = 1000
+/** Each program is asked, a system call that takes some 20 µs; misses are rare. */
+const MISSES_INTERVAL_MS = 5000
 /** Of the interval, what must have gone by since a connection's last record. */
 const INTERIM_SHARE = 3 / 4
 /** Find sockets older than the programs: listeners first, by which others are told. */
