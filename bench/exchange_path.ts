@@ -8,9 +8,9 @@
  *
  *     exchange_path.ts [load…] [--against TREE] [--flag=NODE_OPTION]…
  *
- * `--against` gives another tree the same load at the same time, `--flag` this one under those options
- * of Node: a machine's pace, and what else it does, changes from second to second. `ratio` is of the
- * first to each. BENCH_PROFILE=directory writes CPU profiles.
+ * `--against` gives another tree the same load at the same time, `--flag` this one under those
+ * options of Node: a machine's pace, and what else it does, changes from second to second. `ratio`
+ * is of the first to each. BENCH_PROFILE=directory writes CPU profiles.
  */
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'

@@ -81,8 +81,8 @@ export interface Consumer<S extends Signal = Signal> {
   readonly mutates: boolean
 
   /**
-   * Whether nothing of the data is kept once `consume` has answered `ok`, where it answered at once:
-   * its memory may then be used for other data. Left out, what was taken may be kept.
+   * Whether nothing of the data is kept once `consume` has answered `ok`, where it answered at
+   * once: its memory may then be used for other data. Left out, what was taken may be kept.
    */
   readonly borrows?: boolean
 

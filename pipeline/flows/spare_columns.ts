@@ -13,7 +13,7 @@ interface Spare<C> {
   readonly bytes: Uint8Array
 }
 
-/** Of a group: a batch that is filled, one that stitch holds, one that is gathered, and one more. */
+/** Of a group: one batch is filled, one is held by stitch, one is gathered, and one more. */
 const SPARES_MAX = 4
 const ROWS_MAX = 2048
 /** So few rows shall not hold the memory of many: they may be held for long. */

@@ -119,7 +119,7 @@ export class RowWriter {
     this.#links(row, exchange)
   }
 
-  /** Written only where it is not what stands there: a column that is not touched costs no cache. */
+  /** Written only where it is not what stands there: a column not touched costs no cache. */
   #seldom(row: number, exchange: Exchange): void {
     const { base, strings } = this.#batch
     const { query, namespace, partition, clientId, error, answers } = exchange

@@ -69,8 +69,8 @@ export class SpanTable {
 
   #buckets = new Int32Array(0)
   /**
-   * Two words a slot: the lower half of its id, and the slot that follows in its bucket. Beside each
-   * other, as the table is larger than a cache: what is passed by costs one miss, not two.
+   * Two words a slot: the lower half of its id, and the slot that follows in its bucket. Beside
+   * each other, as the table is larger than a cache: what is passed by costs one miss, not two.
    */
   #chain = new Int32Array(0)
   #free = NONE

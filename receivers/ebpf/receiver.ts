@@ -5,10 +5,10 @@
  *     payload ring ────┴▶ KernelEvents (pipeline/kernel_events/) ─▶ Outbox ─▶ next
  *                             └▶ recording, if there shall be one
  *
- * A wake sees how full the rings are, which costs next to nothing. What is in them is looked at when
- * a row would be late else, or they would be too full at the next wake: a look costs as much as
- * dozens of rows. It is this, in this order, so that a connection is known before its bytes and forgotten
- * after them, although the two come by different rings:
+ * A wake sees how full the rings are, which costs next to nothing. What is in them is looked at
+ * when a row would be late else, or they would be too full at the next wake: a look costs as much
+ * as dozens of rows. It is this, in this order, so that a connection is known before its bytes and
+ * forgotten after them, although the two come by different rings:
  *   1. note the rings' ends; 2. read clocks and counters; 3. drain the connection ring;
  *   4. drain the payload ring up to 1; 5. forget connections whose record of 3 is older than 4.
  */
