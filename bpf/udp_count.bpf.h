@@ -94,6 +94,7 @@ static __always_inline void select_again(struct udp_flow *flow, const struct bpf
 	__builtin_memset(flow->bytes, 0, sizeof(flow->bytes));
 	__builtin_memset(flow->count, 0, sizeof(flow->count));
 	__builtin_memset(flow->told_bytes, 0, sizeof(flow->told_bytes));
+	__builtin_memset(flow->told_count, 0, sizeof(flow->told_count));
 	flow->drops = 0;
 	flow->told_drops = 0;
 }

@@ -36,6 +36,8 @@ struct udp_record {
 	/* the same since its record before */
 	__u64 bytes_sent_since;
 	__u64 bytes_received_since;
+	__u64 datagrams_sent_since;
+	__u64 datagrams_received_since;
 	/* datagrams that the socket had no room for; what was received is without them */
 	__u32 drops;
 	__u32 drops_since;

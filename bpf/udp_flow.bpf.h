@@ -35,6 +35,7 @@ struct udp_flow {
 	__u64 count[2];
 	/* as of the last record */
 	__u64 told_bytes[2];
+	__u64 told_count[2];
 	__u32 told_drops;
 	__u32 netns;
 	__u32 pid;
@@ -136,9 +137,14 @@ static __always_inline void report_udp(struct udp_flow *flow, enum conn_state st
 	record->drops = flow->drops;
 	record->bytes_sent_since = record->bytes_sent - flow->told_bytes[DIRECTION_SENT];
 	record->bytes_received_since = record->bytes_received - flow->told_bytes[DIRECTION_RECEIVED];
+	record->datagrams_sent_since = record->datagrams_sent - flow->told_count[DIRECTION_SENT];
+	record->datagrams_received_since =
+		record->datagrams_received - flow->told_count[DIRECTION_RECEIVED];
 	record->drops_since = record->drops - flow->told_drops;
 	flow->told_bytes[DIRECTION_SENT] = record->bytes_sent;
 	flow->told_bytes[DIRECTION_RECEIVED] = record->bytes_received;
+	flow->told_count[DIRECTION_SENT] = record->datagrams_sent;
+	flow->told_count[DIRECTION_RECEIVED] = record->datagrams_received;
 	flow->told_drops = record->drops;
 	record->netns = flow->netns;
 	record->pid = flow->pid;

@@ -5,14 +5,8 @@
  * that one that stays open is counted while it is. Round-trip time is measured as it closes.
  */
 import type { Columns, FlowBatch } from '../../pipeline/flows/batch.ts'
-import { RowIndex } from '../../pipeline/flows/row_index.ts'
-import {
-  CLOSE_REASONS,
-  type CloseReason,
-  ROLES,
-  STATE,
-  TRANSPORT,
-} from '../../pipeline/flows/schema.ts'
+import { CLOSE_REASONS, type CloseReason, STATE, TRANSPORT } from '../../pipeline/flows/schema.ts'
+import { Edges, type Ends, type Member, seriesOf } from './edges.ts'
 import {
   TCP_BUSY_TIME,
   TCP_CONNECT_DURATION,
@@ -23,30 +17,11 @@ import {
   TCP_RTT,
   TCP_SYN_RETRIES,
 } from './instruments.ts'
-import type { Peer, Resource } from './resources.ts'
 import { type Attributes, isMeasured, Metric, type MetricOptions, type Series } from './series.ts'
-
-export interface Ends {
-  readonly local: Resource
-  readonly remote: Peer
-}
-
-/** Which series of an edge: a metric, and what the series has beside the edge's attributes. */
-interface Member {
-  readonly metric: Metric
-  readonly attributes: Attributes
-}
 
 interface MemberSeries {
   readonly series: (which: Member) => Series
   readonly now: number
-}
-
-interface Edge {
-  readonly resource: Resource
-  readonly attributes: Attributes
-  /** Those that the batch has needed so far. */
-  readonly series: Map<Member, Series>
 }
 
 export class Connections {
@@ -66,7 +41,7 @@ export class Connections {
   readonly #sndbufLimited: Member
   readonly #rtt: Member
   readonly #connect: Member
-  readonly #index = new RowIndex<Edge>(3)
+  readonly #edges = new Edges()
   #base: Columns<'base'> | undefined
 
   constructor(options: MetricOptions) {
@@ -103,7 +78,7 @@ export class Connections {
 
   begin(batch: FlowBatch): void {
     this.#base = batch.base
-    this.#index.clear()
+    this.#edges.begin(batch)
   }
 
   /** Measures a connection row. */
@@ -111,7 +86,7 @@ export class Connections {
     const base = this.#base as Columns<'base'>
     const state = base.state[row]
     if (base.transport[row] !== TRANSPORT.tcp) return
-    const edge = this.#edge(base, row, ends)
+    const edge = this.#edges.at(row, ends)
     const member = (which: Member) => seriesOf(edge, which, now)
     const reason = base.close_reason[row] as number
     this.#figures(base, row, { series: member, now })
@@ -149,18 +124,6 @@ export class Connections {
     const unlimited = (base.busy_delta_us[row] as number) - limited
     if (unlimited > 0) of.series(this.#unlimited).add(unlimited * 1e-6, of.now)
   }
-
-  #edge(base: Columns<'base'>, row: number, { local, remote }: Ends): Edge {
-    const role = base.role[row] as number
-    const { numbers } = this.#index
-    numbers[0] = local.id
-    numbers[1] = remote.id
-    numbers[2] = role
-    const known = this.#index.get()
-    if (known !== undefined) return known
-    const attributes: Attributes = [['flowspan.role', ROLES[role] ?? ''], ...remote.attributes]
-    return this.#index.set({ resource: local, attributes, series: new Map() })
-  }
 }
 
 /** A connection that ended other than by FIN, or for a reason that is not known, has an error. */
@@ -168,15 +131,6 @@ function stateOf(state: string, reason: CloseReason): Attributes {
   const attributes: [string, string][] = [['flowspan.tcp.connection.state', state]]
   if (reason !== 'none' && reason !== 'fin') attributes.push(['error.type', reason])
   return attributes
-}
-
-function seriesOf(edge: Edge, member: Member, now: number): Series {
-  const known = edge.series.get(member)
-  if (known !== undefined) return known
-  const attributes = [...edge.attributes, ...member.attributes]
-  const series = member.metric.series(edge.resource, attributes, now)
-  edge.series.set(member, series)
-  return series
 }
 
 /** There was no pair of sequence numbers to make the id from, no handshake, no data. */

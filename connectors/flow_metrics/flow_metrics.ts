@@ -5,6 +5,7 @@ import { KIND, STATE } from '../../pipeline/flows/schema.ts'
 import { OK, type Outcome } from '../../pipeline/outcome.ts'
 import type { FlowMetricsConfig } from './config.ts'
 import { Connections } from './connections.ts'
+import { Datagrams } from './datagrams.ts'
 import { Episodes } from './episodes.ts'
 import { Listeners } from './listeners.ts'
 import { pointsOf } from './points.ts'
@@ -30,6 +31,7 @@ export class FlowMetrics implements Connector<'flows'> {
   readonly #remotes = new EndCache('remote', { make: peerOf, entriesMax: ENDS_MAX })
   readonly #requests: Requests
   readonly #connections: Connections
+  readonly #datagrams: Datagrams
   readonly #listeners: Listeners
   readonly #episodes: Episodes
   readonly #metrics: readonly Metric[]
@@ -52,9 +54,11 @@ export class FlowMetrics implements Connector<'flows'> {
     }
     this.#requests = new Requests(options, config)
     this.#connections = new Connections(options)
+    this.#datagrams = new Datagrams(options)
     this.#listeners = new Listeners(options)
     this.#episodes = new Episodes(options)
-    const makers = [this.#requests, this.#connections, this.#listeners, this.#episodes]
+    const ofConnections = [this.#connections, this.#datagrams]
+    const makers = [this.#requests, ...ofConnections, this.#listeners, this.#episodes]
     this.#metrics = makers.flatMap(({ metrics }) => metrics)
   }
 
@@ -69,12 +73,15 @@ export class FlowMetrics implements Connector<'flows'> {
     this.#remotes.begin(batch)
     this.#requests.begin(batch)
     this.#connections.begin(batch)
+    this.#datagrams.begin(batch)
     this.#listeners.begin(batch)
     this.#episodes.begin(batch)
     for (let row = 0; row < batch.rows; row++) {
       const local = this.#locals.at(row)
       if (kind[row] === KIND.connection) {
-        this.#connections.measure(row, { local, remote: this.#remotes.at(row) }, now)
+        const ends = { local, remote: this.#remotes.at(row) }
+        this.#connections.measure(row, ends, now)
+        this.#datagrams.measure(row, ends, now)
       } else if (kind[row] === KIND.listener) {
         this.#listeners.measure(row, local, now)
       } else if (kind[row] === KIND.episode) {

@@ -100,6 +100,24 @@ export const TCP_EPISODES: Instrument = {
   description: 'Episodes of delay, jitter and loss that began between two ends.',
 }
 
+export const UDP_IO: Instrument = {
+  name: 'flowspan.udp.io',
+  unit: 'By',
+  description: 'Payload bytes of UDP datagrams.',
+}
+
+export const UDP_DATAGRAMS: Instrument = {
+  name: 'flowspan.udp.datagrams',
+  unit: '{datagram}',
+  description: 'UDP datagrams that were sent, and that were received.',
+}
+
+export const UDP_DROPS: Instrument = {
+  name: 'flowspan.udp.drops',
+  unit: '{datagram}',
+  description: 'UDP datagrams that sockets had no room for.',
+}
+
 export const TCP_RTT: Instrument = {
   name: 'flowspan.tcp.rtt',
   unit: 's',

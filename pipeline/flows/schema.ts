@@ -198,6 +198,8 @@ export const BASE_COLUMNS = {
   // What has come about since the row before of this connection: rows can be added up.
   bytes_sent_delta: column('f64', 'connection', 'bytes_sent since its row before'),
   bytes_received_delta: column('f64', 'connection', 'bytes_received since its row before'),
+  datagrams_sent_delta: column('u32', 'connection', 'of UDP: segments_sent since its row before'),
+  datagrams_received_delta: column('u32', 'connection', 'of UDP: segments_received, the same'),
   retransmits_delta: column('u32', 'connection', 'retransmits since its row before'),
   drops_delta: column('u32', 'connection', 'drops since its row before'),
   busy_delta_us: column('f64', 'connection', 'busy_us since its row before'),
@@ -231,8 +233,12 @@ export const BASE_COLUMNS = {
   tls_resumed: column('flag', 'connection', 'a session was taken up again'),
   tls_ech: column('flag', 'connection', 'the name may be the outer one of an encrypted hello'),
 
-  protocol: column('string', 'exchange', 'http, http2, grpc, dns, postgresql, redis, kafka, …'),
-  protocol_version: column('string', 'exchange', '1.0, 1.1, 2'),
+  protocol: column(
+    'string',
+    'all',
+    'http, grpc, dns, redis, kafka, …; of a connection by tls_alpn',
+  ),
+  protocol_version: column('string', 'all', '1.0, 1.1, 2'),
   method: column('string', 'exchange', 'request method or operation'),
   target: column('string', 'exchange', 'path and query; table, key pattern, topic, name'),
   query: column('string', 'exchange', 'text of the request, values replaced'),

@@ -294,7 +294,7 @@ export const EyeKnobs = {
 } as const
 
 export const UdpRecord = {
-  size: 152,
+  size: 168,
   type: 0, // __u8
   state: 1, // __u8
   role: 2, // __u8
@@ -310,14 +310,16 @@ export const UdpRecord = {
   datagrams_received: 64, // __u64
   bytes_sent_since: 72, // __u64
   bytes_received_since: 80, // __u64
-  drops: 88, // __u32
-  drops_since: 92, // __u32
-  pid: 96, // __u32
-  local_port: 100, // __u16
-  remote_port: 102, // __u16
-  local_addr: 104, // __u8[16]
-  remote_addr: 120, // __u8[16]
-  comm: 136, // char[16]
+  datagrams_sent_since: 88, // __u64
+  datagrams_received_since: 96, // __u64
+  drops: 104, // __u32
+  drops_since: 108, // __u32
+  pid: 112, // __u32
+  local_port: 116, // __u16
+  remote_port: 118, // __u16
+  local_addr: 120, // __u8[16]
+  remote_addr: 136, // __u8[16]
+  comm: 152, // char[16]
 } as const
 
 export const DatagramRecord = {

@@ -42,6 +42,8 @@ export function udpRow(rows: RowWriter, { view, at, identities }: IdentifiedReco
   base.bytes_received_delta[row] = number(UdpRecord.bytes_received_since)
   base.segments_sent[row] = number(UdpRecord.datagrams_sent)
   base.segments_received[row] = number(UdpRecord.datagrams_received)
+  base.datagrams_sent_delta[row] = number(UdpRecord.datagrams_sent_since)
+  base.datagrams_received_delta[row] = number(UdpRecord.datagrams_received_since)
   base.drops[row] = u32(UdpRecord.drops)
   base.drops_delta[row] = u32(UdpRecord.drops_since)
   base.connect_us[row] = Number.NaN

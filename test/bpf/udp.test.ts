@@ -32,11 +32,12 @@ suite('UDP', { skip: SKIP, concurrency: 4 }, () => {
   }
 
   /** What all records of a flow say is new: it may have been told of before its end. */
-  function newBytesOf({ flow_id }: UdpFlow): [sent: number, received: number] {
-    const sum: [number, number] = [0, 0]
+  function newOf({ flow_id }: UdpFlow): number[] {
+    const sum = [0, 0, 0, 0]
     for (const record of kernel.udp.filter((one) => one.flow_id === flow_id)) {
-      sum[0] += record.bytes_sent_since
-      sum[1] += record.bytes_received_since
+      const { bytes_sent_since: sent, bytes_received_since: received } = record
+      const fresh = [sent, received, record.datagrams_sent_since, record.datagrams_received_since]
+      for (const [i, value] of fresh.entries()) sum[i] = (sum[i] as number) + value
     }
     return sum
   }
@@ -68,7 +69,7 @@ suite('UDP', { skip: SKIP, concurrency: 4 }, () => {
           assert.equal(flow.comm, 'python3')
           assert.deepEqual([flow.local_addr, flow.remote_addr], [seen, seen])
           assert.equal(flow.close_reason, CLOSE_REASON.CLOSE_RELEASED)
-          assert.deepEqual(newBytesOf(flow), [flow.bytes_sent, flow.bytes_received])
+          assert.deepEqual(newOf(flow), [flow.bytes_sent, flow.bytes_received, 3, 3])
           assert.ok(flow.end_ns > flow.start_ns && flow.start_ns > 0n)
         }
         assert.notEqual(client.flow_id, server.flow_id)
@@ -124,6 +125,7 @@ suite('UDP', { skip: SKIP, concurrency: 4 }, () => {
     const closed = await udpRecord(kernel, { ...flow, state: CLOSED })
     assert.equal(closed.flow_id, open.flow_id)
     assert.deepEqual([closed.bytes_sent, closed.bytes_sent_since], [300, 0])
+    assert.deepEqual([closed.datagrams_sent, closed.datagrams_sent_since], [3, 0])
   })
 
   test('DNS comes whole, both ways, at both ends, and other datagrams do not', async () => {

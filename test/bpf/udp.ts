@@ -22,6 +22,8 @@ export interface UdpFlow {
   readonly datagrams_received: number
   readonly bytes_sent_since: number
   readonly bytes_received_since: number
+  readonly datagrams_sent_since: number
+  readonly datagrams_received_since: number
   readonly drops: number
   readonly pid: number
   readonly local_port: number
@@ -60,6 +62,8 @@ export function udpFlow(view: DataView, at: number): UdpFlow {
     datagrams_received: Number(u64(UdpRecord.datagrams_received)),
     bytes_sent_since: Number(u64(UdpRecord.bytes_sent_since)),
     bytes_received_since: Number(u64(UdpRecord.bytes_received_since)),
+    datagrams_sent_since: Number(u64(UdpRecord.datagrams_sent_since)),
+    datagrams_received_since: Number(u64(UdpRecord.datagrams_received_since)),
     drops: u32(UdpRecord.drops),
     pid: u32(UdpRecord.pid),
     local_port: u16(UdpRecord.local_port),

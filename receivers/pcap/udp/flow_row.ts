@@ -32,6 +32,8 @@ export function udpRow(
   if (state !== STATE.open) {
     base.bytes_sent_delta[row] = end.bytesSent
     base.bytes_received_delta[row] = end.bytesReceived
+    base.datagrams_sent_delta[row] = end.sent
+    base.datagrams_received_delta[row] = end.received
   }
   base.connect_us[row] = Number.NaN
   rows.noExchange(row)
