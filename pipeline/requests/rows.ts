@@ -6,6 +6,7 @@ import { FlowBatch } from '../flows/batch.ts'
 import { KIND, STATE } from '../flows/schema.ts'
 import { add } from '../u64.ts'
 import type { Exchange } from './exchange.ts'
+import { protocolOf } from './tls/alpn.ts'
 import type { Tls } from './tls/tls.ts'
 
 /** A batch that latency sent away early has room for few rows; the next has more if it filled. */
@@ -150,6 +151,9 @@ export class RowWriter {
   /** What a handshake showed, on a connection's row. */
   tls(row: number, tls: Tls): void {
     const { base, strings } = this.#batch
+    const [protocol, version] = protocolOf(tls.alpn)
+    base.protocol[row] = strings.intern(protocol)
+    base.protocol_version[row] = strings.intern(version)
     base.tls_server_name[row] = strings.intern(tls.serverName)
     base.tls_version[row] = strings.intern(tls.version)
     base.tls_cipher[row] = strings.intern(tls.cipher)

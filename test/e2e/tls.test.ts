@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { CapturedPods } from '../kit/captured_pods.ts'
 import { Authority } from '../kit/certificates.ts'
-import { POSTGRESQL_PORT, startPostgresql } from '../kit/databases.ts'
+import { MARIADB_PORT, POSTGRESQL_PORT, startMariadb, startPostgresql } from '../kit/databases.ts'
 import type { Row } from '../kit/flowspan.ts'
 import { runInPod, serveInPod } from '../kit/pod_process.ts'
 import { waitFor } from '../kit/processes.ts'
@@ -101,6 +101,12 @@ function handshakes(address: string, directory: string): readonly Handshake[] {
       shows: ['', '1.3', '', false],
       isTimed: false,
     },
+    {
+      what: 'mariadb at both ends',
+      command: `mariadb --ssl -h ${address} -u bench -e 'SELECT 1' shop >/dev/null`,
+      port: MARIADB_PORT,
+      shows: ['', '1.3', '', false],
+    },
   ]
 }
 
@@ -147,13 +153,14 @@ async function startServers(t: TestContext, pods: CapturedPods): Promise<void> {
   const node = `require('https').createServer({ cert: ${read(pair.cert)}, key: ${read(pair.key)} },
     (_, r) => r.end('hello')).listen(${NODE_PORT})`
   await serve(NODE_PORT, [process.execPath, '-e', node])
-  // PostgreSQL refuses a key that others may read, or that is not its own.
-  const [cert, key] = [join(directory, 'pg.pem'), join(directory, 'pg.key')]
+  // Databases refuse a key that others may read, or that is not their own.
+  const [cert, key] = [join(directory, 'database.pem'), join(directory, 'database.key')]
   copyFileSync(pair.cert, cert)
   copyFileSync(pair.key, key)
   execFileSync('chown', ['65534:65534', cert, key])
   chmodSync(key, 0o600)
   await startPostgresql(t, pods, ['ssl=on', `ssl_cert_file=${cert}`, `ssl_key_file=${key}`])
+  await startMariadb(t, pods, [`--ssl-cert=${cert}`, `--ssl-key=${key}`])
 }
 
 test('real handshakes show the same at both ends and in a capture', options, async (t) => {

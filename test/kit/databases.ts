@@ -1,6 +1,6 @@
 /** Database servers in pods: their data in the pods' directory, ended with the test. */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, globSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, globSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { CapturedPods } from './captured_pods.ts'
@@ -55,7 +55,11 @@ export async function startPostgresql(
 }
 
 /** User `bench`, database `shop`. */
-export async function startMariadb(t: TestContext, pods: CapturedPods): Promise<void> {
+export async function startMariadb(
+  t: TestContext,
+  pods: CapturedPods,
+  more: readonly string[] = [],
+): Promise<void> {
   const data = dataDirectory(pods)
   const account = join(pods.directory, 'account.sql')
   writeFileSync(account, ACCOUNT)
@@ -72,15 +76,15 @@ export async function startMariadb(t: TestContext, pods: CapturedPods): Promise<
       ...listens,
       ...['--skip-name-resolve', '--local-infile=1', `--init-file=${account}`],
       ...['--innodb-flush-log-at-trx-commit=0', '--innodb-buffer-pool-size=16M'],
+      ...more,
     ],
   })
   t.after(() => server.stop())
 }
 
 function dataDirectory(pods: CapturedPods): string {
-  const data = join(pods.directory, 'data')
+  const data = mkdtempSync(join(pods.directory, 'data-'))
   chmodSync(pods.directory, 0o777)
-  mkdirSync(data, { mode: 0o700 })
   execFileSync('chown', ['65534:65534', data])
   return data
 }

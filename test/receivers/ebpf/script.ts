@@ -124,6 +124,11 @@ export class ScriptedConnection {
     )
   }
 
+  /** It goes on. */
+  interim(): void {
+    this.#play(CONN_STATE.CONN_INTERIM)
+  }
+
   #play(state: number): void {
     this.#record.setUint8(ConnRecord.state, state)
     this.#script.records.connectionRecord(this.#record, 0, ConnRecord.size)

@@ -37,6 +37,22 @@ for (const role of ['client', 'server'] as const) {
   })
 }
 
+test('a row of a connection that goes on has the same, and what is spoken by its ALPN', () => {
+  const script = new Script()
+  const connection = script.connection()
+  const hello = clientHello({ serverName: 'shop.example', protocols: ['http/1.1', 'h2'] })
+  connection.request({ bytes: handshake(hello), timeNs: 2_000_000 })
+  const chosen = serverHello({ version: 0x0303, protocol: 'h2' })
+  connection.response({ bytes: handshake(chosen), timeNs: 3_000_000 })
+  connection.interim()
+  connection.interim()
+  for (const row of script.rows().slice(1)) {
+    assert.equal(row.state, 'interim')
+    assert.deepEqual(tlsOf(row).slice(0, 3), ['shop.example', '1.2', 'h2'])
+    assert.deepEqual([row.protocol, row.protocol_version], ['http', '2'])
+  }
+})
+
 test('a connection that has closed before its payload is read has the same row', () => {
   const script = new Script()
   const connection = script.connection()
