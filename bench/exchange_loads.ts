@@ -94,7 +94,7 @@ function pgbench(mode: string) {
 }
 
 function mariadb(port: number): Promise<{ stop(): Promise<void> }> {
-  const account = `CREATE USER bench@'%'; GRANT ALL ON *.* TO bench@'%';`
+  const account = `CREATE DATABASE bench; CREATE USER bench@'%'; GRANT ALL ON *.* TO bench@'%';`
   const where = (at: string) => ['--no-defaults', `--datadir=${at}/data`]
   return started(
     port,
@@ -143,7 +143,7 @@ export const LOADS: readonly Load[] = [
     serve: mariadb,
     command: (port) => [
       ...(['mariadb-slap', '--no-defaults', '-h', HOST, '-P', `${port}`, '-u', 'bench'] as const),
-      ...['--create-schema=load', '--query=SELECT 42', '--skip-ssl'],
+      ...['--create-schema=bench', '--no-drop', '--query=SELECT 42', '--skip-ssl'],
       ...[`--concurrency=${CONNECTIONS}`, `--number-of-queries=${EXCHANGES}`],
     ],
   },

@@ -98,6 +98,7 @@ find_missing_packages() {
   need mariadb-server mariadbd
   need maven mvn
   need memcached memcached
+  need nghttp2-client h2load
   need nghttp2-proxy nghttpx
   need openssl openssl
   need tcpdump tcpdump
