@@ -198,7 +198,8 @@ export class EbpfReceiver implements Component {
 
   /** Whether what there is cannot wait for the next wake, the rings filling as they did so far. */
   #isDue(kernel: Kernel, nowMs: number): boolean {
-    if (this.held() > 0) return true
+    // A full look has left something behind; or rows wait for their batch.
+    if (this.#waitMs === 0 || this.held() > 0) return true
     const { batch, episodes } = this.#config
     if (nowMs - this.#sweptMs >= SWEEP_INTERVAL_MS) {
       if (episodes.enabled || this.#events?.unfinished !== 0) return true
