@@ -15,6 +15,7 @@
 #define COMM_LEN 16
 
 #include "eye_events.h"
+#include "spoken_events.h"
 #include "udp_events.h"
 #include "selection_rules.h"
 

@@ -31,6 +31,8 @@ struct conn_record conn_record;
 struct listener_record listener_record;
 struct payload_record payload_record;
 struct want want;
+enum spoken_limit spoken_limit;
+struct spoken spoken;
 struct knobs knobs;
 struct udp_knobs udp_knobs;
 struct udp_record udp_record;

@@ -39,6 +39,7 @@ const volatile struct knobs knobs = {
 #include "inet_sk_error_report.bpf.h"
 #include "inet_sock_set_state.bpf.h"
 #include "kfree_skb.bpf.h"
+#include "spoken.bpf.h"
 #include "task_file.bpf.h"
 #include "tcp_probe.bpf.h"
 #include "tcp_retransmit_skb.bpf.h"

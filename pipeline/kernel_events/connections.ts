@@ -10,6 +10,7 @@ import { ROLE, TRANSPORT } from '../flows/schema.ts'
 import type { Connection } from '../requests/connection.ts'
 import type { Conversation } from '../requests/conversation.ts'
 import type { Identity } from '../requests/identity.ts'
+import type { Remembered } from '../requests/remembered.ts'
 import type { Tls } from '../requests/tls/tls.ts'
 import { toNumber } from '../u64.ts'
 import { CONN_FLAG, ConnRecord } from './events.gen.ts'
@@ -44,6 +45,8 @@ export class KernelConnection implements Connection {
   conversation: Conversation | undefined
   tls: Tls | undefined
   touched = true
+  /** By those before, or as it was told to those to come. */
+  remembered: Remembered | undefined
 
   constructor(view: DataView, at: number) {
     const u32 = (field: number) => view.getUint32(at + field, true)

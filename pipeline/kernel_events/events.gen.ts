@@ -270,6 +270,22 @@ export const Want = {
   bytes: 24, // __u32[2]
 } as const
 
+export const SPOKEN_LIMIT = {
+  SPOKEN_MAX: 16384,
+  SPOKEN_NAME_MAX: 40,
+} as const
+
+export const Spoken = {
+  size: 64,
+  conn_id: 0, // __u64
+  protocol: 8, // __u8
+  pipelines: 9, // __u8
+  length: 10, // __u16
+  words: 12, // __u32[2]
+  pad: 20, // __u32
+  name: 24, // char[40]
+} as const
+
 export const Knobs = {
   size: 56,
   capture_small: 0, // __u32

@@ -7,22 +7,17 @@ import type { Ledger } from '../ledger.ts'
 import type { Conversation } from '../requests/conversation.ts'
 import { Piece } from '../requests/http1/piece.ts'
 import type { QueryPolicy } from '../requests/http1/target.ts'
+import type { Memory } from '../requests/remembered.ts'
 import type { RowWriter } from '../requests/rows.ts'
 import { RequestTracker, type TrackerConfig } from '../requests/tracker.ts'
 import { connectionRow } from './connection_row.ts'
 import { ConnectionTable, commOf, connId, KernelConnection, u64 } from './connections.ts'
 import { Datagram } from './datagram.ts'
 import { EPISODES, Episodes, type EpisodesConfig } from './episodes/episodes.ts'
-import {
-  CONN_STATE,
-  ConnRecord,
-  DIRECTION,
-  PAYLOAD_FLAG,
-  PayloadRecord,
-  RECORD_TYPE,
-} from './events.gen.ts'
+import { CONN_STATE, ConnRecord, PAYLOAD_FLAG, PayloadRecord, RECORD_TYPE } from './events.gen.ts'
 import { Identities } from './identities.ts'
 import { listenerRow } from './listener_row.ts'
+import { fillPiece } from './payload_piece.ts'
 import { udpRow } from './udp_row.ts'
 
 /** Gets a record in place: valid until it returns. `view` is the same for all records of a ring. */
@@ -72,6 +67,7 @@ export interface FollowedSettings {
   lossEpoch(): number
   /** Pieces were lost among those that are being drained. */
   losing(): boolean
+  readonly memory?: Memory | undefined
   /** After a piece of the connection: the kernel may be told what of it is wanted next. */
   tellWanted(connectionId: number, conversation: Conversation): void
 }
@@ -87,6 +83,7 @@ export class Followed {
   readonly payloadRecord: OnRecord
   readonly #ledger: Ledger
   readonly #rows: RowWriter
+  readonly #memory: Memory | undefined
   readonly #tellWanted: FollowedSettings['tellWanted']
   readonly #table: ConnectionTable
   readonly #episodes: Episodes
@@ -103,6 +100,7 @@ export class Followed {
   constructor(config: FollowedConfig, settings: FollowedSettings) {
     this.#ledger = settings.ledger
     this.#rows = settings.rows
+    this.#memory = settings.memory
     this.#tellWanted = settings.tellWanted
     this.#table = new ConnectionTable(config.connections_max)
     this.#episodes = new Episodes(config.episodes ?? EPISODES, {
@@ -157,6 +155,8 @@ export class Followed {
     connectionRow(this.#rows, { view, at, known: connection, dropReasons })
     // An interim record may be the first to tell of a connection: see Privileged.childStarted.
     const isNew = state === CONN_STATE.CONN_INTERIM && known === undefined
+    if (isNew) connection.remembered = this.#memory?.recall(connection.id)
+    else this.#remember(connection)
     if (state === CONN_STATE.CONN_OPEN || isNew) {
       const evicted = this.#table.add(connection)
       if (evicted !== undefined) this.#evicted(evicted)
@@ -221,8 +221,16 @@ export class Followed {
     const conversation = this.#requests.conversationOf(connection)
     if ((flags & PAYLOAD_FLAG.PAYLOAD_AGAIN) !== 0) conversation.taken(piece)
     else this.#feed(conversation, view.getUint32(at + PayloadRecord.skipped, true))
+    if (conversation.remembered !== connection.remembered) this.#remember(connection)
     this.#requests.bound()
     this.#tellWanted(connection.id, conversation)
+  }
+
+  /** Also with each interim row: another connection may have taken its place meanwhile. */
+  #remember(connection: KernelConnection): void {
+    connection.remembered = connection.conversation?.remembered ?? connection.remembered
+    if (connection.remembered === undefined) return
+    this.#memory?.remember(connection.id, connection.remembered)
   }
 
   /** A piece whose first `skipped` bytes nobody wanted is two. */
@@ -361,31 +369,4 @@ function mayStillRead({ connection, bytesSent, bytesReceived }: Closed): boolean
   const sent = client ? requestPosition : responsePosition
   const received = client ? responsePosition : requestPosition
   return sent < bytesSent || received < bytesReceived
-}
-
-/** Fills `piece` from a payload_record; returns its flags. */
-function fillPiece(
-  piece: Piece,
-  view: DataView,
-  record: { readonly at: number; readonly length: number },
-): number {
-  const { at } = record
-  if (piece.bytes.buffer !== view.buffer || piece.bytes.byteOffset !== view.byteOffset) {
-    piece.bytes = Buffer.from(view.buffer as ArrayBuffer, view.byteOffset, view.byteLength)
-  }
-  piece.sent = view.getUint8(at + PayloadRecord.direction) === DIRECTION.DIRECTION_SENT
-  piece.offset = u64(view, at + PayloadRecord.offset)
-  piece.length = view.getUint32(at + PayloadRecord.len, true)
-  const captured = view.getUint32(at + PayloadRecord.captured, true)
-  piece.captured = Math.min(captured, record.length - PayloadRecord.size)
-  piece.at = at + PayloadRecord.size
-  piece.tailEnd = at + PayloadRecord.tail + 8
-  piece.timeNs = u64(view, at + PayloadRecord.time_ns)
-  piece.pid = view.getUint32(at + PayloadRecord.pid, true)
-  piece.tid = view.getUint32(at + PayloadRecord.tid, true)
-  piece.sleeps = view.getUint32(at + PayloadRecord.sleeps, true)
-  piece.srttUs = view.getUint32(at + PayloadRecord.srtt_us, true)
-  piece.minRttUs = view.getUint32(at + PayloadRecord.min_rtt_us, true)
-  piece.retransmits = view.getUint32(at + PayloadRecord.retrans, true)
-  return view.getUint8(at + PayloadRecord.flags)
 }

@@ -12,6 +12,7 @@ import type { FlowBatch } from '../flows/batch.ts'
 import type { HostNames, Origin } from '../flows/origin.ts'
 import type { Ledger } from '../ledger.ts'
 import type { Conversation } from '../requests/conversation.ts'
+import type { Memory } from '../requests/remembered.ts'
 import { RowWriter } from '../requests/rows.ts'
 import { add } from '../u64.ts'
 import { Followed, type FollowedConfig, type OnRecord } from './followed.ts'
@@ -65,6 +66,8 @@ export interface KernelEventsSettings {
   readonly first: boolean
   /** What those before have booked of the counters, instead. */
   readonly booked?: Booked | undefined
+  /** Of those before, of what connections speak; what is found out is added. */
+  readonly memory?: Memory | undefined
   /** Names of enum skb_drop_reason, by value. */
   readonly dropReasons: readonly string[]
   /** Takes a batch that is full, or waited for long enough. */
@@ -89,7 +92,7 @@ export class KernelEvents implements KernelSink {
 
   constructor(config: KernelEventsConfig, settings: KernelEventsSettings) {
     this.#settings = settings
-    const { ledger, counters, first, booked, tellWanted } = settings
+    const { ledger, counters, first, booked, memory, tellWanted } = settings
     const losses = new KernelLosses(counters, ledger, { first, booked })
     this.#losses = losses
     this.#rows = new RowWriter({
@@ -103,6 +106,7 @@ export class KernelEvents implements KernelSink {
       rows: this.#rows,
       lossEpoch: () => losses.epochBefore,
       losing: () => losses.epoch !== losses.epochBefore,
+      memory,
       tellWanted,
     })
     this.#followed.dropReasons = settings.dropReasons

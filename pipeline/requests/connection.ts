@@ -1,6 +1,7 @@
 /** What the search for requests must know of a connection, whoever found it. */
 import type { Conversation } from './conversation.ts'
 import type { Identity } from './identity.ts'
+import type { Remembered } from './remembered.ts'
 import type { Tls } from './tls/tls.ts'
 
 export interface Connection {
@@ -35,6 +36,8 @@ export interface Connection {
   minRttUs: number
   /** Segments sent again so far. */
   retransmits: number
+  /** By who followed it before. */
+  readonly remembered?: Remembered | undefined
   /** Made at the first piece. */
   conversation: Conversation | undefined
   /** What a handshake on it showed. */

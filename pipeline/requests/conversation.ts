@@ -6,6 +6,8 @@ import type { Exchange } from './exchange.ts'
 import { type ExchangeContext, Exchanges } from './exchanges.ts'
 import type { Piece } from './http1/piece.ts'
 import type { Parser } from './parser.ts'
+import { PROTOCOLS } from './protocols.ts'
+import type { Remembered } from './remembered.ts'
 import type { Shared } from './shared.ts'
 import { Undecided } from './undecided.ts'
 
@@ -24,12 +26,16 @@ export class Conversation {
   /** When bytes of the answers' direction were found missing last. */
   #missedNs = 0
 
-  /** @param of.open the parser, where what is spoken is known; else the first bytes tell */
+  /**
+   * @param of.open the parser, where what is spoken is known
+   * @param of.remembered by whoever followed the connection before; else the first bytes tell
+   */
   constructor(
     connection: Connection,
     of: {
       context: ExchangeContext
       shared: Shared
+      remembered?: Remembered | undefined
       open?: (exchanges: Exchanges, shared: Shared) => Parser
     },
   ) {
@@ -41,12 +47,25 @@ export class Conversation {
     })
     this.#parser =
       of.open?.(this.#exchanges, of.shared) ??
+      this.#resumed(of) ??
       new Undecided(this.#exchanges, {
         shared: of.shared,
         decided: (parser) => {
           this.#parser = parser
         },
       })
+  }
+
+  #resumed(of: { shared: Shared; remembered?: Remembered | undefined }): Parser | undefined {
+    const { shared, remembered } = of
+    if (remembered === undefined) return undefined
+    const protocol = PROTOCOLS.find(({ name }) => name === remembered.protocol)
+    return protocol?.resume?.(this.#exchanges, { shared, remembered })
+  }
+
+  /** See Parser. */
+  get remembered(): Remembered | undefined {
+    return this.#parser.remembered
   }
 
   /** Exchanges without an end. */

@@ -12,6 +12,7 @@
 import type { Exchange } from './exchange.ts'
 import type { Exchanges } from './exchanges.ts'
 import type { Piece } from './http1/piece.ts'
+import type { Remembered } from './remembered.ts'
 import type { Shared } from './shared.ts'
 
 export interface Parser {
@@ -42,6 +43,9 @@ export interface Parser {
 
   /** The connection has ended: ends messages that last until then. */
   finish(): void
+
+  /** What another parser would need to go on from here, if the protocol can resume. */
+  readonly remembered?: Remembered | undefined
 
   /**
    * What is wanted next of a direction, for the kernel, which then need not copy the rest. Asked
@@ -75,6 +79,8 @@ export interface FirstBytes {
 export interface Opening {
   /** As `detect` has said: in the midst of what is spoken. */
   readonly isOlder: boolean
+  /** By whoever has followed the connection before, where that is known. */
+  readonly remembered?: Remembered
 }
 
 export interface Protocol {
@@ -86,4 +92,9 @@ export interface Protocol {
    */
   detect(first: FirstBytes): Verdict
   open(exchanges: Exchanges, shared: Shared, opening: Opening): Parser
+  /**
+   * Goes on in the midst of a connection that is known to speak it, as after missing bytes: nobody
+   * knows what was open. Without it, and without what is remembered, the next bytes must tell.
+   */
+  resume?(exchanges: Exchanges, of: { shared: Shared; remembered: Remembered }): Parser
 }

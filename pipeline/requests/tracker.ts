@@ -85,6 +85,7 @@ export class RequestTracker {
     connection.conversation ??= new Conversation(connection, {
       context: this.#context,
       shared: this.#shared,
+      remembered: connection.remembered,
     })
     return connection.conversation
   }

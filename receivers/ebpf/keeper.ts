@@ -32,7 +32,7 @@ const INTERIM_SHARE = 3 / 4
 const OLDER = ['find_listeners', 'find_older'] as const
 
 /** What a child reads and writes, in the order of its descriptors. */
-const MAPS = ['connections', 'payload', 'counters', 'wants', 'booked'] as const
+const MAPS = ['connections', 'payload', 'counters', 'wants', 'booked', 'spoken'] as const
 
 export interface KernelConfig {
   /** Whether payload is captured. */

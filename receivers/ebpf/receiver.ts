@@ -28,6 +28,7 @@ import { measure } from './measure.ts'
 import { RECORDING_FD, startRecording } from './recording.ts'
 import { openRing, type Ring } from './ring.ts'
 import { askForShortTurns } from './slice.ts'
+import { openSpoken, type SpokenMemory } from './spoken.ts'
 import { wakeBySigns } from './wake.ts'
 import { openWants, type Wants } from './wants.ts'
 
@@ -49,6 +50,7 @@ interface Kernel {
   readonly counters: Counters
   readonly wants: Wants
   readonly booked: OpenBooked
+  readonly spoken: SpokenMemory
   close(): void
 }
 
@@ -124,6 +126,7 @@ export class EbpfReceiver implements Component {
       first,
       // A recording begins with what the counters say then.
       booked: recordingFd === undefined ? kernel.booked : undefined,
+      memory: recordingFd === undefined ? kernel.spoken : undefined,
       dropReasons: info.dropReasons,
       send: (batch) => {
         this.#outbox.send(batch)
@@ -302,22 +305,25 @@ function ringShare({ connections, payload }: Kernel): number {
 }
 
 /** MAPS of keeper.ts. */
-type Descriptors = readonly [number, number, number, number, number]
+type Descriptors = readonly [number, number, number, number, number, number]
 
 function openKernelMaps(fds: readonly number[], info: KernelInfo): Kernel {
-  const [connectionsFd, payloadFd, countersFd, wantsFd, bookedFd] = fds as Descriptors
+  const [connectionsFd, payloadFd, countersFd, wantsFd, bookedFd, spokenFd] = fds as Descriptors
   const connections = openRing(connectionsFd, info.connRingBytes)
   const payload = openRing(payloadFd, info.payloadRingBytes)
   const counters = openCounters(countersFd)
   const { wants, close: closeWants } = openWants(wantsFd)
   const booked = openBooked(bookedFd)
+  const { spoken, close: closeSpoken } = openSpoken(spokenFd)
   return {
     connections,
     payload,
     counters,
     wants,
     booked,
+    spoken,
     close() {
+      closeSpoken()
       booked.close()
       closeWants()
       connections.close()

@@ -16,7 +16,7 @@ import type { KernelInfo } from './capabilities.ts'
 import type { EbpfConfig } from './config.ts'
 
 /** Of `Privileged.fds`, if there is a recording. */
-export const RECORDING_FD = 5
+export const RECORDING_FD = 6
 const MIB = 1024 * 1024
 /** The file may hold what was said in confidence. */
 const MODE = 0o600

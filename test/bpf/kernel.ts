@@ -20,7 +20,14 @@ import {
 import { pathOf } from '../../pipeline/kernel_events/identities.ts'
 import type { KernelInfo } from '../../receivers/ebpf/capabilities.ts'
 import { type Counters, openCounters } from '../../receivers/ebpf/counters.ts'
-import { type KeptKernel, type KernelConfig, openKernel } from '../../receivers/ebpf/keeper.ts'
+import {
+  type KeptKernel,
+  type KernelConfig,
+  keepKernel,
+  type Loaded,
+  loadKernel,
+} from '../../receivers/ebpf/keeper.ts'
+import type { BpfObject } from '../../receivers/ebpf/libbpf.ts'
 import { openRing, type Ring } from '../../receivers/ebpf/ring.ts'
 import { openWants, type Wants } from '../../receivers/ebpf/wants.ts'
 import { waitFor } from '../kit/processes.ts'
@@ -136,6 +143,8 @@ type Descriptors = [connections: number, payload: number, counters: number, want
 
 export class Kernel {
   readonly privileged: KeptKernel
+  /** For maps that only the loader reaches. */
+  readonly object: BpfObject
   readonly info: KernelInfo
   readonly counters: Counters
   readonly connections: Connection[] = []
@@ -149,8 +158,9 @@ export class Kernel {
   readonly wants: Wants
   readonly #closeWants: () => void
 
-  private constructor(privileged: KeptKernel) {
+  private constructor(privileged: KeptKernel, { object }: Loaded) {
     this.privileged = privileged
+    this.object = object
     this.info = privileged.info as KernelInfo
     const [connFd, payloadFd, countersFd, wantsFd] = privileged.fds as Descriptors
     this.#connRing = openRing(connFd, this.info.connRingBytes)
@@ -162,7 +172,9 @@ export class Kernel {
   }
 
   static async open(config: Partial<KernelConfig> = {}): Promise<Kernel> {
-    return new Kernel(await openKernel({ ...CONFIG, ...config }, settings))
+    const full = { ...CONFIG, ...config }
+    const loaded = loadKernel(full)
+    return new Kernel(keepKernel(loaded, full, settings), loaded)
   }
 
   /** Takes what the rings hold. */

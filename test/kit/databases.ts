@@ -9,6 +9,7 @@ import { serveInPod } from './pod_process.ts'
 export const REDIS_PORT = 6379
 export const POSTGRESQL_PORT = 5432
 export const MARIADB_PORT = 3306
+export const MEMCACHED_PORT = 11_211
 /** Where PostgreSQL's programs are; not on the path. */
 export const [POSTGRESQL_BIN = ''] = globSync('/usr/lib/postgresql/*/bin')
 
@@ -26,6 +27,16 @@ export async function startRedis(t: TestContext, pods: CapturedPods): Promise<vo
   const server = await serveInPod(pods.server, {
     port: REDIS_PORT,
     command: [...command, '--protected-mode', 'no', '--dir', pods.directory],
+  })
+  t.after(() => server.stop())
+}
+
+/** Of TCP alone. */
+export async function startMemcached(t: TestContext, pods: CapturedPods): Promise<void> {
+  const listens = ['-l', '0.0.0.0', '-p', `${MEMCACHED_PORT}`, '-U', '0']
+  const server = await serveInPod(pods.server, {
+    port: MEMCACHED_PORT,
+    command: ['memcached', '-u', 'root', ...listens],
   })
   t.after(() => server.stop())
 }

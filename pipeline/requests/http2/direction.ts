@@ -101,6 +101,11 @@ export class Direction implements FrameSink, Start {
     frames.feed(piece)
   }
 
+  /** What comes next is amidst a connection: frames and tables are not known. */
+  lose(): void {
+    this.frames.lose()
+  }
+
   /** The connection has ended. */
   finish(): void {
     this.frames.stop()

@@ -10,6 +10,7 @@ import type { Exchanges } from '../exchanges.ts'
 import type { Piece } from '../http1/piece.ts'
 import { pathOf } from '../http1/target.ts'
 import type { Parser } from '../parser.ts'
+import { type Remembered, remembered } from '../remembered.ts'
 import type { Shared } from '../shared.ts'
 import { type Block, Direction, type Http2Sink } from './direction.ts'
 import type { Fields } from './fields.ts'
@@ -42,6 +43,10 @@ interface Stream {
   isUnsure: boolean
 }
 
+/** Remembered.words: what streams were. */
+const HAS_GRPC = 1
+const HAS_OTHER = 2
+
 export class Http2Parser implements Parser, Http2Sink {
   readonly #exchanges: Exchanges
   readonly #shared: Shared
@@ -56,6 +61,7 @@ export class Http2Parser implements Parser, Http2Sink {
   #piece: Piece | undefined
   #touched: Exchange | undefined
   #touchedSeveral = false
+  #remembered = remembered('http2')
 
   constructor(exchanges: Exchanges, shared: Shared, upgraded?: Upgraded) {
     this.#exchanges = exchanges
@@ -63,6 +69,24 @@ export class Http2Parser implements Parser, Http2Sink {
     this.#requests = new Direction(true, { sink: this, shared })
     this.#responses = new Direction(false, { sink: this, shared })
     if (upgraded !== undefined) this.#upgrade(upgraded)
+  }
+
+  /** What comes next is amidst a connection, of which this was known. */
+  resume(before: Remembered): void {
+    this.#remembered = before
+    const [streams] = before.words
+    this.#hasGrpc = (streams & HAS_GRPC) !== 0
+    this.#hasOther = (streams & HAS_OTHER) !== 0
+    this.#requests.lose()
+    this.#responses.lose()
+  }
+
+  get remembered(): Remembered {
+    const streams = (this.#hasGrpc ? HAS_GRPC : 0) | (this.#hasOther ? HAS_OTHER : 0)
+    if (streams !== this.#remembered.words[0]) {
+      this.#remembered = remembered('http2', { words: [streams, 0] })
+    }
+    return this.#remembered
   }
 
   get requestPosition(): number {

@@ -17,6 +17,11 @@ export const http2: Protocol = {
     return PREFACE.startsWith(text) ? 'more' : framesOf(first)
   },
   open: (exchanges, shared) => new Http2Parser(exchanges, shared),
+  resume(exchanges, { shared, remembered }) {
+    const parser = new Http2Parser(exchanges, shared)
+    parser.resume(remembered)
+    return parser
+  },
 }
 
 /**

@@ -19,6 +19,7 @@ export const kafka: Protocol = {
     return port === PORT ? verdictAtPort(known) : responseVerdict(known)
   },
   open: (exchanges, shared) => new KafkaParser(exchanges, shared),
+  resume: (exchanges, { shared, remembered }) => new KafkaParser(exchanges, shared, remembered),
 }
 
 function responseVerdict(known: Buffer): Verdict {

@@ -10,6 +10,7 @@ import type { Exchanges } from '../exchanges.ts'
 import { type FrameSink, Frames } from '../frames.ts'
 import type { Piece } from '../http1/piece.ts'
 import type { Parser } from '../parser.ts'
+import { type Remembered, remembered } from '../remembered.ts'
 import type { Shared } from '../shared.ts'
 import { type Beginning, FetchSessions } from './fetch_sessions.ts'
 import { Foothold } from './foothold.ts'
@@ -57,14 +58,27 @@ export class KafkaParser implements Parser, FrameSink {
   readonly #asked: Asked[] = []
   #clientId = ''
   #torn = false
+  #remembered: Remembered
 
-  constructor(exchanges: Exchanges, shared: Shared) {
+  constructor(exchanges: Exchanges, shared: Shared, before?: Remembered) {
     this.#exchanges = exchanges
     this.#shared = shared
     this.#client = new Frames(true, { sink: this, shared })
     this.#server = new Frames(false, { sink: this, shared })
     this.#walk = new Walk(shared.kafkaTopics)
     this.#sessions = new FetchSessions(shared.kafkaTopics)
+    this.#remembered = before ?? remembered('kafka')
+    if (before === undefined) return
+    this.#clientId = before.name
+    this.#client.lose()
+    this.#server.lose()
+  }
+
+  get remembered(): Remembered {
+    if (this.#clientId !== this.#remembered.name) {
+      this.#remembered = remembered('kafka', { name: this.#clientId })
+    }
+    return this.#remembered
   }
 
   get requestPosition(): number {

@@ -19,4 +19,5 @@ export const memcached: Protocol = {
     return text.length < LOOKED_AT && (WORD.test(text) || ARGUMENTS.test(text)) ? 'more' : 'no'
   },
   open: (exchanges, shared) => new MemcachedParser(exchanges, shared),
+  resume: (exchanges, { shared, remembered }) => new MemcachedParser(exchanges, shared, remembered),
 }

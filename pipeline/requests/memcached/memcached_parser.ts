@@ -8,7 +8,9 @@
 import type { Exchange } from '../exchange.ts'
 import type { Exchanges } from '../exchanges.ts'
 import type { Piece } from '../http1/piece.ts'
+import { Order } from '../order.ts'
 import type { Parser } from '../parser.ts'
+import { type Remembered, remembered } from '../remembered.ts'
 import type { Shared } from '../shared.ts'
 import { COMMAND_LINE, type Command, commandOf, errorOf, replyBlockOf } from './commands.ts'
 import { LineReader, type LineSink } from './line_reader.ts'
@@ -31,6 +33,8 @@ export class MemcachedParser implements Parser, LineSink {
   readonly #client = new LineReader(true, this)
   readonly #server = new LineReader(false, this)
   readonly #asked: Asked[] = []
+  readonly #order: Order
+  #remembered: Remembered
   /** Of the line that is coming in. */
   #command: Command | undefined
   /** What is being asked has quiet ones in it. */
@@ -41,9 +45,22 @@ export class MemcachedParser implements Parser, LineSink {
   #seeking = false
   #torn = false
 
-  constructor(exchanges: Exchanges, shared: Shared) {
+  constructor(exchanges: Exchanges, shared: Shared, before?: Remembered) {
     this.#exchanges = exchanges
     this.#shared = shared
+    this.#order = new Order(exchanges, { isQuick: true, pipelines: before?.pipelines })
+    this.#remembered = before ?? remembered('memcached')
+    if (before === undefined) return
+    this.#client.lose()
+    this.#server.lose()
+  }
+
+  get remembered(): Remembered {
+    const { pipelines } = this.#order
+    if (pipelines !== this.#remembered.pipelines) {
+      this.#remembered = remembered('memcached', { pipelines })
+    }
+    return this.#remembered
   }
 
   get requestPosition(): number {
@@ -59,20 +76,28 @@ export class MemcachedParser implements Parser, LineSink {
   }
 
   feed(piece: Piece, fromClient: boolean): void {
+    this.#order.piece(piece.timeNs)
     if (fromClient) {
       if (this.#client.isLost && this.#isPlain(piece)) this.#client.resume(piece.offset)
       this.#client.feed(piece)
       return
     }
-    // Who has one command open, sent since the loss, is who the next piece answers.
-    const isNext = this.#asked.length === 1 && piece.offset >= this.#server.position
-    if (this.#server.isLost && !this.#seeking && isNext) this.#server.resume(piece.offset)
+    this.#order.answered()
+    if (this.#server.isLost && !this.#seeking) {
+      if (this.#isNext(piece)) this.#server.resume(piece.offset)
+      else this.#giveUp()
+    }
     this.#server.feed(piece)
     if (this.#seeking && endsValues(piece)) {
       this.#seeking = false
       this.#answered(this.#asked[0] as Asked)
       this.#server.resume()
     }
+  }
+
+  /** Whose the next reply is: it was asked since the loss. */
+  #isNext({ offset }: Piece): boolean {
+    return this.#asked.length > 0 && this.#order.isNext(offset, this.#server.position)
   }
 
   sweep(): void {}
@@ -122,15 +147,23 @@ export class MemcachedParser implements Parser, LineSink {
       }
     }
     this.#torn = true
+    this.#order.missed()
     this.#shared.count('memcached_desynchronised')
     const { asking } = this.#exchanges
     if (!reader.isClient) this.#giveUp()
-    else if (asking !== undefined) this.#missed(asking)
+    else {
+      if (asking !== undefined) this.#missed(asking)
+      if (this.#order.isDoubtful) this.#server.lose()
+    }
   }
 
   /** Quiet ones that were sent before are part of it. */
   #begin(reader: LineReader, { method, target, query }: Command): void {
     if (this.#exchanges.asking !== undefined) return
+    const verdict = this.#order.begins()
+    if (verdict === 'anew') this.#server.resume()
+    else if (verdict === 'doubtful') this.#server.lose()
+    else if (verdict === 'overtakes' && this.#server.isLost) this.#giveUp()
     const exchange = this.#exchanges.begin(reader, { protocol: 'memcached', method, target, query })
     if (this.#torn) exchange.desynchronised = true
     this.#torn = false
@@ -158,6 +191,7 @@ export class MemcachedParser implements Parser, LineSink {
     this.#asked.push({ exchange, command, isBatch: this.#isBatch, started: false })
     // Nobody can tell which of the replies is its own.
     if (this.#isBatch && command.mark === '') this.#server.lose()
+    else if (this.#server.isLost && this.#order.pipelines) this.#exchanges.abandon(exchange)
   }
 
   /** Bytes of the block behind the reply's line. */

@@ -23,6 +23,8 @@ export const mysql: Protocol = {
     return verdict === 'yes' ? 'older' : verdict
   },
   open: (exchanges, shared, opening) => new MysqlParser(exchanges, shared, opening),
+  resume: (exchanges, { shared, remembered }) =>
+    new MysqlParser(exchanges, shared, { isOlder: true, remembered }),
 }
 
 /** `length:u24 0:u8 10:u8 version NUL thread:u32 scramble{8} 0:u8`. */

@@ -10,7 +10,9 @@ import type { Exchange } from '../exchange.ts'
 import type { Exchanges } from '../exchanges.ts'
 import { type FrameSink, Frames } from '../frames.ts'
 import type { Piece } from '../http1/piece.ts'
+import { Order } from '../order.ts'
 import type { Opening, Parser } from '../parser.ts'
+import type { Remembered } from '../remembered.ts'
 import type { Shared } from '../shared.ts'
 import { TlsParser } from '../tls/tls_parser.ts'
 import { Answer, type Asked, endsRows } from './answer.ts'
@@ -27,6 +29,8 @@ const DIALOGUE = 2
 
 const LOGIN: Asked = { kind: 'login' }
 const LOGIN_BYTES_MAX = 1024
+/** Of several answers at once: where one of them ends is told by all before. */
+const ANSWERS_BYTES = 8192
 
 export class MysqlParser implements Parser, FrameSink {
   readonly #exchanges: Exchanges
@@ -34,6 +38,8 @@ export class MysqlParser implements Parser, FrameSink {
   readonly #client: Frames
   readonly #server: Frames
   readonly #session = new Session()
+  readonly #order: Order
+  #remembered: Remembered | undefined
   /** Without an end, oldest first: those of the exchanges, or the login. */
   readonly #answers: Answer[] = []
   #reading = COMMAND
@@ -48,18 +54,30 @@ export class MysqlParser implements Parser, FrameSink {
   /** Looks for the end of the only answer in the last bytes of pieces. */
   #seeking = false
   #torn = false
+  /** Both ends have not agreed on anything that hides what follows. */
+  #isRead = true
   /** Reads the hellos once the client has asked for TLS. */
   #tls: TlsParser | undefined
 
-  constructor(exchanges: Exchanges, shared: Shared, { isOlder }: Opening) {
+  constructor(exchanges: Exchanges, shared: Shared, { isOlder, remembered: before }: Opening) {
     this.#exchanges = exchanges
     this.#shared = shared
     this.#client = new Frames(true, { sink: this, shared })
     this.#server = new Frames(false, { sink: this, shared })
+    this.#order = new Order(exchanges, { isQuick: false, pipelines: before?.pipelines })
+    this.#remembered = before
+    if (before !== undefined) this.#session.resume(before)
     if (isOlder) {
       this.#client.lose()
       this.#server.lose()
     } else this.#answers.push(new Answer(LOGIN))
+  }
+
+  /** Once both ends have agreed on what is spoken, in the clear. */
+  get remembered(): Remembered | undefined {
+    if (!this.#isRead) return undefined
+    this.#remembered = this.#session.remembered(this.#remembered, this.#order.pipelines)
+    return this.#remembered
   }
 
   get requestPosition(): number {
@@ -86,12 +104,12 @@ export class MysqlParser implements Parser, FrameSink {
       this.#client.feed(piece)
       return
     }
-    const [head] = this.#answers
-    // Who has one command open, sent since the loss, is who the next piece answers.
-    if (this.#server.isLost && !this.#seeking && head !== undefined && !head.started) {
-      if (this.#answers.length === 1 && piece.offset >= this.#server.position) {
-        this.#server.resume(piece.offset)
-      }
+    this.#order.answered()
+    if (this.#server.isLost && !this.#seeking) {
+      const isAsked = this.#answers[0]?.started === false
+      const isNext = isAsked && this.#order.isNext(piece.offset, this.#server.position)
+      if (isNext) this.#server.resume(piece.offset)
+      else this.#giveUp()
     }
     this.#server.feed(piece)
     if (this.#seeking && this.#isEnd(piece)) this.#found()
@@ -120,7 +138,9 @@ export class MysqlParser implements Parser, FrameSink {
   }
 
   wantedBytes(fromClient: boolean): number {
-    return fromClient && this.#tls === undefined ? HEADER_BYTES + 1 + QUERY_BYTES_MAX : 0
+    if (this.#tls !== undefined) return 0
+    if (fromClient) return HEADER_BYTES + 1 + QUERY_BYTES_MAX
+    return this.#order.pipelines ? ANSWERS_BYTES : 0
   }
 
   headerBytes({ isClient, isBetween }: Frames): number {
@@ -153,8 +173,10 @@ export class MysqlParser implements Parser, FrameSink {
   }
 
   lost(frames: Frames): void {
-    if (frames.isClient) this.#clientContinues = false
-    else {
+    if (frames.isClient) {
+      this.#clientContinues = false
+      this.#session.missed()
+    } else {
       this.#serverContinues = false
       const [head] = this.#answers
       if (this.#answers.length === 1 && (head?.isResultSet || head?.isPrepared)) {
@@ -163,10 +185,12 @@ export class MysqlParser implements Parser, FrameSink {
       }
     }
     this.#torn = true
+    this.#order.missed()
     this.#shared.count('mysql_desynchronised')
     const { asking } = this.#exchanges
     if (asking !== undefined) asking.desynchronised = true
     if (!frames.isClient) this.#giveUp()
+    else if (this.#order.isDoubtful) this.#server.lose()
   }
 
   #clientBytes({ header }: Frames, of: { length: number; sequence: number }): number {
@@ -226,6 +250,9 @@ export class MysqlParser implements Parser, FrameSink {
 
   #begin(command: Command, frames: Frames): void {
     const code = frames.header[HEADER_BYTES] as number
+    const verdict = this.#order.begins()
+    if (verdict === 'doubtful') this.#server.lose()
+    else if (verdict === 'overtakes' && this.#server.isLost) this.#giveUp()
     const meaning = meaningOf(code, { message: frames, command, session: this.#session })
     const { method, target, query } = meaning.named
     const exchange = this.#exchanges.begin(frames, {
@@ -243,6 +270,8 @@ export class MysqlParser implements Parser, FrameSink {
     answer.sequence = (this.#sequence + 1) & 0xff
     this.#answers.push(answer)
     if (!this.#clientContinues) this.#requestEnd(exchange)
+    // Nobody knows which answer will be its own.
+    if (this.#server.isLost && this.#order.pipelines) this.#exchanges.abandon(exchange)
   }
 
   #requestEnd(exchange: Exchange): void {
@@ -274,6 +303,7 @@ export class MysqlParser implements Parser, FrameSink {
   #login(body: Buffer): void {
     const unread = this.#session.login(body)
     if (unread === undefined) return
+    this.#isRead = false
     this.#shared.count(`mysql_${unread}`)
     const at = { request: this.#client.position, response: this.#server.position }
     this.finish()

@@ -1,4 +1,5 @@
 /** What a connection has agreed on, and remembers: capabilities, the database, statements. */
+import { type Remembered, remembered } from '../remembered.ts'
 import { type Prepared, Statements, UNKNOWN_STATEMENT } from '../statements.ts'
 import type { Answer } from './answer.ts'
 import {
@@ -27,6 +28,19 @@ export class Session {
   #server: Capabilities = { flags: -1, mariadb: -1 }
   readonly #statements = new Statements<number>()
   #last: Prepared = UNKNOWN_STATEMENT
+
+  /** Goes on with what was agreed on; what was prepared is not known. */
+  resume({ words: [flags, mariadb] }: Remembered): void {
+    this.capabilities = { flags: flags | 0, mariadb: mariadb | 0 }
+  }
+
+  /** `before`: what was said last; it is given again while nothing has changed. */
+  remembered(before: Remembered | undefined, pipelines: boolean): Remembered | undefined {
+    if (this.capabilities === undefined) return undefined
+    if (before?.pipelines === pipelines) return before
+    const { flags, mariadb } = this.capabilities
+    return remembered('mysql', { pipelines, words: [flags >>> 0, mariadb >>> 0] })
+  }
 
   /** Whether it was a greeting. */
   greeted(body: Buffer): boolean {
@@ -74,5 +88,11 @@ export class Session {
   /** Something was missed: the last statement may be another. */
   torn(): void {
     this.#last = UNKNOWN_STATEMENT
+  }
+
+  /** Commands were missed, of which one may have changed the database. */
+  missed(): void {
+    this.torn()
+    this.database = ''
   }
 }

@@ -22,6 +22,8 @@ export const postgresql: Protocol = {
     return verdict === 'yes' ? 'older' : verdict
   },
   open: (exchanges, shared, opening) => new PostgresqlParser(exchanges, shared, opening),
+  resume: (exchanges, { shared, remembered }) =>
+    new PostgresqlParser(exchanges, shared, { isOlder: true, remembered }),
 }
 
 function isStartup({ bytes, at, to }: FirstBytes): Verdict {

@@ -11,7 +11,9 @@ import type { Exchange } from '../exchange.ts'
 import type { Exchanges } from '../exchanges.ts'
 import { type FrameSink, Frames } from '../frames.ts'
 import type { Piece } from '../http1/piece.ts'
+import { Order } from '../order.ts'
 import type { Opening, Parser } from '../parser.ts'
+import { type Remembered, remembered } from '../remembered.ts'
 import type { Shared } from '../shared.ts'
 import { STANDARD, statementOf } from '../sql.ts'
 import { type Prepared, Statements, UNKNOWN_STATEMENT } from '../statements.ts'
@@ -35,6 +37,8 @@ import { endsReady, isWholeRequest } from './runs.ts'
 const QUERY_BYTES_MAX = 4096
 const NAME_BYTES_MAX = 256
 const ERROR_BYTES_MAX = 1024
+/** Of several answers at once: where one of them ends is told by all before. */
+const ANSWERS_BYTES = 8192
 const NAMESPACE_MAX = 63 // NAMEDATALEN
 
 const CALL: Prepared = { statement: { method: 'CALL', target: '', query: '' }, truncated: false }
@@ -45,6 +49,8 @@ export class PostgresqlParser implements Parser, FrameSink {
   readonly #client: Frames
   readonly #server: Frames
   readonly #statements = new Statements<string>()
+  readonly #order: Order
+  #remembered: Remembered | undefined
   #namespace = ''
   /** The next of the client is a startup; the server answers a request for encryption by a byte. */
   #starting: boolean
@@ -57,15 +63,28 @@ export class PostgresqlParser implements Parser, FrameSink {
   /** What the client is asking for has an Execute in it. */
   #executes = false
 
-  constructor(exchanges: Exchanges, shared: Shared, { isOlder }: Opening) {
+  constructor(exchanges: Exchanges, shared: Shared, { isOlder, remembered: before }: Opening) {
     this.#exchanges = exchanges
     this.#shared = shared
     this.#client = new Frames(true, { sink: this, shared })
     this.#server = new Frames(false, { sink: this, shared })
+    this.#order = new Order(exchanges, { isQuick: false, pipelines: before?.pipelines })
     this.#starting = !isOlder
+    this.#remembered = before
+    this.#namespace = before?.name ?? ''
     if (!isOlder) return
     this.#client.lose()
     this.#server.lose()
+  }
+
+  /** Once it has started, and speaks in the clear. */
+  get remembered(): Remembered | undefined {
+    if (this.#starting) return undefined
+    const { pipelines } = this.#order
+    if (this.#remembered?.pipelines !== pipelines) {
+      this.#remembered = remembered('postgresql', { pipelines, name: this.#namespace })
+    }
+    return this.#remembered
   }
 
   get requestPosition(): number {
@@ -93,13 +112,21 @@ export class PostgresqlParser implements Parser, FrameSink {
       this.#client.feed(piece)
       return
     }
+    this.#order.answered()
+    if (this.#isNext(piece)) this.#server.resume(piece.offset)
     const wasLost = this.#server.isLost
+    if (wasLost) this.#giveUp()
     this.#server.feed(piece)
-    // What was asked before is over where ReadyForQuery stands last.
-    if (wasLost && endsReady(bytes, { from: tailEnd - length, to: tailEnd })) {
-      this.#giveUp()
-      this.#server.resume()
-    }
+    // What was asked before is over where ReadyForQuery stands last, unless more was asked.
+    if (!wasLost || this.#order.pipelines) return
+    if (endsReady(bytes, { from: tailEnd - length, to: tailEnd })) this.#server.resume()
+  }
+
+  /** A piece that answers the one request that is open, which was sent since the loss. */
+  #isNext({ offset }: Piece): boolean {
+    const { isLost, position } = this.#server
+    if (!isLost || this.#unpaired > 0 || !this.#order.isNext(offset, position)) return false
+    return this.#exchanges.oldest?.requestDone === true
   }
 
   sweep(): void {}
@@ -121,7 +148,9 @@ export class PostgresqlParser implements Parser, FrameSink {
   }
 
   wantedBytes(fromClient: boolean): number {
-    return fromClient && this.#tls === undefined ? HEADER_BYTES + QUERY_BYTES_MAX : 0
+    if (this.#tls !== undefined) return 0
+    if (fromClient) return HEADER_BYTES + QUERY_BYTES_MAX
+    return this.#order.pipelines ? ANSWERS_BYTES : 0
   }
 
   headerBytes({ isClient }: Frames): number {
@@ -162,10 +191,12 @@ export class PostgresqlParser implements Parser, FrameSink {
 
   lost(frames: Frames): void {
     this.#torn = true
+    this.#order.missed()
     this.#shared.count('postgresql_desynchronised')
     const { asking } = this.#exchanges
     if (asking !== undefined) asking.desynchronised = true
     if (!frames.isClient) this.#giveUp()
+    else if (this.#order.isDoubtful) this.#server.lose()
   }
 
   /** Exchanges whose end was missed. */
@@ -250,6 +281,9 @@ export class PostgresqlParser implements Parser, FrameSink {
   #begin(frames: Frames): Exchange {
     const { asking } = this.#exchanges
     if (asking !== undefined) return asking
+    const verdict = this.#order.begins()
+    if (verdict === 'doubtful') this.#server.lose()
+    else if (verdict === 'overtakes' && this.#server.isLost) this.#giveUp()
     const exchange = this.#exchanges.begin(frames, {
       protocol: 'postgresql',
       version: '3',
@@ -274,7 +308,10 @@ export class PostgresqlParser implements Parser, FrameSink {
 
   #asked({ position, lastNs }: Frames): void {
     const { asking } = this.#exchanges
-    if (asking !== undefined) this.#exchanges.requestEnd(asking, { position, ns: lastNs })
+    if (asking === undefined) return
+    this.#exchanges.requestEnd(asking, { position, ns: lastNs })
+    // Nobody knows which answer will be its own.
+    if (this.#server.isLost && this.#order.pipelines) this.#exchanges.abandon(asking)
   }
 
   #answer(frames: Frames): void {

@@ -16,4 +16,5 @@ export const redis: Protocol = {
     return text === '' || BEGINNING.test(text) ? 'more' : 'no'
   },
   open: (exchanges, shared) => new RedisParser(exchanges, shared),
+  resume: (exchanges, { shared, remembered }) => new RedisParser(exchanges, shared, remembered),
 }

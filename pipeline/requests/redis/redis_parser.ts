@@ -5,7 +5,9 @@
 import type { Exchange } from '../exchange.ts'
 import type { Exchanges } from '../exchanges.ts'
 import type { Piece } from '../http1/piece.ts'
+import { Order } from '../order.ts'
 import type { Parser } from '../parser.ts'
+import { type Remembered, remembered } from '../remembered.ts'
 import type { Shared } from '../shared.ts'
 import { commandOf } from './commands.ts'
 import { RespReader, type RespSink } from './resp_reader.ts'
@@ -19,6 +21,9 @@ const SUBSCRIPTION = /^[PS]?(UN)?SUBSCRIBE$/
 /** From here on the connection is something else: a stream of commands, or no replies. */
 const LAST = ['MONITOR', 'PSYNC', 'SYNC', 'CLIENT REPLY']
 
+/** What clients send to set a connection up, often all at once, without pipelining afterwards. */
+const SETUP = /^(HELLO|AUTH|SELECT|READONLY|CLIENT( .*)?)$/
+
 /** As many as can be had. */
 const REPLY_BYTES = 8192
 
@@ -27,7 +32,9 @@ export class RedisParser implements Parser, RespSink {
   readonly #shared: Shared
   readonly #commands = new RespReader(true, this)
   readonly #replies = new RespReader(false, this)
-  /** The database that the connection has selected. */
+  readonly #order: Order
+  #remembered: Remembered
+  /** The database that the connection has selected; the empty string: not known. */
   #namespace: string
   /** The reply that is coming in answers nobody that is known yet. */
   #undecided = false
@@ -37,15 +44,27 @@ export class RedisParser implements Parser, RespSink {
    * have been answered, to nobody's surprise, and the client goes on.
    */
   #torn = false
-  /** Commands came behind all that the server had said when its framing was lost. */
-  #hasTurned = false
   /** The framing of a reply was lost. */
   #missed = false
 
-  constructor(exchanges: Exchanges, shared: Shared) {
+  constructor(exchanges: Exchanges, shared: Shared, before?: Remembered) {
     this.#exchanges = exchanges
     this.#shared = shared
+    this.#order = new Order(exchanges, { isQuick: true, pipelines: before?.pipelines })
     this.#namespace = '0'
+    this.#remembered = before ?? remembered('redis')
+    if (before === undefined) return
+    this.#commands.lose()
+    this.#replies.lose()
+    this.#missed = false
+  }
+
+  get remembered(): Remembered {
+    const { pipelines } = this.#order
+    if (pipelines !== this.#remembered.pipelines) {
+      this.#remembered = remembered('redis', { pipelines })
+    }
+    return this.#remembered
   }
 
   get requestPosition(): number {
@@ -61,15 +80,17 @@ export class RedisParser implements Parser, RespSink {
   }
 
   feed(piece: Piece, fromClient: boolean): void {
+    this.#order.piece(piece.timeNs)
     if (fromClient) {
-      if (this.#commands.isLost && isCommand(piece)) this.#commands.resume()
+      if (this.#commands.isLost && isCommand(piece)) this.#commands.resume(piece.offset)
       if (this.#exchanges.waiting === 0) this.#turns()
       this.#commands.feed(piece)
       return
     }
-    // Whoever has asked since the loss, having waited for what was lost, is meant by what comes.
-    const isMeant = this.#hasTurned && this.#exchanges.waiting > 0
-    if (this.#replies.isLost && isMeant) this.#replies.resume()
+    this.#order.answered()
+    const { isLost, position } = this.#replies
+    if (isLost && this.#order.isNext(piece.offset, position)) this.#replies.resume(piece.offset)
+    else if (isLost) this.#exchanges.finish(piece.timeNs)
     this.#replies.feed(piece)
   }
 
@@ -102,15 +123,19 @@ export class RedisParser implements Parser, RespSink {
 
   /** The client asks for the first time since all that it had asked was answered, or given up. */
   #turns(): void {
-    if (this.#replies.isLost) this.#hasTurned = true
-    else if (!this.#commands.isLost) this.#torn = false
+    if (!this.#replies.isLost && !this.#commands.isLost) this.#torn = false
   }
 
   lost(reader: RespReader): void {
     this.#torn = true
-    this.#hasTurned = false
+    this.#order.missed()
     this.#shared.count('redis_desynchronised')
-    if (reader.isClient) return
+    if (reader.isClient) {
+      // A SELECT may be among what is missing.
+      this.#namespace = ''
+      if (this.#order.isDoubtful) this.#replies.lose()
+      return
+    }
     this.#missed = true
     this.#exchanges.finish(this.lastNs)
   }
@@ -124,6 +149,7 @@ export class RedisParser implements Parser, RespSink {
       return
     }
     if (command.method === 'SELECT') this.#namespace = reader.texts[1]?.slice(0, 16) ?? ''
+    if (!SETUP.test(command.method)) this.#orderOf()
     const exchange = this.#exchanges.begin(reader, {
       protocol: 'redis',
       ...command,
@@ -132,8 +158,18 @@ export class RedisParser implements Parser, RespSink {
     })
     if (this.#torn) exchange.desynchronised = true
     this.#exchanges.requestEnd(exchange, { position: reader.position, ns: reader.lastNs })
+    // Nobody knows which reply will be its own.
+    if (this.#replies.isLost && this.#order.pipelines) this.#exchanges.abandon(exchange)
     if (SUBSCRIPTION.test(command.method)) this.#subscribed = true
     if (LAST.includes(command.method)) this.#commands.stop()
+  }
+
+  /** Before a command's exchange begins. */
+  #orderOf(): void {
+    const verdict = this.#order.begins()
+    if (verdict === 'anew') this.#replies.resume()
+    else if (verdict === 'doubtful') this.#replies.lose()
+    else if (verdict === 'overtakes' && this.#replies.isLost) this.#exchanges.finish(this.lastNs)
   }
 
   #reply(reader: RespReader): void {

@@ -86,9 +86,11 @@ export class RespReader extends PieceReader {
     this.#state = STOPPED
   }
 
-  /** From here on values are expected again. */
-  resume(): void {
-    if (this.#state === LOST) this.#reset()
+  /** From here on, or from `position` on, values are expected again. */
+  resume(position = this.position): void {
+    if (this.#state !== LOST) return
+    this.position = Math.max(position, this.position)
+    this.#reset()
   }
 
   lose(): void {

@@ -8,6 +8,7 @@ import { CLOSE_REASON, type CloseReason, ROLE, TRANSPORT } from '../../../pipeli
 import type { Connection } from '../../../pipeline/requests/connection.ts'
 import { Piece } from '../../../pipeline/requests/http1/piece.ts'
 import type { QueryPolicy } from '../../../pipeline/requests/http1/target.ts'
+import type { Remembered } from '../../../pipeline/requests/remembered.ts'
 import { RowWriter } from '../../../pipeline/requests/rows.ts'
 import { RequestTracker } from '../../../pipeline/requests/tracker.ts'
 import { settingsOf } from '../surroundings.ts'
@@ -27,6 +28,8 @@ export interface TalkOptions {
   readonly role?: 'client' | 'server'
   /** How many bytes each end has said before the first one that is seen. */
   readonly before?: number
+  /** What whoever followed the connection before knew of it. */
+  readonly remembered?: Remembered
   /** The server's port. */
   readonly port?: number
   readonly query?: QueryPolicy
@@ -150,6 +153,11 @@ export class Talk {
     return this
   }
 
+  /** What another parser would need to go on. */
+  get remembered(): Remembered | undefined {
+    return this.#connection.conversation?.remembered
+  }
+
   get notes(): Readonly<Record<string, number>> {
     this.#tracker.sweep(this.#ns)
     return Object.fromEntries(this.settings.ledger.notes)
@@ -202,7 +210,8 @@ export function pieceOf(known: Buffer, length: number): Piece {
   return piece
 }
 
-export function connectionOf({ role = 'client', port = 80 }: TalkOptions): Connection {
+export function connectionOf(options: TalkOptions): Connection {
+  const { role = 'client', port = 80, remembered } = options
   const address = (last: number) =>
     Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, last)
   return {
@@ -228,6 +237,7 @@ export function connectionOf({ role = 'client', port = 80 }: TalkOptions): Conne
     minRttUs: 1,
     retransmits: 0,
     conversation: undefined,
+    remembered,
     tls: undefined,
   }
 }

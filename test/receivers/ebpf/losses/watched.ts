@@ -29,6 +29,8 @@ export class Watched {
   readonly #directory = temporaryDirectory('losses')
   #reader: ChildProcess | undefined
   #output = ''
+  readonly #rows: Row[] = []
+  #read = 0
 
   private constructor(privileged: Awaited<ReturnType<typeof openKernel>>, options: object) {
     this.#privileged = privileged
@@ -81,11 +83,17 @@ export class Watched {
     return JSON.parse(this.#output.split('\n')[1] as string) as Books
   }
 
-  rows(): Row[] {
+  /** So far; lines that were read before are not read again. */
+  rows(): readonly Row[] {
     const path = join(this.#directory, 'rows')
     if (!existsSync(path)) return []
-    const lines = readFileSync(path, 'utf8').split('\n').filter(Boolean)
-    return lines.map((line) => JSON.parse(line) as Row)
+    const text = readFileSync(path, 'latin1')
+    const end = text.lastIndexOf('\n') + 1
+    for (const line of text.slice(this.#read, end).split('\n').filter(Boolean)) {
+      this.#rows.push(JSON.parse(line) as Row)
+    }
+    this.#read = end
+    return this.#rows
   }
 
   /** Safe twice. */
