@@ -1,4 +1,5 @@
 /** Agents and gateways as docs/GATEWAY.md has them, with shorter windows and retries. */
+import type { Exporter } from '../kit/agents.ts'
 import type { FlowspanConfig } from '../kit/flowspan.ts'
 import type { FleetWorld } from './fleet_world.ts'
 
@@ -15,8 +16,8 @@ const retry = {
 const keepalive = { keepalive: { time: '1s', timeout: '1s' } }
 const stored = { storage: 'file_storage', num_consumers: 100 }
 
-/** What an agent sends to one gateway with. */
-export function toGateway(endpoint: string): Record<string, object> {
+/** What an agent sends to one gateway with; its queue on disk, or in memory. */
+export function toGateway(endpoint: string, queue: 'stored' | 'in_memory'): Exporter {
   const batch = { flush_timeout: '200ms', min_size: 4000, max_size: 4000 }
   return {
     otlp: {
@@ -25,13 +26,13 @@ export function toGateway(endpoint: string): Record<string, object> {
       timeout: '30s',
       ...keepalive,
       ...retry,
-      sending_queue: { ...stored, batch },
+      sending_queue: queue === 'stored' ? { ...stored, batch } : { num_consumers: 100, batch },
     },
   }
 }
 
 /** The same to several. */
-export function toGateways(hosts: readonly string[]): Record<string, object> {
+export function toGateways(hosts: readonly string[]): Exporter {
   return {
     load_balancing: {
       routing_key: 'cause',
@@ -42,7 +43,14 @@ export function toGateways(hosts: readonly string[]): Record<string, object> {
   }
 }
 
-export function oneGateway(world: FleetWorld): FlowspanConfig {
+type Order = (typeof ORDERS)[number]
+
+export const ORDERS = [
+  ['stitch', 'k8s_attributes'],
+  ['k8s_attributes', 'stitch'],
+] as const
+
+export function oneGateway(world: FleetWorld, processors = ORDERS[0] as Order): FlowspanConfig {
   const sending_queue = { wait_for_result: true, batch: { flush_timeout: '200ms' } }
   return {
     receivers: { otlp: grpc(PORTS.rows) },
@@ -57,7 +65,7 @@ export function oneGateway(world: FleetWorld): FlowspanConfig {
       pipelines: {
         flows: {
           receivers: ['otlp'],
-          processors: ['stitch', 'k8s_attributes'],
+          processors,
           exporters: ['flow_spans'],
         },
         traces: { receivers: ['flow_spans'], exporters: ['otlp'] },

@@ -5,20 +5,21 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { flowLog } from '../../pipeline/flows/json.ts'
 import { decodeFlows } from '../../pipeline/flows/otlp/decode.ts'
 import { checkRequest } from '../../pipeline/otlp/check.ts'
 import { HttpBackend } from '../exporters/otlp_http/backend.ts'
 import { goAvailable } from '../kit/backends.ts'
 import { authority } from '../kit/certificates.ts'
-import { Flowspan, type FlowspanConfig, type Row } from '../kit/flowspan.ts'
-import { startJaeger } from '../kit/jaeger.ts'
+import { Flowspan, type FlowspanConfig, killAtOnce, type Row } from '../kit/flowspan.ts'
+import { type Jaeger, startJaeger } from '../kit/jaeger.ts'
 import { runInPod } from '../kit/pod_process.ts'
 import { freePorts } from '../kit/ports.ts'
 import { waitFor } from '../kit/processes.ts'
 import { missingForShop, skipUnless } from '../kit/requirements.ts'
 import { Shop } from '../kit/shop.ts'
+import { orphans, type Span, spansOf } from './trace_view.ts'
 
 const go = await goAvailable()
 const missing = missingForShop() ?? (go.available ? undefined : go.reason)
@@ -26,6 +27,12 @@ const missing = missingForShop() ?? (go.available ? undefined : go.reason)
 const FLOWS = 'flows.jsonl'
 const AUTH = { auth: { authenticator: 'bearertokenauth' } }
 const TOKEN = { bearertokenauth: { token: 'rows-only' } }
+/** Rows of a chain come within less, whenever the gateway began. */
+const WINDOW = '3s'
+/** An agent says every second that a request is open; when it has not for so long it is gone. */
+const OPEN_TIMEOUT_S = 4
+/** curl, nginx twice, the API twice, the storage. */
+const CHAIN_SPANS = 6
 /** By how rows came to the gateway: where it sends them on. */
 const WAYS = ['grpc', 'http'] as const
 
@@ -49,7 +56,9 @@ function agent(ports: Ports, ca: string) {
       ...TOKEN,
       file_storage: { directory: join(directory, 'queue'), create_directory: true },
     },
-    receivers: { ebpf: { host: { node: 'node-1' } } },
+    receivers: {
+      ebpf: { host: { node: 'node-1' }, requests: { open_row_interval: '1s' } },
+    },
     processors: {
       // Names both ends by their processes.
       k8s_attributes: { auth_type: 'none' },
@@ -84,7 +93,9 @@ function gateway(ports: Ports, to: { tls: object; sink: number; jaeger: string }
   return {
     extensions: TOKEN,
     receivers: { 'otlp/grpc': receiver('grpc'), 'otlp/http': receiver('http') },
-    processors: { stitch: {} },
+    processors: {
+      stitch: { wait: 'always', window: WINDOW, open_timeout: `${OPEN_TIMEOUT_S}s` },
+    },
     connectors: { flow_spans: {} },
     exporters: {
       'otlp_http/grpc': sink('grpc'),
@@ -133,18 +144,60 @@ class Sink {
   }
 }
 
-/** Keeper and child: the child would end in order if it were left alone. */
-async function killAtOnce(flowspan: Flowspan): Promise<void> {
-  const { pid } = flowspan
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
-  const ended = flowspan.kill()
-  for (const child of children.split(' ').filter(Boolean)) process.kill(Number(child), 'SIGKILL')
-  await ended
-}
-
 function identityOf({ agent_id, sequence }: Row): string {
   assert.ok(agent_id !== undefined && sequence !== undefined)
   return `${agent_id} ${sequence}`
+}
+
+/**
+ * A request is open for longer than its agent may be silent, and has calls that are over. Then the
+ * agent is killed, and nobody will ever say how it ended.
+ */
+async function loseAgent(
+  t: TestContext,
+  of: { shop: Shop; jaeger: Jaeger; config: ReturnType<typeof agent> },
+): Promise<void> {
+  const { shop, jaeger, config } = of
+  const lost = await Flowspan.start(config)
+  t.after(async () => {
+    await lost.kill()
+    lost.clean()
+  })
+  const path = '/orders/last/held'
+  const url = shop.url('ipv4', path)
+  runInPod(shop.client, ['curl', '-sS', '-m', '30', url]).catch(() => undefined)
+  const announced = () =>
+    lost.rows(FLOWS).filter(({ target, state, comm }) => {
+      return target === path && state === 'open' && comm === 'curl'
+    })
+  await waitFor(
+    'a request that is open',
+    () => announced().length > OPEN_TIMEOUT_S + 1 || undefined,
+  )
+  const before = await jaeger.traces('api', { sinceMs: Date.now() - 60_000, limit: 100 })
+  const unfinished = (spans: readonly Span[]) =>
+    spans.filter(({ attributes }) => 'flowspan.exchange.unfinished' in attributes)
+  assert.deepEqual(
+    before.flatMap((trace) => unfinished(spansOf(trace))),
+    [],
+    'it is open',
+  )
+  await killAtOnce(lost)
+  const trace = await jaeger.waitForTrace({
+    service: 'curl',
+    matches: ({ spans }) =>
+      spans.length >= CHAIN_SPANS && spans.some((span) => JSON.stringify(span.tags).includes(path)),
+  })
+  const spans = spansOf(trace)
+  assert.deepEqual(orphans(spans), [])
+  assert.deepEqual(
+    unfinished(spans)
+      .map(({ service, kind, attributes }) => {
+        return `${service} ${kind} ${attributes['flowspan.exchange.unfinished']}`
+      })
+      .sort(),
+    ['api server', 'curl client', 'nginx client', 'nginx server'].map((end) => `${end} agent_lost`),
+  )
 }
 
 test('a gateway that is killed and comes back gets every row, and makes traces of them', {
@@ -225,16 +278,27 @@ test('a gateway that is killed and comes back gets every row, and makes traces o
     }
   }
   // Connections behind nginx are older than this gateway, which need not know who is at their ends.
-  const trace = await jaeger.waitForTrace({
-    service: 'nginx',
-    matches: ({ spans, processes }) =>
-      spans.some((span) => JSON.stringify(span.tags).includes('/orders/after-1')) &&
-      new Set(Object.values(processes).map(({ serviceName }) => serviceName)).size >= 2,
-  })
-  assert.equal(new Set(trace.spans.map(({ spanID }) => spanID)).size, trace.spans.length)
+  for (const path of ['/orders/after-0', '/orders/after-1']) {
+    const trace = await jaeger.waitForTrace({
+      service: 'nginx',
+      matches: ({ spans }) =>
+        spans.some((span) => JSON.stringify(span.tags).includes(path)) &&
+        spans.length >= CHAIN_SPANS,
+    })
+    const spans = spansOf(trace)
+    const ids = new Set(spans.map(({ spanId }) => spanId))
+    assert.deepEqual([spans.length, ids.size], [CHAIN_SPANS, CHAIN_SPANS])
+    const roots = spans.filter(({ parentId }) => parentId === undefined)
+    assert.deepEqual(
+      roots.map(({ service, kind }) => `${service} ${kind}`),
+      ['curl client'],
+    )
+    assert.ok(spans.every(({ parentId }) => parentId === undefined || ids.has(parentId)))
+  }
   const { components } = await sender.stop()
   for (const name of ['exporter/otlp', 'exporter/otlp_http']) {
     assert.deepEqual(components[name]?.lost, {}, name)
   }
+  await loseAgent(t, { shop, jaeger, config: agent({ grpc, http }, pem(ca.cert)) })
   t.diagnostic(`${lines.size} rows, ${sink.doubles} delivered twice`)
 })

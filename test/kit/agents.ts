@@ -5,7 +5,7 @@
 import { chmodSync, globSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Fleet, GROUPS, type Group } from './fleet.ts'
-import { type Balance, Flowspan } from './flowspan.ts'
+import { type Balance, Flowspan, killAtOnce } from './flowspan.ts'
 import type { Pod } from './netns.ts'
 import { removeDirectory, temporaryDirectory } from './processes.ts'
 
@@ -20,6 +20,9 @@ export function missingForAgents(): string | undefined {
   return 'Cannot set clocks apart as libfaketime is missing: run apt-get install faketime'
 }
 
+/** What an agent sends with. */
+export type Exporter = Record<string, object>
+
 export class Agents {
   /** What stands for the hosts of the groups. */
   readonly hosts: Readonly<Record<Group, Pod>>
@@ -28,7 +31,7 @@ export class Agents {
   readonly #fleet: Fleet
   readonly #storage = temporaryDirectory('agents')
   readonly #running = new Map<Group, Flowspan>()
-  #exporter: Record<string, object> = {}
+  #exporter: (group: Group) => Exporter = () => ({})
 
   constructor(fleet: Fleet) {
     this.#fleet = fleet
@@ -37,8 +40,8 @@ export class Agents {
     this.hosts = { a: host('a'), b: host('b'), c: host('c') }
   }
 
-  /** Starts all; `exporter` is what they send with, its queue on disk. */
-  async start(exporter: Record<string, object>): Promise<void> {
+  /** Starts all; `exporter` is what each sends with. */
+  async start(exporter: (group: Group) => Exporter): Promise<void> {
     this.#exporter = exporter
     await Promise.all(GROUPS.map((group) => this.startOne(group)))
   }
@@ -57,8 +60,8 @@ export class Agents {
   }
 
   /** Has all send with another exporter, without a restart: they go on seeing what they see. */
-  async reload(exporter: Record<string, object>): Promise<void> {
-    this.#exporter = exporter
+  async reload(exporter: Exporter): Promise<void> {
+    this.#exporter = () => exporter
     for (const [group, agent] of this.#running) {
       const isInForce = await agent.reload(() => this.#config(group))
       if (!isInForce) throw new Error(`The agent of ${group} was not reloaded:\n${agent.text()}`)
@@ -75,9 +78,10 @@ export class Agents {
     return balance
   }
 
+  /** At once, with all that it held: its pipeline does not see that its keeper is gone. */
   async killOne(group: Group): Promise<void> {
     const agent = this.#running.get(group)
-    await agent?.kill()
+    if (agent !== undefined) await killAtOnce(agent)
     agent?.clean()
     this.#running.delete(group)
   }
@@ -88,12 +92,17 @@ export class Agents {
 
   /** Ends all that still run. Safe twice. */
   async close(): Promise<void> {
-    await Promise.all(GROUPS.map((group) => this.killOne(group)))
+    await Promise.all(
+      [...this.#running.values()].map(async (agent) => {
+        await agent.kill()
+        agent.clean()
+      }),
+    )
     removeDirectory(this.#storage)
   }
 
   #config(group: Group) {
-    const exporters = this.#exporter
+    const exporters = this.#exporter(group)
     const name = `node-${group}`
     const directory = join(this.#storage, group)
     return {
