@@ -90,7 +90,7 @@ function readingOf(flowspan: Flowspan, requests: number) {
 }
 
 /** Of all programs that a process holds: the kernel tells it of their file descriptors. */
-function programsNs(pid: number): number {
+export function programsNs(pid: number): number {
   const byProgram = new Map<string, number>()
   for (const fd of readdirSync(`/proc/${pid}/fdinfo`)) {
     const text = infoOf(`/proc/${pid}/fdinfo/${fd}`)

@@ -1,0 +1,98 @@
+/**
+ * A host with very many sockets: how long flowspan takes to find them, what a pass over them costs,
+ * and its memory. Both ends of the connections are here, in a namespace of their own.
+ */
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Flowspan } from '../test/kit/flowspan.ts'
+import { inPod, Network } from '../test/kit/netns.ts'
+import { Program } from '../test/kit/processes.ts'
+import { describeMachine } from './machine.ts'
+import { MeasuredKernel, withStats } from './measured_kernel.ts'
+import { cpuNs, rssMiB } from './overhead/processes.ts'
+
+const SOCKETS = [0, 10_000, 100_000]
+const SCRIPT = join(import.meta.dirname, 'sockets.py')
+const READY = { timeoutMs: 120_000 }
+const INTERVAL_MS = 10_000
+/** In which the first pass, which tells of all, is over. */
+const RUN_MS = 15_000
+const SAMPLE_MS = 20
+const PASS_MAX_MS = 30_000
+
+interface Pass {
+  readonly ms: number
+  readonly programNs: number
+}
+
+/** Two passes of `tell_interim`: the first tells of all sockets, the second finds them idle. */
+async function passes(kernel: MeasuredKernel, sockets: number): Promise<Pass[]> {
+  const seen: Pass[] = []
+  let beganMs = performance.now()
+  let ns = 0
+  for (const pass of [1, 2]) {
+    if (pass > 1) beganMs = Math.max(beganMs + INTERVAL_MS, performance.now())
+    // At the end of the map a program is called once more.
+    const done = () => kernel.object.stats('tell_interim').runs >= pass * (sockets + 1)
+    while (!done() && performance.now() - beganMs < PASS_MAX_MS) await delay(SAMPLE_MS)
+    const { runNs } = kernel.object.stats('tell_interim')
+    seen.push({ ms: performance.now() - beganMs, programNs: runNs - ns })
+    ns = runNs
+  }
+  return seen
+}
+
+async function measure(sockets: number): Promise<void> {
+  const began = performance.now()
+  const kernel = new MeasuredKernel({ interimMs: INTERVAL_MS })
+  const startMs = performance.now() - began
+  const found = ['find_listeners', 'find_older'].map((name) => kernel.object.stats(name).runNs)
+  const findNs = found.reduce((sum, each) => sum + each, 0)
+  const [all, idle] = (await passes(kernel, sockets)) as [Pass, Pass]
+  kernel.close()
+  const ms = [startMs, findNs / 1e6, all.ms, all.programNs / 1e6, idle.ms, idle.programNs / 1e6]
+  console.log(`| ${sockets} | ${ms.map((each) => each.toFixed(0)).join(' | ')} |`)
+}
+
+/** As users run it: CPU and memory with the first pass over all sockets. */
+async function run(sockets: number): Promise<void> {
+  const flowspan = await Flowspan.start(() => CONFIG)
+  const { pid, childPid } = flowspan
+  await delay(RUN_MS)
+  const cpu = [pid, childPid].map((each) => Math.round(cpuNs([each]) / 1e6))
+  const memory = [pid, childPid].map(rssMiB)
+  await flowspan.kill()
+  flowspan.clean()
+  console.log(`| ${sockets} | ${cpu.join(' | ')} | ${memory.join(', ')} |`)
+}
+
+const CONFIG = {
+  receivers: { ebpf: {} },
+  exporters: { nop: {} },
+  service: { pipelines: { flows: { receivers: ['ebpf'], exporters: ['nop'] } } },
+}
+
+async function hold(sockets: number, what: (sockets: number) => Promise<void>): Promise<void> {
+  const network = new Network()
+  const command = ['python3', '-u', SCRIPT, 'hold', `${sockets / 2}`]
+  const program = sockets > 0 ? new Program(inPod(network.node, command)) : undefined
+  try {
+    await program?.line(/ready/, READY)
+    await what(sockets)
+  } finally {
+    await program?.stop()
+    network.close()
+  }
+}
+
+await withStats(async () => {
+  console.log(`# Sockets\n\n${describeMachine()}\n`)
+  console.log('Milliseconds; of passes, and of them in programs, with what measuring takes.\n')
+  console.log('| sockets | start | finding them | pass, all told | programs | idle | programs |')
+  console.log('|---|---|---|---|---|---|---|')
+  for (const sockets of SOCKETS) await hold(sockets, measure)
+})
+console.log(`\nCPU of the start and the ${RUN_MS / 1000} s after it, ms; RSS in MiB\n`)
+console.log('| sockets | keeper | pipeline | RSS keeper, pipeline |')
+console.log('|---|---|---|---|')
+for (const sockets of SOCKETS) await hold(sockets, run)
