@@ -35,5 +35,9 @@ function isStartup({ bytes, at, to }: FirstBytes): Verdict {
   const length = bytes.readInt32BE(at)
   const version = bytes.readInt32BE(at + 4)
   if (length < STARTUP_HEADER_BYTES || length > STARTUP_BYTES_MAX) return 'no'
-  return isStartupVersion(version) || REQUESTS.includes(version) ? 'yes' : 'no'
+  if (!isStartupVersion(version)) return REQUESTS.includes(version) ? 'yes' : 'no'
+  // Kafka's Metadata reads alike so far; its number follows, where the name of a parameter stands.
+  const nameAt = at + STARTUP_HEADER_BYTES
+  if (nameAt === to) return 'more'
+  return bytes[nameAt] !== 0 || length === STARTUP_HEADER_BYTES + 1 ? 'yes' : 'no'
 }

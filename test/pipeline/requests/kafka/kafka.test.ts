@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { parserSuite, type Row, type Said, server, Talk } from '../talk.ts'
+import { client, parserSuite, type Row, type Said, server, Talk } from '../talk.ts'
 import { RECORDED } from './recorded.ts'
 import {
   array,
@@ -324,3 +324,13 @@ const conversations = [
   ...RECORDED.filter(({ client }) => client < '3').map(({ said }) => said),
 ]
 parserSuite('Kafka', { conversations, port: PORT })
+
+test('a connection that begins with Metadata is not taken for PostgreSQL’s, which reads alike', () => {
+  const asked = Buffer.from('0000001a000300010000000500086e756d62657265640000000100026e35', 'hex')
+  const answered = Buffer.from('0000000e00000005000000000000000000000000', 'hex')
+  const talk = new Talk({ port: 9092 }).say(client(asked), server(answered.subarray(0, 18)))
+  assert.deepEqual(
+    talk.end().map(({ protocol, method, target }) => [protocol, method, target]),
+    [['kafka', 'Metadata', 'n5']],
+  )
+})
