@@ -245,7 +245,7 @@ static __noinline void tell_withheld(struct conn *conn, const struct tcp_sock *t
 	record->offset = stream->reported - withheld;
 	record->time_ns = bpf_ktime_get_ns();
 	__builtin_memcpy(record->comm, conn->comm, COMM_LEN);
-	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(record, wake_flags(&payload));
 }
 
 static __always_inline void report_withheld(struct conn *conn, const struct tcp_sock *tp,

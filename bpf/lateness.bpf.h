@@ -96,7 +96,7 @@ static __always_inline void tell_delay(struct conn *conn, const struct tcp_sock 
 	/* the next record is of what comes from here on */
 	late->least = ~0U;
 	late->most = 0;
-	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
 }
 
 #endif

@@ -23,7 +23,7 @@ static __always_inline void tell_loss(struct conn *conn, const struct tcp_sock *
 		return;
 	record->time_ns = now;
 	record->since_ns = now;
-	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
 }
 
 static __always_inline void lose(struct conn *conn, const struct tcp_sock *tp, struct edge *edge,

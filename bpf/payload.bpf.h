@@ -7,6 +7,7 @@
 
 #include "older.bpf.h"
 #include "verdict.bpf.h"
+#include "wake.bpf.h"
 
 /*
  * A record under way. Twice the most that is captured: the verifier knows of `at + length` only
@@ -127,7 +128,8 @@ static __always_inline void report_payload(struct conn *conn, const struct tcp_s
 	barrier_var(captured);
 	if (captured > CAPTURE_MAX)
 		captured = CAPTURE_MAX;
-	if (bpf_ringbuf_output(&payload, scratch, sizeof(*record) + captured, BPF_RB_NO_WAKEUP))
+	if (bpf_ringbuf_output(&payload, scratch, sizeof(*record) + captured,
+			       wake_flags(&payload)))
 		count(COUNTER_PAYLOAD_LOST_RING);
 }
 

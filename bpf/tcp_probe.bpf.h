@@ -116,7 +116,7 @@ static __always_inline void tell_jitter(struct conn *conn, const struct tcp_sock
 	record->least_us = eye->jump_sum / eye->samples;
 	record->most_us = eye->jump_most;
 	record->samples = eye->samples;
-	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
 }
 
 /*

@@ -22,6 +22,8 @@ import { setprivArguments } from './privileges.ts'
 
 /** Standard input, output and error come before what is handed over. */
 const FIRST_FD = 3
+/** One thread more than libuv's four: a receiver may wait for the kernel in one. */
+const POOL = { UV_THREADPOOL_SIZE: '5' }
 const BACKOFF_FIRST_MS = 200
 const BACKOFF_MAX_MS = 10_000
 /** A child that ran this long was not killed by what killed its predecessors. */
@@ -140,7 +142,7 @@ export class Keeper {
     const uid = process.getuid?.() ?? 0
     const child = spawn('setpriv', [...setprivArguments(uid), ...command], {
       stdio: ['inherit', 'inherit', 'inherit', ...fds, 'pipe'],
-      env: { ...process.env, ...handoverEnv({ components, channelFd, user }) },
+      env: { ...POOL, ...process.env, ...handoverEnv({ components, channelFd, user }) },
     })
     const stream = child.stdio[channelFd] as Duplex | null
     if (stream) {

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import type { ConfigProblem } from '../../pipeline/component.ts'
-import { duration } from '../../pipeline/config/duration.ts'
+import { duration, durationOr } from '../../pipeline/config/duration.ts'
 import { EPISODES } from '../../pipeline/kernel_events/episodes/episodes.ts'
 import { CAPTURE_LIMIT, UDP_LIMIT } from '../../pipeline/kernel_events/events.gen.ts'
 import { requestOptions } from '../../pipeline/requests/options.ts'
@@ -18,15 +18,16 @@ const positive = [(ms: number) => ms > 0, 'Must be above 0'] as const
 
 export const schema = z.strictObject({
   interval: duration('20ms').describe('time between two looks at how full the rings are, at least'),
-  interval_max: duration('100ms').describe('the same at most: while they fill slowly'),
+  interval_max: duration('1s').describe('the same at most: while they fill slowly'),
   batch: z
     .strictObject({
       rows: z.number().int().min(1).max(65_536).default(1000).describe('rows in a batch, at most'),
-      latency: duration('200ms').describe(
-        'how long records wait in the rings, and as rows in a batch, at most',
+      latency: durationOr().describe(
+        'how long records wait in the rings, and as rows in a batch, at most: 200ms, or 1s where ' +
+          'no requests are read',
       ),
     })
-    .prefault({ latency: undefined }),
+    .prefault({ rows: undefined }),
   include: selectors.describe('connections that are followed; without a rule all'),
   exclude: selectors.describe('connections that are not, whatever `include` says'),
   connections: z
@@ -123,6 +124,11 @@ export const schema = z.strictObject({
 })
 
 export type EbpfConfig = z.infer<typeof schema>
+
+/** `batch::latency`. A batch costs as much as dozens of rows; no trace waits for connections. */
+export function latencyMs({ batch, requests }: EbpfConfig): number {
+  return batch.latency ?? (requests.enabled ? 200 : 1000)
+}
 
 export function validate(config: EbpfConfig): readonly ConfigProblem[] {
   const problems: ConfigProblem[] = []

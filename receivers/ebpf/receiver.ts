@@ -5,9 +5,9 @@
  *     payload ring ────┴▶ KernelEvents (pipeline/kernel_events/) ─▶ Outbox ─▶ next
  *                             └▶ recording, if there shall be one
  *
- * A wake sees how full the rings are, which costs next to nothing. What is in them is looked at
- * when a row would be late else, or they would be too full at the next wake: a look costs as much
- * as dozens of rows. It is this, in this order, so that a connection is known before its bytes and
+ * A wake sees how full the rings are. They are looked at when a row would be late else, when they
+ * would be too full at the next wake, or when the kernel asks for it: a look costs as much as
+ * dozens of rows. It is this, in this order, so that a connection is known before its bytes and
  * forgotten after them, although the two come by different rings:
  *   1. note the rings' ends; 2. read clocks and counters; 3. drain the connection ring;
  *   4. drain the payload ring up to 1; 5. forget connections whose record of 3 is older than 4.
@@ -17,10 +17,11 @@ import { hostNames, Origin } from '../../pipeline/flows/origin.ts'
 import { KernelEvents, type KernelSink } from '../../pipeline/kernel_events/kernel_events.ts'
 import { ChangedCounters, type Recorder } from '../../pipeline/kernel_events/recording/recorder.ts'
 import { Outbox } from '../../pipeline/outbox.ts'
+import { listenForAlarms } from './alarm.ts'
 import { type OpenBooked, openBooked } from './booked.ts'
 import type { KernelInfo } from './capabilities.ts'
 import { WallClock } from './clock.ts'
-import type { EbpfConfig } from './config.ts'
+import { type EbpfConfig, latencyMs } from './config.ts'
 import { type Counters, openCounters } from './counters.ts'
 import { describeCapture } from './describe.ts'
 import { measureDrops } from './drop_counts.ts'
@@ -29,7 +30,6 @@ import { RECORDING_FD, startRecording } from './recording.ts'
 import { openRing, type Ring } from './ring.ts'
 import { askForShortTurns } from './slice.ts'
 import { openSpoken, type SpokenMemory } from './spoken.ts'
-import { wakeBySigns } from './wake.ts'
 import { openWants, type Wants } from './wants.ts'
 
 /** Records of payload that one look handles, so that others get their turn. */
@@ -93,10 +93,9 @@ export class EbpfReceiver implements Component {
       measure(this.#settings, info),
       measureDrops(this.#settings, { counters: kernel.counters, reasons: info.dropReasons }),
     ]
-    if (this.#config.episodes.enabled) {
-      askForShortTurns()
-      stops.push(wakeBySigns(kernel.counters, () => this.#lookNow()))
-    }
+    const [connectionsFd, payloadFd] = inherited.fds as Descriptors
+    stops.push(listenForAlarms([connectionsFd, payloadFd], () => this.#hurry()))
+    if (this.#config.episodes.enabled) askForShortTurns()
     this.#stopMeasuring = () => {
       for (const stop of stops) stop()
     }
@@ -203,7 +202,7 @@ export class EbpfReceiver implements Component {
   #isDue(kernel: Kernel, nowMs: number): boolean {
     // A full look has left something behind; or rows wait for their batch.
     if (this.#waitMs === 0 || this.held() > 0) return true
-    const { batch, episodes } = this.#config
+    const { episodes } = this.#config
     if (nowMs - this.#sweptMs >= SWEEP_INTERVAL_MS) {
       if (episodes.enabled || this.#events?.unfinished !== 0) return true
     }
@@ -211,13 +210,19 @@ export class EbpfReceiver implements Component {
     const share = ringShare(kernel)
     if (share === 0) return sinceMs + this.#waitMs / 2 >= IDLE_INTERVAL_MS
     if (share * (sinceMs + this.#waitMs) > RING_SHARE_MAX * sinceMs) return true
-    return sinceMs + this.#waitMs / 2 >= batch.latency
+    return sinceMs + this.#waitMs / 2 >= latencyMs(this.#config)
   }
 
-  /** Ahead of its time. */
-  #lookNow(): void {
+  /** The kernel asks for a look. */
+  #hurry(): void {
     if (this.#kernel === undefined) return
     clearTimeout(this.#timer)
+    const sinceMs = performance.now() - this.#lookedMs
+    this.#timer = setTimeout(() => this.#lookNow(), Math.max(0, this.#config.interval - sinceMs))
+  }
+
+  #lookNow(): void {
+    if (this.#kernel === undefined) return
     this.#look(this.#kernel, performance.now())
     this.#schedule()
   }
@@ -239,7 +244,7 @@ export class EbpfReceiver implements Component {
     this.#waitMs = this.#nextWaitMs({ records, share, sinceMs })
     // A row's record came up to a look earlier; of the wakes to come the nearest to its time is it.
     const ageMs = events.ageMs(nowMs) + sinceMs
-    const isLate = ageMs + this.#waitMs / 2 >= this.#config.batch.latency
+    const isLate = ageMs + this.#waitMs / 2 >= latencyMs(this.#config)
     if (isLate || events.urgent) sink.flush()
     kernel.booked.held = this.held()
   }
@@ -287,7 +292,7 @@ export class EbpfReceiver implements Component {
   #nextWaitMs(found: { records: number; share: number; sinceMs: number }): number {
     if (found.records >= PAYLOAD_RECORDS_MAX) return 0
     const { interval, interval_max } = this.#config
-    const later = Math.min(this.#waitMs * 1.5 + 1, interval_max)
+    const later = Math.min(this.#waitMs * 1.5 + 1, interval_max, latencyMs(this.#config))
     const allowed = (found.sinceMs * RING_SHARE_MAX) / found.share
     return Math.max(interval, Math.min(later, allowed))
   }
