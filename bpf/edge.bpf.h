@@ -15,13 +15,14 @@
 #define EDGE_QUIET_NS (60 * NS_PER_SEC)
 #define FOLD_NS 5000000ULL
 
-#define HANDSHAKE_SLOTS 16
+#define HANDSHAKE_SLOTS 32
 #define HANDSHAKE_SLOT_NS 16000000ULL
 
 /* Handshakes that began in the same moment. */
 struct handshake_slot {
 	/* which moment */
 	__u32 number;
+	/* once it is judged: those without an answer */
 	__u32 sent;
 	__u32 answered;
 };

@@ -72,9 +72,22 @@ static __always_inline __u32 overtaken(struct edge *edge, __u64 end)
 			continue;
 		if (sent > slot->answered)
 			unanswered += sent - slot->answered;
-		slot->sent = 0;
+		slot->sent = sent > slot->answered ? sent - slot->answered : 0;
 	}
 	return unanswered;
+}
+
+/*
+ * It has an answer after all, and was not sent again: its process lost the CPU within connect() for
+ * longer than REORDER_SLOTS, before the SYN was sent or with the SYN-ACK in the socket's backlog.
+ */
+static __always_inline void answered_late(struct handshakes *handshakes,
+					  struct handshake_slot *slot)
+{
+	if (!slot->sent)
+		return;
+	__sync_fetch_and_add(&slot->sent, -1);
+	__sync_fetch_and_add(&handshakes->unanswered, -1);
 }
 
 static __always_inline void watch_handshake(struct conn *conn, const struct tcp_sock *tp,
@@ -120,7 +133,9 @@ static __always_inline void handshake_ends(struct conn *conn, const struct tcp_s
 	if (!edge)
 		return;
 	slot = slot_at(edge, number);
-	if (slot->number == (__u32)number)
+	if (slot->number == (__u32)number && number < edge->handshakes.judged)
+		answered_late(&edge->handshakes, slot);
+	else if (slot->number == (__u32)number)
 		__sync_fetch_and_add(&slot->answered, 1);
 	if (!is_answered)
 		return;

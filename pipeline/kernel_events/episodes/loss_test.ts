@@ -48,15 +48,19 @@ export class LossTest {
     } else {
       this.#score -= calm
       this.#sinceSegments += segments
-      this.#sinceLosses += losses
+      this.#sinceLosses = Math.max(0, this.#sinceLosses + losses)
     }
-    this.#score = Math.min(SCORE_CEILING, this.#score + losses * Math.log(1 / LEAST_SHARE))
+    const score = this.#score + losses * Math.log(1 / LEAST_SHARE)
+    this.#score = Math.max(0, Math.min(SCORE_CEILING, score))
     return this.#score >= SCORE_MAX
   }
 
-  /** What is new. Of an edge that was not known, or began anew, this one loss. */
+  /**
+   * What is new; less than no losses where some were taken back. Of an edge that was not known, or
+   * began anew, this one loss.
+   */
   #since({ segments, losses }: { segments: number; losses: number }) {
-    const known = this.#segments >= 0 && segments >= this.#segments && losses >= this.#losses
+    const known = this.#segments >= 0 && segments >= this.#segments
     const since = known
       ? { segments: segments - this.#segments, losses: losses - this.#losses }
       : { segments: 0, losses: 1 }

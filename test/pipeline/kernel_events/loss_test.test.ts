@@ -33,6 +33,17 @@ test('2 % of loss is found within 1,500 segments in 99 of 100 runs, and 350 on a
   assert.ok(took.filter((segments) => segments > 1500).length < took.length / 100)
 })
 
+test('a loss that is taken back is none', () => {
+  const losses = new LossTest()
+  const at = (segments: number, count: number) =>
+    losses.add({ segments, losses: count, timeNs: segments }, MOST)
+  for (let i = 0; i < 100; i++) {
+    assert.equal(at(10 + 2 * i, 2), false)
+    assert.equal(at(11 + 2 * i, 1), false)
+  }
+  assert.equal(at(220, 6), true)
+})
+
 test('what is let go is seldom told: 0.25 % once in 200,000 segments, 0.05 % not in 20 million', () => {
   const random = chance(2)
   const took = Array.from({ length: 100 }, () => segmentsUntilTold(MOST / 8, random, 1e8))
