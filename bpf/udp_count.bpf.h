@@ -17,7 +17,7 @@ static __always_inline void key_of(struct udp_key *key, const struct datagram *d
 }
 
 /* The process that sends: on the way out the kernel runs in its system call. */
-static __always_inline void take_sender(struct udp_flow *flow, struct bpf_sock *sk)
+static __noinline void take_sender(struct udp_flow *flow, struct bpf_sock *sk)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
 	struct udp_owner *owner;
@@ -48,7 +48,7 @@ static __always_inline void take_owner(struct udp_flow *flow, struct bpf_sock *s
 }
 
 /* Fields that struct bpf_sock does not have. Was the port chosen by the socket's owner? */
-static __always_inline bool take_kernel(struct udp_flow *flow, const struct bpf_sock *sk)
+static __noinline bool take_kernel(struct udp_flow *flow, const struct bpf_sock *sk)
 {
 	const struct sock *socket = whole_socket(sk);
 
@@ -59,7 +59,7 @@ static __always_inline bool take_kernel(struct udp_flow *flow, const struct bpf_
 }
 
 /* As of a connection. One that is not wanted is kept, so that it is asked about once. */
-static __always_inline bool is_selected_flow(const struct udp_flow *flow, const struct bpf_sock *sk)
+static __noinline bool is_selected_flow(const struct udp_flow *flow, const struct bpf_sock *sk)
 {
 	struct candidate candidate = {};
 	__u32 word = selection;
@@ -99,9 +99,13 @@ static __always_inline void select_again(struct udp_flow *flow, const struct bpf
 	flow->told_drops = 0;
 }
 
-/* NULL: there is no room. */
-static __always_inline struct udp_flow *begin_flow(const struct udp_key *key, struct bpf_sock *sk,
-						   const struct datagram *datagram)
+/*
+ * NULL: there is no room. Not inlined, nor what it calls: together that is more than a program's
+ * stack ("combined stack size of 2 calls is 544. Too large"), and a flow's first datagram alone
+ * needs it.
+ */
+static __noinline struct udp_flow *begin_flow(const struct udp_key *key, struct bpf_sock *sk,
+					      const struct datagram *datagram)
 {
 	struct udp_flow flow = {};
 	bool bound;

@@ -187,7 +187,7 @@ static __always_inline enum conn_role udp_role(const struct datagram *datagram, 
 }
 
 /* Is this the other end, on this host, of what flowspan has begun? Notes what it begins. */
-static __always_inline bool is_own_datagram(const struct udp_flow *flow)
+static __noinline bool is_own_datagram(const struct udp_flow *flow)
 {
 	bool client = flow->role == ROLE_CLIENT;
 	struct udp_pair pair = {};
