@@ -99,6 +99,7 @@ static __always_inline void report_payload(struct conn *conn, const struct tcp_s
 	__u32 withheld = piece->flags & PAYLOAD_AGAIN ? 0 : stream->withheld;
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
 	__u32 captured = piece->captured;
+	__u64 flags;
 
 	record->type = RECORD_PAYLOAD;
 	record->direction = piece->direction;
@@ -124,12 +125,12 @@ static __always_inline void report_payload(struct conn *conn, const struct tcp_s
 	count(COUNTER_PAYLOAD_EVENTS);
 	if (piece->flags & PAYLOAD_FAULT)
 		count(COUNTER_PAYLOAD_FAULT);
-	/* lest the verifier bounds a copy of it (Linux 6.1) */
+	flags = wake_flags(&payload);
+	/* lest the verifier bounds a copy of it, or one that is on the stack meanwhile (Linux 6.1) */
 	barrier_var(captured);
 	if (captured > CAPTURE_MAX)
 		captured = CAPTURE_MAX;
-	if (bpf_ringbuf_output(&payload, scratch, sizeof(*record) + captured,
-			       wake_flags(&payload)))
+	if (bpf_ringbuf_output(&payload, scratch, sizeof(*record) + captured, flags))
 		count(COUNTER_PAYLOAD_LOST_RING);
 }
 
