@@ -4,6 +4,7 @@
  * so nobody has to allow it, and no program of the host is worse off. Linux 6.12 and later; others
  * take no notice. Nice levels are left alone: who watches shall not come before what is watched.
  */
+import { readdirSync } from 'node:fs'
 import koffi from 'koffi'
 
 /** The shortest that there is. */
@@ -21,16 +22,23 @@ const libc = koffi.load('libc.so.6')
 const setattr = libc.func('syscall', 'long', ['long', 'int', 'void *', 'uint32'])
 const getattr = libc.func('syscall', 'long', ['long', 'int', 'void *', 'uint32', 'uint32'])
 
-/** Of the calling thread. True: done, whether this kernel heeds it or not. */
+/**
+ * Of all threads that there are: one reads the rings, another waits for the kernel. True: done,
+ * whether this kernel heeds it or not.
+ */
 export function askForShortTurns(): boolean {
+  return readdirSync('/proc/self/task').map(Number).map(hasShortTurns).every(Boolean)
+}
+
+function hasShortTurns(thread: number): boolean {
   const numbers = NUMBERS[process.arch]
   if (numbers === undefined) return false
   const [set, get] = numbers
   const attr = new Uint8Array(ATTR.size)
   const view = new DataView(attr.buffer)
   // What it has, as nice is set anew too.
-  if (getattr(get, 0, attr, ATTR.size, 0) !== 0) return false
+  if (getattr(get, thread, attr, ATTR.size, 0) !== 0) return false
   if (view.getUint32(ATTR.policy, true) !== SCHED_OTHER) return false
   view.setBigUint64(ATTR.runtime, SLICE_NS, true)
-  return setattr(set, 0, attr, 0) === 0
+  return setattr(set, thread, attr, 0) === 0
 }

@@ -19,7 +19,7 @@ function slice(): number | undefined {
 
 const WHY = slice() === undefined ? 'The kernel does not say how long a turn is' : undefined
 
-test('the thread has short turns, and its nice level as before', { skip: skipUnless(WHY) }, () => {
+test('threads have short turns, and their nice level as before', { skip: skipUnless(WHY) }, () => {
   const [nice, before] = [getPriority(), slice() as number]
   assert.equal(askForShortTurns(), true)
   assert.equal(slice(), 100_000)

@@ -37,7 +37,7 @@ suite('episodes', { skip: SKIP }, () => {
   before(async () => {
     // Late is to be what the receiver is, not what others leave of the machine: niceness does not
     // reach beyond a session (autogroup).
-    command('chrt', '--rr', '--pid', '1', `${process.pid}`)
+    command('chrt', '--all-tasks', '--rr', '--pid', '1', `${process.pid}`)
     line = new Line()
     await line.start({ through: true })
     capture = await Capture.start({ episodes: { enabled: true, end_after: '300ms' } })
@@ -46,7 +46,7 @@ suite('episodes', { skip: SKIP }, () => {
     }
   })
   after(async () => {
-    command('chrt', '--other', '--pid', '0', `${process.pid}`)
+    command('chrt', '--all-tasks', '--other', '--pid', '0', `${process.pid}`)
     await capture.stop()
     await line.close()
   })
