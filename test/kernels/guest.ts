@@ -19,6 +19,11 @@ const VIRTIOFSD = ['/usr/lib/qemu/virtiofsd', '/usr/libexec/virtiofsd']
 const MEMORY = '1536M'
 /** An old one: what V8 and the C library do not find need not be emulated. */
 const PROCESSOR = 'Nehalem'
+/**
+ * Two processors by turns in one thread of the host. In a thread each, one now and then executes
+ * what another has patched already, such as an int3 of the kernel's jump labels: a panic.
+ */
+const ACCELERATOR = 'tcg,thread=single'
 /** Arguments of setpriv: a program that ends when this one does, however that was. */
 const WITH_US = ['--pdeathsig', 'KILL', '--']
 /** The last line of inside.sh. */
@@ -62,7 +67,7 @@ function fileArguments(socket: string): string[] {
 
 function machineArguments(of: { image: string; boot: string; socket: string }): string[] {
   return [
-    ...['-machine', 'q35,accel=tcg', '-cpu', PROCESSOR, '-smp', '2', '-m', MEMORY],
+    ...['-machine', 'q35', '-accel', ACCELERATOR, '-cpu', PROCESSOR, '-smp', '2', '-m', MEMORY],
     ...['-object', `memory-backend-memfd,id=memory,size=${MEMORY},share=on`],
     ...['-numa', 'node,memdev=memory'],
     ...['-chardev', `socket,id=files,path=${of.socket}`],

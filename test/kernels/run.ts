@@ -10,7 +10,7 @@ import { writeJavaScript } from './javascript.ts'
 import { ensureKernel, KERNELS, type Kernel, type KernelFiles } from './kernels.ts'
 
 const INSIDE = join(import.meta.dirname, 'inside.sh')
-/** Of one kernel that hangs: four minutes are usual, twelve where the machine has other work. */
+/** Of one kernel that hangs: three minutes are usual, ten where the machine has other work. */
 const LIMIT_MS = 20 * 60_000
 
 const wanted = process.argv.slice(2)
