@@ -43,7 +43,8 @@ const SECONDS = Number(process.env.BENCH_SECONDS ?? (quick ? 3 : 6))
 const LATENCY = { perSecond: 4000, sliceMs: 300 } as const
 /** Per second; 0: as many as there can be. */
 const RATES = quick ? [1000] : [1000, 10_000, 0]
-const WARM_MS = quick ? 3000 : 8000
+/** What V8 compiles at first is no cost of a process that runs. */
+const WARM_MS = quick ? 3000 : 25_000
 const CAPTURED: readonly Captured[] = ['connections', 'all']
 
 const LOADS: readonly (() => Promise<Load>)[] = [
