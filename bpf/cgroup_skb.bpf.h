@@ -43,7 +43,8 @@
 		if (last < (room) &&                                                               \
 		    !bpf_skb_load_bytes(skb, datagram->at, record + 1, last + 1))                  \
 			record->captured = len;                                                    \
-		bpf_ringbuf_submit(record, wake_flags(&payload));                                      \
+		bpf_ringbuf_submit(record,                                                         \
+				   wake_flags(&payload, sizeof(*record) + (room)));                \
 	} while (0)
 
 static __always_inline void fill_record(struct datagram_record *record, const struct udp_flow *flow,

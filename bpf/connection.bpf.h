@@ -143,7 +143,7 @@ static __always_inline void report_connection(struct conn *conn, const struct tc
 	__builtin_memcpy(record->local_addr, conn->local_addr, 16);
 	__builtin_memcpy(record->remote_addr, conn->remote_addr, 16);
 	__builtin_memcpy(record->comm, conn->comm, COMM_LEN);
-	bpf_ringbuf_submit(record, wake_flags(&connections));
+	bpf_ringbuf_submit(record, wake_flags(&connections, sizeof(*record)));
 }
 
 #endif

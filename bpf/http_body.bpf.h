@@ -4,7 +4,8 @@
  * programs know by themselves, as a reader knows it too late for most bodies.
  *
  * Read only of a head that is there whole, and that a body of some length may follow: in a piece
- * longer than capture_small, or alone in its piece. Of what remains unknown each piece is told of.
+ * longer than capture_small, or alone in its piece, and not behind a body of a piece or two, as the
+ * next will be such a one too. Of what remains unknown each piece is told of.
  */
 #ifndef FLOWSPAN_HTTP_BODY_BPF_H
 #define FLOWSPAN_HTTP_BODY_BPF_H
@@ -14,6 +15,8 @@
 /* A word a turn, and a turn for each line. */
 #define HEAD_TURNS_MAX (CAPTURE_MAX / 8 + 512)
 #define LENGTH_DIGITS_MAX 15
+/* Behind a head; of so few none is worth reading the next head for, which takes 0.5 us. */
+#define SHORT_BODY_PIECES 2
 #define EACH_BYTE(byte) (0x0101010101010101ULL * (byte))
 
 /* What a head says of the body behind it. */
@@ -187,15 +190,18 @@ __noinline int begin_body(struct conn *conn, struct scratch *scratch, struct pie
 {
 	struct framing framing = {};
 	struct stream *stream;
+	bool was_short;
 
 	if (!conn || !scratch || !piece)
 		return 0;
 	stream = &conn->streams[piece->direction & 1];
+	was_short = stream->pieces && stream->pieces <= 1 + SHORT_BODY_PIECES && !stream->was_withheld;
+	stream->pieces = 1;
 	stream->body_end = 0;
 	stream->is_doubtful = 0;
 	stream->was_withheld = 0;
 	conn->streams[!(piece->direction & 1)].is_doubtful = 1;
-	if (!may_have_body(conn, scratch) || conn->closed ||
+	if (!may_have_body(conn, scratch) || conn->closed || was_short ||
 	    (piece->len <= knobs.capture_small && !is_head_alone(scratch, piece)))
 		return 0;
 	read_head_fields(scratch, 0, piece->captured, &framing);
@@ -245,7 +251,7 @@ static __noinline void tell_withheld(struct conn *conn, const struct tcp_sock *t
 	record->offset = stream->reported - withheld;
 	record->time_ns = bpf_ktime_get_ns();
 	__builtin_memcpy(record->comm, conn->comm, COMM_LEN);
-	bpf_ringbuf_submit(record, wake_flags(&payload));
+	bpf_ringbuf_submit(record, wake_flags(&payload, sizeof(*record)));
 }
 
 static __always_inline void report_withheld(struct conn *conn, const struct tcp_sock *tp,
@@ -275,10 +281,12 @@ static __always_inline bool needs_telling(struct conn *conn, const struct tcp_so
 		report_withheld(conn, tp, !piece->direction);
 		return true;
 	}
+	if (stream->pieces && stream->pieces < 255)
+		stream->pieces++;
 	if (conn->verdict != VERDICT_HTTP || piece->captured)
 		return true;
 	return !is_withheld(stream, piece->offset + piece->len, piece->len,
-		       *(__u64 *)scratch->record.tail);
+			    *(__u64 *)scratch->record.tail);
 }
 
 #endif

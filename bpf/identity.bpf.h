@@ -78,7 +78,7 @@ __noinline int tell_cgroup(__u64 id, __u64 cgroup)
 	record->pad = 0;
 	record->cgroup_id = id;
 	record->length = cgroup_names(record, (const struct cgroup *)cgroup);
-	bpf_ringbuf_submit(record, wake_flags(&connections));
+	bpf_ringbuf_submit(record, wake_flags(&connections, sizeof(*record)));
 	bpf_map_update_elem(&told_cgroups, &id, &now, BPF_ANY);
 	return 0;
 }
@@ -98,7 +98,7 @@ __noinline int tell_program(__u32 pid, __u64 file, __u64 cgroup_id)
 	record->pid = pid;
 	record->cgroup_id = cgroup_id;
 	record->length = program_names(record, (const struct file *)file);
-	bpf_ringbuf_submit(record, wake_flags(&connections));
+	bpf_ringbuf_submit(record, wake_flags(&connections, sizeof(*record)));
 	return 1;
 }
 

@@ -92,7 +92,7 @@ static __always_inline bool report_listener(struct listener *listener, const str
 	fill_listener(record, listener, tp);
 	listener->drops_told = record->drops;
 	listener->synack_retries_told = record->synack_retries;
-	bpf_ringbuf_submit(record, wake_flags(&connections));
+	bpf_ringbuf_submit(record, wake_flags(&connections, sizeof(*record)));
 	return true;
 }
 

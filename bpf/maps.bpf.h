@@ -43,7 +43,9 @@ struct stream {
 	/* some of this body were; the other direction has begun a message since this one's head */
 	__u8 was_withheld;
 	__u8 is_doubtful;
-	__u8 pad[6];
+	/* that came since the last head, with it, and were not withheld; 0: there was none */
+	__u8 pieces;
+	__u8 pad[5];
 };
 
 /* What the connection's last record said. */

@@ -125,7 +125,7 @@ static __always_inline void report_payload(struct conn *conn, const struct tcp_s
 	count(COUNTER_PAYLOAD_EVENTS);
 	if (piece->flags & PAYLOAD_FAULT)
 		count(COUNTER_PAYLOAD_FAULT);
-	flags = wake_flags(&payload);
+	flags = wake_flags_ahead(&payload, sizeof(*record) + captured);
 	/* lest the verifier bounds a copy of it, or one that is on the stack meanwhile (Linux 6.1) */
 	barrier_var(captured);
 	if (captured > CAPTURE_MAX)

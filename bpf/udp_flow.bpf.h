@@ -153,7 +153,7 @@ static __always_inline void report_udp(struct udp_flow *flow, enum conn_state st
 	__builtin_memcpy(record->local_addr, flow->local_addr, 16);
 	__builtin_memcpy(record->remote_addr, flow->remote_addr, 16);
 	__builtin_memcpy(record->comm, flow->comm, COMM_LEN);
-	bpf_ringbuf_submit(record, wake_flags(&connections));
+	bpf_ringbuf_submit(record, wake_flags(&connections, sizeof(*record)));
 }
 
 static __always_inline bool is_dns_port(__u16 port)

@@ -8,16 +8,32 @@
 
 #include "maps.bpf.h"
 
-/*
- * A reader is woken while the ring becomes an eighth full: by the records of a 64th of the ring, so
- * that one is among them whatever other CPUs write meanwhile, and those behind them cost nothing.
- */
-static __always_inline __u64 wake_flags(void *ring)
-{
-	__u64 size = bpf_ringbuf_query(ring, BPF_RB_RING_SIZE);
-	__u64 over = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) - (size >> 3);
+/* A record's header, and what it is rounded up to (kernel/bpf/ringbuf.c). */
+#define IN_RING(len) (((__u64)(len) + 8 + 7) & ~7ULL)
 
-	return over < (size >> 6) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+/*
+ * For the record, of `len` bytes in the ring, by which the ring has become another eighth full:
+ * `filled` is what is in it then. An interrupt a record would cost more than the record. Two CPUs
+ * may each take the other's record for the one; then it is the next eighth.
+ */
+static __always_inline __u64 wake_at(void *ring, __u64 filled, __u64 len)
+{
+	__u64 eighth = bpf_ringbuf_query(ring, BPF_RB_RING_SIZE) >> 3;
+
+	return (filled & (eighth - 1)) < len ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
+/* Of a record that has its room in the ring. */
+static __always_inline __u64 wake_flags(void *ring, __u64 len)
+{
+	return wake_at(ring, bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA), IN_RING(len));
+}
+
+/* Of one that is to come. */
+static __always_inline __u64 wake_flags_ahead(void *ring, __u64 len)
+{
+	len = IN_RING(len);
+	return wake_at(ring, bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) + len, len);
 }
 
 #endif
