@@ -39,8 +39,10 @@ export interface WaitOptions {
   readonly timeoutMs?: number
 }
 
-/** Gives the awaited value, or null or undefined for "not yet". */
-export type Check<T> = () => T | null | undefined | Promise<T | null | undefined>
+type OrNotYet<T> = T | false | null | undefined
+
+/** Gives the awaited value, or false, null or undefined for "not yet". */
+export type Check<T> = () => OrNotYet<T> | Promise<OrNotYet<T>>
 
 const running = new Set<ChildProcess>()
 const directories = new Set<string>()
@@ -174,7 +176,7 @@ async function poll<T>(
   const deadline = performance.now() + timeoutMs
   for (;;) {
     const value = await check()
-    if (value !== null && value !== undefined) return value
+    if (value !== false && value !== null && value !== undefined) return value
     if (performance.now() > deadline) return undefined
     await sleep(POLL_MS)
   }
