@@ -13,6 +13,8 @@ import {
   DIRECTION,
   PayloadRecord,
   RECORD_TYPE,
+  SPOKEN_LIMIT,
+  Spoken,
   WANT_LIMIT,
   Want,
 } from '../pipeline/kernel_events/events.gen.ts'
@@ -106,6 +108,7 @@ export class Recorded {
       ['counters', COUNTER.COUNTER_MAX * 8],
       ['wants', WANT_LIMIT.WANTS_MAX * Want.size],
       ['booked', BOOKED.BOOKED_MAX * 8],
+      ['spoken', SPOKEN_LIMIT.SPOKEN_MAX * Spoken.size],
     ]
     this.#arrays = arrays.map(([name, bytes]) => {
       const fd = openSync(join(directory, name), 'w+')
@@ -114,7 +117,7 @@ export class Recorded {
     })
   }
 
-  /** As MAPS of receivers/ebpf/keeper.ts. */
+  /** As MAPS of receivers/ebpf/capabilities.ts. */
   get fds(): readonly number[] {
     return [this.connections.fd, this.payload.fd, ...this.#arrays]
   }

@@ -21,12 +21,15 @@ static __always_inline __u64 flow_id_of_isns(__u32 client_isn, __u32 server_isn)
 	return mix64((__u64)client_isn << 32 | server_isn);
 }
 
-/* For a connection that got no answer: good on this host alone. */
+/*
+ * For a connection that got no answer, by when it began, and for an edge, by its namespace: good on
+ * this host alone.
+ */
 static __always_inline __u64 flow_id_of_addresses(const __u8 *local, const __u8 *remote,
-						  __u32 ports, __u64 start_ns)
+						  __u32 ports, __u64 seed)
 {
 	__u64 words[4];
-	__u64 id = mix64(start_ns);
+	__u64 id = mix64(seed);
 
 	__builtin_memcpy(words, local, 16);
 	__builtin_memcpy(words + 2, remote, 16);

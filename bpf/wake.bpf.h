@@ -13,8 +13,8 @@
 
 /*
  * For the record, of `len` bytes in the ring, by which the ring has become another eighth full:
- * `filled` is what is in it then. An interrupt a record would cost more than the record. Two CPUs
- * may each take the other's record for the one; then it is the next eighth.
+ * `filled` is what is in it then. Two CPUs may each take the other's record for the one; then it is
+ * the next eighth.
  */
 static __always_inline __u64 wake_at(void *ring, __u64 filled, __u64 len)
 {

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import type { Capability } from '../../pipeline/capability.ts'
 import type { Privileged, PrivilegedSettings } from '../../pipeline/component.ts'
 import { COUNTER, Knobs } from '../../pipeline/kernel_events/events.gen.ts'
-import type { KernelInfo } from './capabilities.ts'
+import { type KernelInfo, MAPS } from './capabilities.ts'
 import { cgroupRoot } from './cgroup.ts'
 import { dropReasons } from './drop_reasons.ts'
 import { type EyesConfig, setEyeKnobs } from './eye_knobs.ts'
@@ -30,9 +30,6 @@ const MISSES_INTERVAL_MS = 5000
 const INTERIM_SHARE = 3 / 4
 /** Find sockets older than the programs: listeners first, by which others are told. */
 const OLDER = ['find_listeners', 'find_older'] as const
-
-/** What a child reads and writes, in the order of its descriptors. */
-const MAPS = ['connections', 'payload', 'counters', 'wants', 'booked', 'spoken'] as const
 
 export interface KernelConfig {
   /** Whether payload is captured. */

@@ -6,7 +6,7 @@
 import { ConnRecord } from '../../pipeline/kernel_events/events.gen.ts'
 import type { BpfObject, Iterator } from './libbpf.ts'
 
-/** Between two slices: a reader that looks at the ring every 100 ms finds five of them. */
+/** Between two slices. Before the ring is full of them its reader is woken (bpf/wake.bpf.h). */
 const SLICE_INTERVAL_MS = 20
 /**
  * Records of a slice; or 16 times as many sockets without one: 1 to 3 ms. So 100,000 connections

@@ -19,7 +19,7 @@ import { ChangedCounters, type Recorder } from '../../pipeline/kernel_events/rec
 import { Outbox } from '../../pipeline/outbox.ts'
 import { listenForAlarms } from './alarm.ts'
 import { type OpenBooked, openBooked } from './booked.ts'
-import type { KernelInfo } from './capabilities.ts'
+import type { Descriptors, KernelInfo } from './capabilities.ts'
 import { WallClock } from './clock.ts'
 import { type EbpfConfig, latencyMs } from './config.ts'
 import { type Counters, openCounters } from './counters.ts'
@@ -28,7 +28,7 @@ import { measureDrops } from './drop_counts.ts'
 import { measure } from './measure.ts'
 import { RECORDING_FD, startRecording } from './recording.ts'
 import { openRing, type Ring } from './ring.ts'
-import { askForShortTurns } from './slice.ts'
+import { askForShortTurns } from './short_turns.ts'
 import { openSpoken, type SpokenMemory } from './spoken.ts'
 import { openWants, type Wants } from './wants.ts'
 
@@ -190,11 +190,12 @@ export class EbpfReceiver implements Component {
     this.#timer = setTimeout(() => this.#wake(), this.#waitMs)
   }
 
-  #wake(): void {
+  /** @param isAsked by the kernel, for a look */
+  #wake(isAsked = false): void {
     const kernel = this.#kernel
     if (kernel === undefined) return
     const nowMs = performance.now()
-    if (this.#isDue(kernel, nowMs)) this.#look(kernel, nowMs)
+    if (isAsked || this.#isDue(kernel, nowMs)) this.#look(kernel, nowMs)
     this.#schedule()
   }
 
@@ -218,13 +219,7 @@ export class EbpfReceiver implements Component {
     if (this.#kernel === undefined) return
     clearTimeout(this.#timer)
     const sinceMs = performance.now() - this.#lookedMs
-    this.#timer = setTimeout(() => this.#lookNow(), Math.max(0, this.#config.interval - sinceMs))
-  }
-
-  #lookNow(): void {
-    if (this.#kernel === undefined) return
-    this.#look(this.#kernel, performance.now())
-    this.#schedule()
+    this.#timer = setTimeout(() => this.#wake(true), Math.max(0, this.#config.interval - sinceMs))
   }
 
   #look(kernel: Kernel, nowMs: number): void {
@@ -308,9 +303,6 @@ function monotonicNs(): number {
 function ringShare({ connections, payload }: Kernel): number {
   return Math.max(connections.pending() / connections.bytes, payload.pending() / payload.bytes)
 }
-
-/** MAPS of keeper.ts. */
-type Descriptors = readonly [number, number, number, number, number, number]
 
 function openKernelMaps(fds: readonly number[], info: KernelInfo): Kernel {
   const [connectionsFd, payloadFd, countersFd, wantsFd, bookedFd, spokenFd] = fds as Descriptors

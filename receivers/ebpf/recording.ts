@@ -12,11 +12,11 @@ import {
   recordedConfig,
 } from '../../pipeline/kernel_events/recording/run.ts'
 import { RecordingWriter } from '../../pipeline/kernel_events/recording/writer.ts'
-import type { KernelInfo } from './capabilities.ts'
+import { type KernelInfo, MAPS } from './capabilities.ts'
 import type { EbpfConfig } from './config.ts'
 
 /** Of `Privileged.fds`, if there is a recording. */
-export const RECORDING_FD = 6
+export const RECORDING_FD = MAPS.length
 const MIB = 1024 * 1024
 /** The file may hold what was said in confidence. */
 const MODE = 0o600

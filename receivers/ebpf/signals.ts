@@ -35,6 +35,7 @@ export interface KernelSignal {
 }
 
 const FUNCTION_TRACING = 'tracing of functions (Linux 5.5 on x86-64, 6.4 on arm64)'
+const SOCKET_STORAGE = 'storage of sockets in tracing programs (Linux 5.11)'
 const CGROUP_TASKS = 'bpf_get_current_task_btf() in programs of cgroups (Linux 5.15)'
 
 export const KERNEL_SIGNALS: readonly KernelSignal[] = [
@@ -46,7 +47,7 @@ export const KERNEL_SIGNALS: readonly KernelSignal[] = [
       {
         hook: 'tp_btf/inet_sock_set_state',
         programs: ['set_state'],
-        needs: 'storage of sockets in tracing programs (Linux 5.11)',
+        needs: SOCKET_STORAGE,
       },
     ],
   },
@@ -118,7 +119,7 @@ export const KERNEL_SIGNALS: readonly KernelSignal[] = [
       {
         hook: 'tp_btf/tcp_retransmit_synack',
         programs: ['synack_retry'],
-        needs: 'storage of sockets in tracing programs (Linux 5.11)',
+        needs: SOCKET_STORAGE,
       },
     ],
   },
@@ -141,7 +142,7 @@ export const KERNEL_SIGNALS: readonly KernelSignal[] = [
       {
         hook: 'tp_btf/tcp_probe',
         programs: ['segment_came'],
-        needs: 'storage of sockets in tracing programs (Linux 5.11)',
+        needs: SOCKET_STORAGE,
       },
     ],
   },
@@ -154,7 +155,7 @@ export const KERNEL_SIGNALS: readonly KernelSignal[] = [
       {
         hook: 'tp_btf/tcp_retransmit_skb',
         programs: ['sent_again'],
-        needs: 'storage of sockets in tracing programs (Linux 5.11)',
+        needs: SOCKET_STORAGE,
       },
     ],
   },
@@ -166,7 +167,7 @@ export const KERNEL_SIGNALS: readonly KernelSignal[] = [
       {
         hook: 'tp_btf/inet_sock_set_state',
         programs: ['set_state'],
-        needs: 'storage of sockets in tracing programs (Linux 5.11)',
+        needs: SOCKET_STORAGE,
       },
     ],
   },

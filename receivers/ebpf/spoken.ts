@@ -10,11 +10,9 @@
 import { SPOKEN_LIMIT, Spoken } from '../../pipeline/kernel_events/events.gen.ts'
 import { type Memory, type Remembered, remembered } from '../../pipeline/requests/remembered.ts'
 import { map, pageBytes } from './memory.ts'
-import { slotOf } from './wants.ts'
+import { highOf, lowOf, slotOf } from './slots.ts'
 
 const NAME_BYTES_MAX = SPOKEN_LIMIT.SPOKEN_NAME_MAX
-const TWO_32 = 2 ** 32
-const TWO_40 = 2 ** 40
 /** By their codes, which are never given to another: a successor may be of another release. */
 const NAMES = ['', 'http2', 'mysql', 'postgresql', 'redis', 'memcached', 'kafka'] as const
 
@@ -33,7 +31,7 @@ export class SpokenMemory implements Memory {
     const view = this.#view
     const at = slotOf(id) * Spoken.size
     const isIts =
-      view.getUint32(at, true) === id % TWO_32 && view.getUint32(at + 4, true) === highOf(id)
+      view.getUint32(at, true) === lowOf(id) && view.getUint32(at + 4, true) === highOf(id)
     const protocol = NAMES[view.getUint8(at + Spoken.protocol)]
     if (!isIts || protocol === undefined || protocol === '') return undefined
     const length = view.getUint16(at + Spoken.length, true)
@@ -61,14 +59,9 @@ export class SpokenMemory implements Memory {
     const length = bytes <= NAME_BYTES_MAX ? bytes : 0
     view.setUint16(at + Spoken.length, length, true)
     if (length > 0) this.#bytes.write(name, at + Spoken.name)
-    view.setUint32(at, id % TWO_32, true)
+    view.setUint32(at, lowOf(id), true)
     view.setUint32(at + 4, highOf(id), true)
   }
-}
-
-/** The upper half of the kernel's conn_id, of which a connId() has all but some bits: wants.ts. */
-function highOf(id: number): number {
-  return Math.floor(id / TWO_40) * 65_536 + (Math.floor(id / TWO_32) & 0xff)
 }
 
 /** Maps the array map that `fd` stands for. */

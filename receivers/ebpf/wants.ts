@@ -10,6 +10,7 @@
  */
 import { WANT_LIMIT, Want } from '../../pipeline/kernel_events/events.gen.ts'
 import { map, pageBytes } from './memory.ts'
+import { highOf, lowOf, slotOf } from './slots.ts'
 
 const WORDS = Want.size / 4
 /** Where what is said begins, behind conn_id, and its words: two positions, two numbers. */
@@ -44,10 +45,8 @@ export class Wants {
     said[5] = wanting.wantedBytes(true)
 
     const words = this.#words
-    // Not `%` and `/ 2 ** 40`: on doubles those are most of what a piece costs here.
-    const low = id >>> 0
-    const upper = (id - low) / TWO_32
-    const high = ((upper >>> 8) << 16) + (upper & 0xff)
+    const low = lowOf(id)
+    const high = highOf(id)
     const at = slotOf(id) * WORDS
     const isOurs = words[at] === low && words[at + 1] === high
     let isNews = false
@@ -69,13 +68,6 @@ export function openWants(fd: number): { readonly wants: Wants; close(): void } 
   const bytes = Math.ceil((WANT_LIMIT.WANTS_MAX * Want.size) / page) * page
   const mapping = map(fd, { offset: 0, bytes, writable: true })
   return { wants: new Wants(mapping.buffer), close: () => mapping.unmap() }
-}
-
-/** As want_slot() in bpf/maps.bpf.h. */
-export function slotOf(id: number): number {
-  const low = id >>> 0
-  const cpu = ((id - low) / TWO_32) >>> 8
-  return (low + cpu * 2053) & (WANT_LIMIT.WANTS_MAX - 1)
 }
 
 function setFrom(words: Uint32Array, { at, from }: { at: number; from: number }): void {

@@ -7,7 +7,7 @@ import { suite, test } from 'node:test'
 import { Want } from '../../pipeline/kernel_events/events.gen.ts'
 import { openKernel } from '../../receivers/ebpf/keeper.ts'
 import { map, pageBytes } from '../../receivers/ebpf/memory.ts'
-import { slotOf } from '../../receivers/ebpf/wants.ts'
+import { slotOf } from '../../receivers/ebpf/slots.ts'
 import { CONFIG, SKIP, settings, sockets } from './kernel.ts'
 
 const READER = join(import.meta.dirname, 'unprivileged_reader.ts')

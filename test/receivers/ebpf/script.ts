@@ -21,7 +21,8 @@ import { RowWriter } from '../../../pipeline/requests/rows.ts'
 import { hex64, toNumber } from '../../../pipeline/u64.ts'
 import { WallClock } from '../../../receivers/ebpf/clock.ts'
 import { type EbpfConfig, schema } from '../../../receivers/ebpf/config.ts'
-import { slotOf, Wants } from '../../../receivers/ebpf/wants.ts'
+import { slotOf } from '../../../receivers/ebpf/slots.ts'
+import { Wants } from '../../../receivers/ebpf/wants.ts'
 
 /** A row as an object: numbers, strings, names of enums; ids as hex, times as numbers. */
 export type Row = Readonly<Record<string, number | string>>

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { WANT_LIMIT, Want } from '../../../pipeline/kernel_events/events.gen.ts'
-import { slotOf, Wants } from '../../../receivers/ebpf/wants.ts'
+import { slotOf } from '../../../receivers/ebpf/slots.ts'
+import { Wants } from '../../../receivers/ebpf/wants.ts'
 import {
   alert,
   changeCipherSpec,

@@ -6,7 +6,7 @@ import type { Books } from './watched.ts'
 
 /** A client reads the wall clock in whole milliseconds, twice. */
 const CLOCK_MS = 2
-const ROLES = ['client', 'server'] as const
+export const ROLES = ['client', 'server'] as const
 
 export interface Compared {
   /** Requests that one end has no closed row of, for both ends. */
@@ -40,12 +40,12 @@ export function compare(all: readonly Row[], { asked }: Log, port: number): Comp
   return { missing, marked, whole: seen.size - marked }
 }
 
-function isMarked({ lossy, desynchronised, truncated }: Row): boolean {
+export function isMarked({ lossy, desynchronised, truncated }: Row): boolean {
   return [lossy, desynchronised, truncated].some((mark) => mark === 1)
 }
 
 /** The columns that have a value. */
-function textOf(row: Row): string {
+export function textOf(row: Row): string {
   const said = Object.entries(row).filter(([, value]) => value !== 0 && value !== '')
   return JSON.stringify(Object.fromEntries(said))
 }

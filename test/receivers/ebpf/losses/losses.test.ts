@@ -91,7 +91,7 @@ suite('losses', { skip: SKIP, timeout: 120_000 }, () => {
     assertExplained(result)
   })
 
-  test('a reader that is stopped for two seconds', async (t) => {
+  test('a reader that is stopped for a second and a half', async (t) => {
     const result = await run(t, {
       options: { ...SMALL, payload_ring_bytes: 262_144, conn_ring_bytes: 65_536, ...INTERIM },
       traffic: { kept: 4, pauseMs: 2 },
@@ -107,7 +107,7 @@ suite('losses', { skip: SKIP, timeout: 120_000 }, () => {
     assertExplained(result)
   })
 
-  test('a pipeline that takes nothing for two seconds', async (t) => {
+  test('a pipeline that takes nothing for a second and a half', async (t) => {
     const result = await run(t, {
       options: {
         ...SMALL,

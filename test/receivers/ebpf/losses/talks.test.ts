@@ -9,11 +9,11 @@ import { missingForKafka } from '../../../kit/kafka.ts'
 import { waitFor } from '../../../kit/processes.ts'
 import { missingForShop, skipUnless } from '../../../kit/requirements.ts'
 import type { Row } from '../script.ts'
+import { isMarked, ROLES, textOf } from './compare.ts'
 import { PORTS, startServers, type TalkLog } from './talkers.ts'
 import { Watched } from './watched.ts'
 
 const skip = skipUnless(missingForShop() ?? missingForKafka())
-const ROLES = ['client', 'server'] as const
 const KILLS = 2
 /** One that asks in turn and one that pipelines of each of five, and one of gRPC. */
 const CONNECTIONS = 11
@@ -56,15 +56,6 @@ function assertTrue(row: Row, one: Told): void {
     const said = Number(row[column === 'requestBytes' ? 'request_bytes' : 'response_bytes'])
     assert.ok(said === one[column] || (!isWhole && said < one[column]), `${column}: ${text}`)
   }
-}
-
-function isMarked({ lossy, desynchronised, truncated }: Row): boolean {
-  return [lossy, desynchronised, truncated].some((mark) => mark === 1)
-}
-
-function textOf(row: Row): string {
-  const said = Object.entries(row).filter(([, value]) => value !== 0 && value !== '')
-  return JSON.stringify(Object.fromEntries(said))
 }
 
 /** Rows of exchanges of these servers, as far as there are some. */

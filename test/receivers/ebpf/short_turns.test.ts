@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { getPriority } from 'node:os'
 import { test } from 'node:test'
-import { askForShortTurns } from '../../../receivers/ebpf/slice.ts'
+import { askForShortTurns } from '../../../receivers/ebpf/short_turns.ts'
 import { skipUnless } from '../../kit/requirements.ts'
 
 /** Nanoseconds; undefined: this kernel knows none (before 6.12, or without its debug files). */

@@ -27,10 +27,10 @@ const getattr = libc.func('syscall', 'long', ['long', 'int', 'void *', 'uint32',
  * whether this kernel heeds it or not.
  */
 export function askForShortTurns(): boolean {
-  return readdirSync('/proc/self/task').map(Number).map(hasShortTurns).every(Boolean)
+  return readdirSync('/proc/self/task').map(Number).map(shortenTurns).every(Boolean)
 }
 
-function hasShortTurns(thread: number): boolean {
+function shortenTurns(thread: number): boolean {
   const numbers = NUMBERS[process.arch]
   if (numbers === undefined) return false
   const [set, get] = numbers
