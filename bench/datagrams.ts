@@ -7,7 +7,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { DATAGRAMS } from '../test/bpf/udp.ts'
 import { Program } from '../test/kit/processes.ts'
 import { describeMachine } from './machine.ts'
-import { MeasuredKernel, withStats } from './measured_kernel.ts'
+import { MeasuredKernel } from './measured_kernel.ts'
+import { withBpfStats } from './overhead/processes.ts'
 import { median } from './statistics.ts'
 import { startWrk, Web } from './web.ts'
 
@@ -41,7 +42,7 @@ function echo(...options: string[]): Program {
   return new Program(['python3', DATAGRAMS, 'echo', 'count=1000000000', 'size=60', ...options])
 }
 
-await withStats(async () => {
+await withBpfStats(async () => {
   console.log(`# Datagrams\n\n${describeMachine()}\n`)
   console.log(`Nanoseconds a run, the median of ${SLICES} slices of ${SLICE_MS} ms.\n`)
   console.log('| load | sent | received |')

@@ -16,6 +16,7 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { PIPELINE_NODE_OPTIONS } from '../cli/run.ts'
 import { describeMachine } from './machine.ts'
+import { rssMiB } from './overhead/processes.ts'
 import { type Load, measure, Pipeline, type PipelineOptions, send } from './recorded_pipeline.ts'
 import { median } from './statistics.ts'
 
@@ -102,7 +103,7 @@ function line(load: string, { name, pipeline, found, byThread }: Contender, firs
   const ratio = median(found.map((each, round) => (first.found[round] as number) / each))
   return (
     `| ${load} | ${name} | ${total.toFixed(2)} | ${least.toFixed(2)} | ${(total / 2).toFixed(2)} ` +
-    `| ${ratio.toFixed(2)} | ${pipeline.rssMiB()} | ${threads.join(', ')} |`
+    `| ${ratio.toFixed(2)} | ${rssMiB(pipeline.pid)} | ${threads.join(', ')} |`
   )
 }
 

@@ -30,6 +30,7 @@ import type { Sent } from './gateway_load.ts'
 import { HOSTS_MAX, podAddress } from './gateway_rows.ts'
 import type { Arrived } from './gateway_sink.ts'
 import { describeMachine } from './machine.ts'
+import { rssMiB } from './overhead/processes.ts'
 
 const RATE = Number(process.env.BENCH_RATE ?? 10_000)
 const AGENTS = (process.env.BENCH_AGENTS ?? '10,100,1000').split(',').map(Number)
@@ -42,7 +43,6 @@ const WANTED = new RegExp(process.env.BENCH_WAYS ?? '')
 /** An agent's: its receiver keeps a row for up to 200 ms, its exporter's batch for 200 more. */
 const EVERY_MS = 400
 const TICKS_A_SECOND = 100
-const PAGE_BYTES = 4096
 const MAIN = join(import.meta.dirname, '../main.ts')
 
 interface Way {
@@ -163,11 +163,6 @@ function coresSince(pid: number): () => number {
   return () => ((cpuSeconds(pid) - before) * 1000) / (performance.now() - startMs)
 }
 
-function residentMegabytes(pid: number): number {
-  const pages = Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1])
-  return (pages * PAGE_BYTES) / 2 ** 20
-}
-
 const loads = new Map<string, ChildProcess>()
 
 /** Requests take longer to make than to send, so those of other ways are sent again. */
@@ -199,7 +194,7 @@ async function measure(way: Way, kubernetes?: Kubernetes): Promise<Measured> {
     const cores = [gateway.pid, load.pid as number, sink.pid as number].map(coresSince)
     await sleep(MEASURE_MS)
     const [own, loadCores, sinkCores] = cores.map((of) => of()) as [number, number, number]
-    const megabytes = residentMegabytes(gateway.pid)
+    const megabytes = rssMiB(gateway.pid)
     const [sent, arrived] = await Promise.all([ask<Sent>(load), ask<Arrived>(sink)])
     return { cores: own, loadCores, sinkCores, megabytes, sent, arrived }
   } finally {

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { cgroupRoot } from '../receivers/ebpf/cgroup.ts'
 import { Program } from '../test/kit/processes.ts'
 import { describeMachine } from './machine.ts'
-import { MeasuredKernel, withStats } from './measured_kernel.ts'
+import { MeasuredKernel } from './measured_kernel.ts'
+import { withBpfStats } from './overhead/processes.ts'
 import { estimate } from './statistics.ts'
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 12)
@@ -23,7 +24,7 @@ async function costOf(kernel: MeasuredKernel, kind: (typeof KINDS)[number]): Pro
   return (read() - before) / CONNECTIONS
 }
 
-await withStats(async () => {
+await withBpfStats(async () => {
   console.log(`# Identities\n\n${describeMachine()}\n`)
   console.log(`Nanoseconds a connection, both ends; ${ROUNDS} rounds of ${CONNECTIONS}.\n`)
   const kernel = new MeasuredKernel()

@@ -1,11 +1,10 @@
 /** The kernel programs, for benches that read what a run of them costs (bpf_stats_enabled). */
-import { readFileSync, writeFileSync } from 'node:fs'
 import { pino } from 'pino'
+import { COUNTER } from '../pipeline/kernel_events/events.gen.ts'
 import { openCounters } from '../receivers/ebpf/counters.ts'
 import { type KernelConfig, keepKernel, loadKernel } from '../receivers/ebpf/keeper.ts'
 import { openRing, type Ring } from '../receivers/ebpf/ring.ts'
 
-const BPF_STATS = '/proc/sys/kernel/bpf_stats_enabled'
 const DRAIN_MS = 10
 /** Requests alone: what else is measured is turned on. */
 const CONFIG: KernelConfig = {
@@ -17,6 +16,16 @@ const CONFIG: KernelConfig = {
   captureSmallBytes: 1024,
   captureMaxBytes: 4096,
   udp: { enabled: false, idleMs: 60_000, flowsMax: 1, dnsPorts: [] },
+}
+
+/** The programs that see payload. */
+const PAYLOAD_PROGRAMS = ['received', 'sent']
+
+/** Of those, up to now. */
+export interface PayloadCost {
+  readonly ns: number
+  readonly runs: number
+  readonly records: number
 }
 
 /** Attached, with a reader that throws away what they tell. */
@@ -43,21 +52,19 @@ export class MeasuredKernel {
     }, DRAIN_MS)
   }
 
+  payload(): PayloadCost {
+    const stats = PAYLOAD_PROGRAMS.map((program) => this.object.stats(program))
+    return {
+      ns: stats.reduce((sum, { runNs }) => sum + runNs, 0),
+      runs: stats.reduce((sum, { runs }) => sum + runs, 0),
+      records: this.counters.read(COUNTER.COUNTER_PAYLOAD_EVENTS),
+    }
+  }
+
   close(): void {
     clearInterval(this.#timer)
     for (const ring of this.#rings) ring.close()
     this.counters.close()
     this.#kept.close()
-  }
-}
-
-/** Runs a bench while the kernel counts what programs take, which costs something itself. */
-export async function withStats(run: () => Promise<void>): Promise<void> {
-  const before = readFileSync(BPF_STATS, 'utf8')
-  writeFileSync(BPF_STATS, '1')
-  try {
-    await run()
-  } finally {
-    writeFileSync(BPF_STATS, before)
   }
 }

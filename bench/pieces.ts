@@ -4,34 +4,18 @@
  * short slices while real programs talk over loopback, both ends on this host.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { COUNTER } from '../pipeline/kernel_events/events.gen.ts'
 import { freePorts } from '../test/kit/ports.ts'
 import { Program } from '../test/kit/processes.ts'
 import { describeMachine } from './machine.ts'
-import { MeasuredKernel, withStats } from './measured_kernel.ts'
+import { MeasuredKernel } from './measured_kernel.ts'
 import { largeBodies, stream } from './overhead/loads.ts'
+import { withBpfStats } from './overhead/processes.ts'
 import { median } from './statistics.ts'
 import { startWrk, Web } from './web.ts'
 
 const HOST = '127.0.0.1'
 const SLICES = Number(process.env.BENCH_SLICES ?? 30)
 const SLICE_MS = 200
-const PROGRAMS = ['received', 'sent']
-
-interface Reading {
-  readonly runs: number
-  readonly ns: number
-  readonly pieces: number
-}
-
-function read({ object, counters }: MeasuredKernel): Reading {
-  const stats = PROGRAMS.map((program) => object.stats(program))
-  return {
-    runs: stats.reduce((sum, { runs }) => sum + runs, 0),
-    ns: stats.reduce((sum, { runNs }) => sum + runNs, 0),
-    pieces: counters.read(COUNTER.COUNTER_PAYLOAD_EVENTS),
-  }
-}
 
 interface Running {
   stop(): unknown
@@ -43,16 +27,16 @@ async function measure(name: string, load: () => Running | Promise<Running>): Pr
   const program = await load()
   await delay(1000)
   const costs: number[] = []
-  const first = read(kernel)
+  const first = kernel.payload()
   let before = first
   for (let slice = 0; slice < SLICES; slice++) {
     await delay(SLICE_MS)
-    const after = read(kernel)
+    const after = kernel.payload()
     costs.push((after.ns - before.ns) / (after.runs - before.runs))
     before = after
   }
   await program.stop()
-  const share = (before.pieces - first.pieces) / (before.runs - first.runs)
+  const share = (before.records - first.records) / (before.runs - first.runs)
   kernel.close()
   const spread = [Math.min(...costs), median(costs), Math.max(...costs)].map(Math.round)
   console.log(`| ${name} | ${spread.join(' | ')} | ${share.toFixed(2)} |`)
@@ -81,7 +65,7 @@ async function redis(): Promise<void> {
   await program.stop()
 }
 
-await withStats(async () => {
+await withBpfStats(async () => {
   console.log(`# Pieces\n\n${describeMachine()}\n`)
   console.log(
     `Nanoseconds a run of \`received\` and \`sent\`, ${SLICES} slices of ${SLICE_MS} ms.\n`,

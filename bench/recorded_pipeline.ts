@@ -166,11 +166,6 @@ export class Pipeline {
     return pipeline
   }
 
-  rssMiB(): number {
-    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8')
-    return Math.round(Number(/^VmRSS:\s*(\d+) kB/m.exec(status)?.[1]) / 1024)
-  }
-
   async end(): Promise<void> {
     this.#stop.request('SIGTERM')
     await this.#ended

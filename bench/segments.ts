@@ -4,7 +4,8 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { describeMachine } from './machine.ts'
-import { MeasuredKernel, withStats } from './measured_kernel.ts'
+import { MeasuredKernel } from './measured_kernel.ts'
+import { withBpfStats } from './overhead/processes.ts'
 import { median } from './statistics.ts'
 import { startWrk, Web } from './web.ts'
 
@@ -35,7 +36,7 @@ async function measure(): Promise<void> {
   console.log(`| HTTP/1: nginx and wrk | ${spread.join(' | ')} |`)
 }
 
-await withStats(async () => {
+await withBpfStats(async () => {
   console.log(`# Segments\n\n${describeMachine()}\n`)
   console.log(`Nanoseconds a run of \`segment_came\`, ${SLICES} slices of ${SLICE_MS} ms.\n`)
   console.log('| load | least | median | most |')

@@ -7,7 +7,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { erase, type Names, ruleBits, ruleEntries, turnTo, write } from '../receivers/ebpf/rules.ts'
 import type { SelectionConfig, Selectors } from '../receivers/ebpf/selectors.ts'
 import { describeMachine } from './machine.ts'
-import { MeasuredKernel, withStats } from './measured_kernel.ts'
+import { MeasuredKernel } from './measured_kernel.ts'
+import { withBpfStats } from './overhead/processes.ts'
 import { median } from './statistics.ts'
 import { startWrk, Web } from './web.ts'
 
@@ -78,7 +79,7 @@ function read(object: MeasuredKernel['object']) {
   }
 }
 
-await withStats(async () => {
+await withBpfStats(async () => {
   console.log(`# Selection\n\n${describeMachine()}\n`)
   console.log(`Nanoseconds a run, medians of ${SLICES} slices of ${SLICE_MS} ms.\n`)
   console.log('| connections | `set_state` | `received` and `sent` |')

@@ -8,8 +8,8 @@ import { Flowspan } from '../test/kit/flowspan.ts'
 import { inPod, Network } from '../test/kit/netns.ts'
 import { Program } from '../test/kit/processes.ts'
 import { describeMachine } from './machine.ts'
-import { MeasuredKernel, withStats } from './measured_kernel.ts'
-import { cpuNs, rssMiB } from './overhead/processes.ts'
+import { MeasuredKernel } from './measured_kernel.ts'
+import { cpuNs, rssMiB, withBpfStats } from './overhead/processes.ts'
 
 const SOCKETS = [0, 10_000, 100_000]
 const SCRIPT = join(import.meta.dirname, 'sockets.py')
@@ -85,7 +85,7 @@ async function hold(sockets: number, what: (sockets: number) => Promise<void>): 
   }
 }
 
-await withStats(async () => {
+await withBpfStats(async () => {
   console.log(`# Sockets\n\n${describeMachine()}\n`)
   console.log('Milliseconds; of passes, and of them in programs, with what measuring takes.\n')
   console.log('| sockets | start | finding them | pass, all told | programs | idle | programs |')
