@@ -7,7 +7,7 @@ import { Alike } from '../../pipeline/flows/conventions/alike.ts'
 import type { Conventions, SpanShape } from '../../pipeline/flows/conventions/conventions.ts'
 import { keyOf } from '../../pipeline/flows/conventions/pairs.ts'
 import { encodeFields } from '../../pipeline/flows/resource.ts'
-import { numberPrefix } from '../../pipeline/otlp/attributes.ts'
+import { attributePrefix } from '../../pipeline/otlp/attributes.ts'
 import { encodeSpanFields, STATUS_CODE } from '../../pipeline/otlp/traces_writer.ts'
 import { LEN, tag } from '../../pipeline/otlp/wire.ts'
 import type { FlowSpansConfig } from './config.ts'
@@ -21,7 +21,7 @@ const ENTRIES_MAX = 4096
 /** Requests that are alike in what the conventions read. */
 export interface RequestBlock {
   readonly family: Conventions
-  /** For attributes of the request's and the response's size: `numberPrefix`. */
+  /** For attributes of the request's and the response's size: `attributePrefix`. */
   readonly sizes: readonly [request: Uint8Array, response: Uint8Array]
   /** Fields of the span: name, kind, status, attributes. */
   readonly fields: Uint8Array
@@ -63,7 +63,7 @@ export class RequestBlocks {
 }
 
 function sizePrefix(key: string): Uint8Array {
-  return numberPrefix(SPAN_ATTRIBUTES, key)
+  return attributePrefix(SPAN_ATTRIBUTES, key)
 }
 
 function fieldsOf({ name, kind, failed, attributes }: SpanShape): Uint8Array {

@@ -9,7 +9,12 @@ import { addressText } from '../../pipeline/flows/address_text.ts'
 import type { Columns, FlowBatch } from '../../pipeline/flows/batch.ts'
 import { addressWords, RowIndex } from '../../pipeline/flows/row_index.ts'
 import { ROLE, TRANSPORTS } from '../../pipeline/flows/schema.ts'
-import { LEN, tag, VARINT, WireWriter } from '../../pipeline/otlp/wire.ts'
+import {
+  attributePrefix,
+  writeIntBehind,
+  writeStringBehind,
+} from '../../pipeline/otlp/attributes.ts'
+import { WireWriter } from '../../pipeline/otlp/wire.ts'
 import { hex64 } from '../../pipeline/u64.ts'
 import { SPAN_ATTRIBUTES } from './blocks.ts'
 
@@ -17,27 +22,17 @@ import { SPAN_ATTRIBUTES } from './blocks.ts'
 const ENTRIES_MAX = 4096
 /** Connections seen once; a power of two. One more takes the place of another. */
 const SEEN_MAX = 8192
-/** AnyValue: string_value, int_value. */
-const STRING_VALUE = tag(1, LEN)
-const INT_VALUE = tag(3, VARINT)
 
-/** What stands before the value of an attribute that is shorter than 128 bytes, as all are here. */
-function prefixOf(key: string): Uint8Array {
-  const bytes = Buffer.from(key)
-  const head = [SPAN_ATTRIBUTES, 0, tag(1, LEN), bytes.length]
-  return Uint8Array.from([...head, ...bytes, tag(2, LEN), 0])
-}
-
-const TRANSPORT = prefixOf('network.transport')
-const LOCAL_ADDRESS = prefixOf('network.local.address')
-const LOCAL_PORT = prefixOf('network.local.port')
-const PEER_ADDRESS = prefixOf('network.peer.address')
-const PEER_PORT = prefixOf('network.peer.port')
-const FLOW_ID = prefixOf('flowspan.flow_id')
-const CLIENT_ADDRESS = prefixOf('client.address')
-const CLIENT_PORT = prefixOf('client.port')
-const PID = prefixOf('process.pid')
-const CONNECT = prefixOf('flowspan.tcp.connect_us')
+const TRANSPORT = attributePrefix(SPAN_ATTRIBUTES, 'network.transport')
+const LOCAL_ADDRESS = attributePrefix(SPAN_ATTRIBUTES, 'network.local.address')
+const LOCAL_PORT = attributePrefix(SPAN_ATTRIBUTES, 'network.local.port')
+const PEER_ADDRESS = attributePrefix(SPAN_ATTRIBUTES, 'network.peer.address')
+const PEER_PORT = attributePrefix(SPAN_ATTRIBUTES, 'network.peer.port')
+const FLOW_ID = attributePrefix(SPAN_ATTRIBUTES, 'flowspan.flow_id')
+const CLIENT_ADDRESS = attributePrefix(SPAN_ATTRIBUTES, 'client.address')
+const CLIENT_PORT = attributePrefix(SPAN_ATTRIBUTES, 'client.port')
+const PID = attributePrefix(SPAN_ATTRIBUTES, 'process.pid')
+const CONNECT = attributePrefix(SPAN_ATTRIBUTES, 'flowspan.tcp.connect_us')
 
 export class ConnectionBlocks {
   readonly #index = new RowIndex<Uint8Array>(15, ENTRIES_MAX)
@@ -83,31 +78,24 @@ export class ConnectionBlocks {
     const isClient = base.role[row] === ROLE.client
     const pid = base.pid[row] as number
     const connect = connectOf(base, row)
-    this.#wire.at = 0
-    this.#text(TRANSPORT, TRANSPORTS[base.transport[row] as number] ?? '')
-    this.#text(LOCAL_ADDRESS, isClient ? src : dst)
-    this.#integer(LOCAL_PORT, isClient ? srcPort : dstPort)
-    this.#text(PEER_ADDRESS, isClient ? dst : src)
-    this.#integer(PEER_PORT, isClient ? dstPort : srcPort)
-    this.#text(FLOW_ID, hex64(base.flow_id[row * 2] as number, base.flow_id[row * 2 + 1] as number))
+    const wire = this.#wire
+    wire.at = 0
+    writeStringBehind(wire, TRANSPORT, TRANSPORTS[base.transport[row] as number] ?? '')
+    writeStringBehind(wire, LOCAL_ADDRESS, isClient ? src : dst)
+    writeIntBehind(wire, LOCAL_PORT, isClient ? srcPort : dstPort)
+    writeStringBehind(wire, PEER_ADDRESS, isClient ? dst : src)
+    writeIntBehind(wire, PEER_PORT, isClient ? dstPort : srcPort)
+    writeStringBehind(
+      wire,
+      FLOW_ID,
+      hex64(base.flow_id[row * 2] as number, base.flow_id[row * 2 + 1] as number),
+    )
     if (!isClient) {
-      this.#text(CLIENT_ADDRESS, src)
-      this.#integer(CLIENT_PORT, srcPort)
+      writeStringBehind(wire, CLIENT_ADDRESS, src)
+      writeIntBehind(wire, CLIENT_PORT, srcPort)
     }
-    if (pid !== 0) this.#integer(PID, pid)
-    if (connect > 0) this.#integer(CONNECT, connect)
-  }
-
-  #text(prefix: Uint8Array, value: string): void {
-    const start = this.#wire.copy(prefix)
-    this.#wire.string(STRING_VALUE, value)
-    this.#wire.setLengths(start, prefix.length)
-  }
-
-  #integer(prefix: Uint8Array, value: number): void {
-    const start = this.#wire.copy(prefix)
-    this.#wire.uint(INT_VALUE, value)
-    this.#wire.setLengths(start, prefix.length)
+    if (pid !== 0) writeIntBehind(wire, PID, pid)
+    if (connect > 0) writeIntBehind(wire, CONNECT, connect)
   }
 }
 

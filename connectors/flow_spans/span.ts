@@ -9,7 +9,7 @@ import {
   TRANSPORT,
   UNFINISHED_REASONS,
 } from '../../pipeline/flows/schema.ts'
-import { encodeAttribute, numberPrefix } from '../../pipeline/otlp/attributes.ts'
+import { attributePrefix, encodeAttribute } from '../../pipeline/otlp/attributes.ts'
 import type { TracesWriter } from '../../pipeline/otlp/traces_writer.ts'
 import { type RequestBlock, RequestBlocks, SPAN_ATTRIBUTES } from './blocks.ts'
 import type { FlowSpansConfig } from './config.ts'
@@ -29,10 +29,10 @@ const LINK_METHOD_ATTRIBUTES = LINK_METHODS.map((name) =>
 const UNFINISHED_ATTRIBUTES = UNFINISHED_REASONS.map((name) =>
   encodeAttribute('flowspan.exchange.unfinished', name),
 )
-const LINK_CONFIDENCE = numberPrefix(SPAN_ATTRIBUTES, 'flowspan.link.confidence')
-const SRTT = numberPrefix(SPAN_ATTRIBUTES, 'flowspan.tcp.srtt_us')
-const MIN_RTT = numberPrefix(SPAN_ATTRIBUTES, 'flowspan.tcp.min_rtt_us')
-const RETRANSMITS = numberPrefix(SPAN_ATTRIBUTES, 'flowspan.tcp.retransmits')
+const LINK_CONFIDENCE = attributePrefix(SPAN_ATTRIBUTES, 'flowspan.link.confidence')
+const SRTT = attributePrefix(SPAN_ATTRIBUTES, 'flowspan.tcp.srtt_us')
+const MIN_RTT = attributePrefix(SPAN_ATTRIBUTES, 'flowspan.tcp.min_rtt_us')
+const RETRANSMITS = attributePrefix(SPAN_ATTRIBUTES, 'flowspan.tcp.retransmits')
 
 export class SpanWriter {
   readonly #writer: TracesWriter

@@ -241,6 +241,11 @@ export class FlowBatch {
   }
 
   /** Turns the source's string indexes in the next `count` rows of a column into our own. */
+  /** The same of all rows. */
+  appendAll(source: FlowBatch): void {
+    this.appendRows(source, allOf(source.rows))
+  }
+
   #reindex(column: Column, count: number, source: StringTable, indexes: Uint32Array): void {
     for (let at = this.#rows; at < this.#rows + count; at++) {
       const index = column[at] as number
@@ -270,12 +275,17 @@ export class FlowBatch {
   /** A copy that shares nothing with this batch. */
   clone(): FlowBatch {
     const copy = new FlowBatch(Math.max(this.#rows, 1))
-    copy.appendRows(
-      this,
-      Uint32Array.from({ length: this.#rows }, (_, row) => row),
-    )
+    copy.appendAll(this)
     return copy
   }
+}
+
+let indexes = new Uint32Array(0)
+
+/** The numbers below `count`, good until the next call. */
+function allOf(count: number): Uint32Array {
+  if (indexes.length < count) indexes = Uint32Array.from({ length: count * 2 }, (_, row) => row)
+  return indexes.subarray(0, count)
 }
 
 function rowBytes(plans: readonly Plan[]): number {

@@ -77,17 +77,23 @@ export function writeBool(wire: WireWriter, key: string, value: boolean): void {
 }
 
 /**
- * What stands before the number in an attribute of this key, its lengths left open: for
- * `writeIntBehind` and `writeDoubleBehind`, which copy it. The key has at most 100 bytes.
+ * What stands before the value in an attribute of this key that is shorter than 128 bytes, its
+ * lengths left open: for the functions `write…Behind`, which copy it.
  *
  *     field │ length │ KEY │ length │ key │ VALUE │ length │
  */
-export function numberPrefix(field: number, key: string): Uint8Array {
+export function attributePrefix(field: number, key: string): Uint8Array {
   const wire = new WireWriter(128)
   wire.open(field, 1)
   wire.string(KEY, key)
   wire.open(VALUE, 1)
   return wire.take()
+}
+
+export function writeStringBehind(wire: WireWriter, prefix: Uint8Array, value: string): void {
+  const start = wire.copy(prefix)
+  wire.string(STRING_VALUE, value)
+  wire.setLengths(start, prefix.length)
 }
 
 export function writeIntBehind(wire: WireWriter, prefix: Uint8Array, value: number): void {

@@ -124,7 +124,7 @@ export abstract class SignalWriter {
     this.wire.close(start, SHORT_GUESS)
   }
 
-  /** As attrInt; `prefix`: `numberPrefix` of the field that attributes are now, and the key. */
+  /** As attrInt; `prefix`: `attributePrefix` of the field that attributes are now, and the key. */
   attrIntBehind(prefix: Uint8Array, value: number): void {
     writeIntBehind(this.wire, prefix, value)
   }

@@ -10,6 +10,8 @@
 import type { Exchanges } from './exchanges.ts'
 
 const SILENCE_NS = 1e9
+/** What is wanted of several answers at once: where one of them ends is told by all before. */
+export const ANSWERS_BYTES = 8192
 
 /** What a request that begins tells: see `begins`. */
 export type OrderVerdict = 'usual' | 'anew' | 'overtakes' | 'doubtful'

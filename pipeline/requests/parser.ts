@@ -75,6 +75,13 @@ export interface FirstBytes {
   readonly port: number
 }
 
+/** `bytes[at … to)` are known of what goes on up to `end`. */
+export type Run = Pick<FirstBytes, 'bytes' | 'at' | 'to' | 'end'>
+
+export function runOf({ bytes, at, captured, length }: Piece): Run {
+  return { bytes, at, to: at + Math.min(captured, length), end: at + length }
+}
+
 /** How a parser begins. */
 export interface Opening {
   /** As `detect` has said: in the midst of what is spoken. */

@@ -34,7 +34,7 @@ export interface Sampled {
 export function sampleRequest(
   batch: OtlpBatch,
   sampler: Sampler,
-  decisions?: Decisions,
+  decisions: Decisions,
 ): Sampled | undefined {
   const walk = new Walk(batch.bytes, sampler, decisions)
   return walk.run()
@@ -43,7 +43,7 @@ export function sampleRequest(
 class Walk {
   readonly #source: WireSource
   readonly #sampler: Sampler
-  readonly #decisions: Decisions | undefined
+  readonly #decisions: Decisions
   readonly #readers: readonly FieldReader[]
   readonly #fields: FieldReader
   readonly #span: SpanView
@@ -53,7 +53,7 @@ class Walk {
   #failed = 0
   #changed = 0
 
-  constructor(bytes: Uint8Array, sampler: Sampler, decisions: Decisions | undefined) {
+  constructor(bytes: Uint8Array, sampler: Sampler, decisions: Decisions) {
     this.#decisions = decisions
     this.#source = new WireSource(bytes)
     this.#sampler = sampler
@@ -102,7 +102,7 @@ class Walk {
     const traceState = span.traceState
     const subject = { traceId: span.traceId, traceState, priority: priorityOf(span) }
     const decision = this.#sampler.decide(subject)
-    this.#decisions?.add(decision)
+    this.#decisions.add(decision)
     if (decision.failed) this.#failed++
     if (!decision.kept) {
       this.#dropped++

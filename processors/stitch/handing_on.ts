@@ -160,14 +160,6 @@ export class HandingOn {
 
 function joined(parts: readonly Parcel[], rows: number): Parcel {
   const batch = new FlowBatch(rows)
-  for (const part of parts) batch.appendRows(part.batch, allOf(part.batch.rows))
+  for (const part of parts) batch.appendAll(part.batch)
   return { batch, answers: parts.flatMap(({ answers }) => answers) }
-}
-
-let indexes = new Uint32Array(0)
-
-/** The numbers below `count`, good until the next call. */
-function allOf(count: number): Uint32Array {
-  if (indexes.length < count) indexes = Uint32Array.from({ length: count * 2 }, (_, row) => row)
-  return indexes.subarray(0, count)
 }

@@ -7,10 +7,10 @@
  * value's) are one byte: everything before the value is a constant then, copied at once, and the
  * two bytes are set afterwards. The others are opened and closed as usual.
  */
-import { writeString } from '../../otlp/attributes.ts'
+import { attributePrefix, writeString } from '../../otlp/attributes.ts'
 import { FIXED64, LEN, tag, VARINT, type WireWriter } from '../../otlp/wire.ts'
 import { addressText } from '../address_text.ts'
-import type { FlowBatch } from '../batch.ts'
+import { type FlowBatch, STRIDE } from '../batch.ts'
 import { addressWords, RowIndex } from '../row_index.ts'
 import { KIND } from '../schema.ts'
 import type { MappedColumn } from './mapping.ts'
@@ -32,13 +32,9 @@ const ADDRESSES_MAX = 4096
 /** Writes the row's value, unless it is one that is left out. */
 export type Put = (row: number) => void
 
-/** What stands before the value in an attribute whose two lengths, 0 here, are a byte each. */
+/** What stands before the value in an attribute whose two lengths are a byte each. */
 export function prefixOf(key: string): Uint8Array {
-  const bytes = Buffer.from(key)
-  return Uint8Array.from([
-    ...[ATTRIBUTES, 0, tag(1, LEN), bytes.length, ...bytes],
-    ...[tag(2, LEN), 0],
-  ])
+  return attributePrefix(ATTRIBUTES, key)
 }
 
 export interface PutSettings {
@@ -57,7 +53,7 @@ export function putOf(column: MappedColumn, settings: PutSettings): Put | undefi
   const { group, name, spec } = column
   if (!batch.has(group)) return undefined
   const values = (batch.add(group) as unknown as Record<string, Numbers>)[name] as Numbers
-  const length = (values.length / batch.capacity) * batch.rows
+  const length = STRIDE[spec.type] * batch.rows
   if (spec.absent === 'zero' && name !== START && isZero(values, length)) return undefined
   switch (spec.type) {
     case 'string':

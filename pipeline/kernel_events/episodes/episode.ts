@@ -43,15 +43,11 @@ export class Episode {
     this.#signs++
     this.lastNs = sign.timeNs
     if (this.#flows.size < FLOWS_MAX) this.#flows.add(sign.flow)
-    if (lossShare !== undefined) {
+    // NaN at first, and never below 0.
+    if (lossShare === undefined) this.worstUs = Math.max(this.worstUs || 0, sign.leastUs)
+    else {
       this.#isOfShares = true
-      this.worstLoss = Number.isNaN(this.worstLoss)
-        ? lossShare
-        : Math.max(this.worstLoss, lossShare)
-    } else {
-      this.worstUs = Number.isNaN(this.worstUs)
-        ? sign.leastUs
-        : Math.max(this.worstUs, sign.leastUs)
+      this.worstLoss = Math.max(this.worstLoss || 0, lossShare)
     }
   }
 

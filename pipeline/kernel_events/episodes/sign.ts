@@ -17,7 +17,6 @@ export class Sign {
   segments = 0
   losses = 0
   leastUs = 0
-  mostUs = 0
 
   fill(view: DataView, at: number): void {
     const u32 = (field: number) => view.getUint32(at + field, true)
@@ -33,7 +32,6 @@ export class Sign {
     this.segments = wide(EyeRecord.segs_out)
     this.losses = wide(EyeRecord.losses)
     this.leastUs = u32(EyeRecord.least_us)
-    this.mostUs = u32(EyeRecord.most_us)
   }
 
   /** A copy of the record, which stays. */

@@ -10,8 +10,8 @@ import type { Exchange } from '../exchange.ts'
 import type { Exchanges } from '../exchanges.ts'
 import { type FrameSink, Frames } from '../frames.ts'
 import type { Piece } from '../http1/piece.ts'
-import { Order } from '../order.ts'
-import type { Opening, Parser } from '../parser.ts'
+import { ANSWERS_BYTES, Order } from '../order.ts'
+import { type Opening, type Parser, runOf } from '../parser.ts'
 import type { Remembered } from '../remembered.ts'
 import type { Shared } from '../shared.ts'
 import { TlsParser } from '../tls/tls_parser.ts'
@@ -29,8 +29,6 @@ const DIALOGUE = 2
 
 const LOGIN: Asked = { kind: 'login' }
 const LOGIN_BYTES_MAX = 1024
-/** Of several answers at once: where one of them ends is told by all before. */
-const ANSWERS_BYTES = 8192
 
 export class MysqlParser implements Parser, FrameSink {
   readonly #exchanges: Exchanges
@@ -366,9 +364,9 @@ export class MysqlParser implements Parser, FrameSink {
   }
 
   /** Whether a client that was lost begins anew here, and nothing is open that it may belong to. */
-  #isPlain({ bytes, at, captured, length }: Piece): boolean {
+  #isPlain(piece: Piece): boolean {
     if (this.#answers.length > 0 && !this.#seeking) return false
-    const run = { bytes, at, to: at + Math.min(captured, length), end: at + length }
+    const run = runOf(piece)
     return isWholeRequest(run) || isHeader(run)
   }
 }

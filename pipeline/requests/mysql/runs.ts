@@ -3,7 +3,7 @@
  * its last byte, numbered from 0 by a client, from 1 by a server. What a client sends so could be
  * another protocol's with a length and a 0 before its messages, so the answer tells.
  */
-import type { FirstBytes, Verdict } from '../parser.ts'
+import type { Run, Verdict } from '../parser.ts'
 import { COMMANDS } from './commands.ts'
 import { EOF, ERR, HEADER_BYTES, OK, Reader } from './packets.ts'
 
@@ -15,9 +15,6 @@ const EOF_BYTES = 5
 /** Codes of a server's errors. */
 const ERROR_MIN = 1000
 const STATES_MARK = 0x23
-
-/** `bytes[at … to)` are known of what goes on up to `end`. */
-type Run = Pick<FirstBytes, 'bytes' | 'at' | 'to' | 'end'>
 
 /** Whether a piece is nothing but whole messages of a client, which begin exchanges or say so. */
 export function isWholeRequest(run: Run): boolean {

@@ -11,8 +11,8 @@ import type { Exchange } from '../exchange.ts'
 import type { Exchanges } from '../exchanges.ts'
 import { type FrameSink, Frames } from '../frames.ts'
 import type { Piece } from '../http1/piece.ts'
-import { Order } from '../order.ts'
-import type { Opening, Parser } from '../parser.ts'
+import { ANSWERS_BYTES, Order } from '../order.ts'
+import { type Opening, type Parser, runOf } from '../parser.ts'
 import { type Remembered, remembered } from '../remembered.ts'
 import type { Shared } from '../shared.ts'
 import { STANDARD, statementOf } from '../sql.ts'
@@ -37,8 +37,6 @@ import { endsReady, isWholeRequest } from './runs.ts'
 const QUERY_BYTES_MAX = 4096
 const NAME_BYTES_MAX = 256
 const ERROR_BYTES_MAX = 1024
-/** Of several answers at once: where one of them ends is told by all before. */
-const ANSWERS_BYTES = 8192
 const NAMESPACE_MAX = 63 // NAMEDATALEN
 
 const CALL: Prepared = { statement: { method: 'CALL', target: '', query: '' }, truncated: false }
@@ -105,10 +103,9 @@ export class PostgresqlParser implements Parser, FrameSink {
   }
 
   #feed(piece: Piece, fromClient: boolean): void {
-    const { bytes, at, length, tailEnd } = piece
+    const { bytes, length, tailEnd } = piece
     if (fromClient) {
-      const run = { bytes, at, to: at + Math.min(piece.captured, length), end: at + length }
-      if (this.#client.isLost && isWholeRequest(run)) this.#client.resume(piece.offset)
+      if (this.#client.isLost && isWholeRequest(runOf(piece))) this.#client.resume(piece.offset)
       this.#client.feed(piece)
       return
     }

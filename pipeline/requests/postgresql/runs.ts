@@ -5,7 +5,7 @@
  *     client   Parse Bind Describe Execute Sync │ Query
  *     server   RowDescription DataRow … CommandComplete ReadyForQuery
  */
-import type { FirstBytes, Verdict } from '../parser.ts'
+import type { Run, Verdict } from '../parser.ts'
 import { bodyBytes, HEADER_BYTES } from './messages.ts'
 
 /** Longer ones are not believed where nothing else tells. */
@@ -13,9 +13,6 @@ const BODY_BYTES_MAX = 1 << 20
 /** Headers, each where the one before says, that no other protocol has by chance. */
 const HEADERS_MIN = 4
 const READY_BYTES = 6
-
-/** `bytes[at … to)` are known of what goes on up to `end`. */
-type Run = Pick<FirstBytes, 'bytes' | 'at' | 'to' | 'end'>
 
 /** Whether a piece is nothing but whole messages of a client, the last of which is answered. */
 export function isWholeRequest(run: Run): boolean {
