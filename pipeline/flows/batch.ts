@@ -10,6 +10,7 @@
  * wants fewer rows makes a new batch with `append`.
  */
 import { copyRows } from './copy.ts'
+import { copyFirsts } from './first_rows.ts'
 import { COLUMN_GROUPS, type ColumnSpec, type ColumnType, type GroupName } from './schema.ts'
 import { SpareColumns } from './spare_columns.ts'
 import { StringTable } from './strings.ts'
@@ -117,12 +118,18 @@ export class FlowBatch {
   readonly capacity: number
   readonly strings = new StringTable()
   readonly base: Columns<'base'>
+  /**
+   * By row, the first of the rows that are known to be of the same end of the same connection: see
+   * first_rows.ts. Its own number unless who made it has said otherwise.
+   */
+  readonly firstOf: Uint32Array
   #groups = new Map<GroupName, Group>()
   #rows = 0
 
   /** @param capacity rows that fit, fixed for the batch's life */
   constructor(capacity: number) {
     this.capacity = capacity
+    this.firstOf = new Uint32Array(capacity)
     this.base = this.add('base')
   }
 
@@ -144,7 +151,9 @@ export class FlowBatch {
   /** A new row, all columns 0. Throws a RangeError when the batch is full. */
   addRow(): number {
     if (this.full) throw new RangeError(`Cannot add a row as the batch is full: ${this.capacity}`)
-    return this.#rows++
+    const row = this.#rows++
+    this.firstOf[row] = row
+    return row
   }
 
   /** Takes back the row that was added last; its cells are 0 again. */
@@ -196,7 +205,10 @@ export class FlowBatch {
     return this.strings.at(column[row] as number)
   }
 
-  /** Copies a row of another batch with all its groups, and gives its index here. */
+  /**
+   * Copies a row of another batch with all its groups, and gives its index here. It is its own
+   * first: `appendRows` knows of rows that are of one end.
+   */
   append(source: FlowBatch, row: number): number {
     const target = this.addRow()
     for (const [group, { list: from }] of source.#groups) {
@@ -237,15 +249,16 @@ export class FlowBatch {
         if (isText) this.#reindex(array, rows.length, source.strings, indexes)
       }
     }
+    copyFirsts(source.firstOf, rows, { to: this.firstOf, at: this.#rows })
     this.#rows += rows.length
   }
 
-  /** Turns the source's string indexes in the next `count` rows of a column into our own. */
   /** The same of all rows. */
   appendAll(source: FlowBatch): void {
     this.appendRows(source, allOf(source.rows))
   }
 
+  /** Turns the source's string indexes in the next `count` rows of a column into our own. */
   #reindex(column: Column, count: number, source: StringTable, indexes: Uint32Array): void {
     for (let at = this.#rows; at < this.#rows + count; at++) {
       const index = column[at] as number

@@ -9,6 +9,7 @@
 import { ROLE, TRANSPORT } from '../flows/schema.ts'
 import type { Connection } from '../requests/connection.ts'
 import type { Conversation } from '../requests/conversation.ts'
+import type { WrittenEnd } from '../requests/end_columns.ts'
 import type { Identity } from '../requests/identity.ts'
 import type { Remembered } from '../requests/remembered.ts'
 import type { Tls } from '../requests/tls/tls.ts'
@@ -43,6 +44,7 @@ export class KernelConnection implements Connection {
   minRttUs = 0
   retransmits = 0
   conversation: Conversation | undefined
+  written: WrittenEnd | undefined
   tls: Tls | undefined
   touched = true
   /** By those before, or as it was told to those to come. */

@@ -1,5 +1,6 @@
 /** What the search for requests must know of a connection, whoever found it. */
 import type { Conversation } from './conversation.ts'
+import type { WrittenEnd } from './end_columns.ts'
 import type { Identity } from './identity.ts'
 import type { Remembered } from './remembered.ts'
 import type { Tls } from './tls/tls.ts'
@@ -40,6 +41,8 @@ export interface Connection {
   readonly remembered?: Remembered | undefined
   /** Made at the first piece. */
   conversation: Conversation | undefined
+  /** By end_columns.ts, at the first row. */
+  written: WrittenEnd | undefined
   /** What a handshake on it showed. */
   tls: Tls | undefined
 }

@@ -10,6 +10,7 @@
 import { ROLE, TRANSPORT } from '../flows/schema.ts'
 import type { Connection } from './connection.ts'
 import { Conversation } from './conversation.ts'
+import type { WrittenEnd } from './end_columns.ts'
 import type { ExchangeContext, Exchanges } from './exchanges.ts'
 import type { Piece } from './http1/piece.ts'
 import type { Identity } from './identity.ts'
@@ -153,6 +154,7 @@ class DatagramConnection implements Connection {
   readonly minRttUs = 0
   readonly retransmits = 0
   conversation: Conversation | undefined
+  written: WrittenEnd | undefined
   readonly tls = undefined
 
   constructor(way: Way, role: number) {

@@ -5,6 +5,7 @@
 import { FlowBatch } from '../flows/batch.ts'
 import { KIND, STATE } from '../flows/schema.ts'
 import { add } from '../u64.ts'
+import { writeEnd } from './end_columns.ts'
 import type { Exchange } from './exchange.ts'
 import { protocolOf } from './tls/alpn.ts'
 import type { Tls } from './tls/tls.ts'
@@ -89,7 +90,8 @@ export class RowWriter {
   exchange(exchange: Exchange): void {
     const row = this.add()
     const { base, strings } = this.#batch
-    this.#identity(row, exchange)
+    writeEnd(this.#batch, row, exchange)
+    this.#state(row, exchange)
     base.kind[row] = KIND.exchange
     base.state[row] = exchange.open ? STATE.open : STATE.closed
     this.time(base.start, row, exchange.startNs)
@@ -168,25 +170,10 @@ export class RowWriter {
     if (ns > 0) add(column, 2 * row, this.clock.offset, ns)
   }
 
-  #identity(row: number, exchange: Exchange): void {
-    const { base, strings } = this.#batch
+  /** The connection's state when the exchange ended. */
+  #state(row: number, exchange: Exchange): void {
+    const { base } = this.#batch
     const { connection } = exchange
-    base.role[row] = connection.role
-    base.transport[row] = connection.transport
-    base.flow_id[2 * row] = exchange.flowLo
-    base.flow_id[2 * row + 1] = exchange.flowHi
-    base.flow_id_local[row] = exchange.idLocal ? 1 : 0
-    base.src_address.set(connection.srcAddress, 16 * row)
-    base.dst_address.set(connection.dstAddress, 16 * row)
-    base.src_port[row] = connection.srcPort
-    base.dst_port[row] = connection.dstPort
-    base.pid[row] = connection.pid
-    base.comm[row] = strings.intern(connection.comm)
-    base.netns[row] = connection.netns
-    base.cgroup_id[2 * row] = connection.cgroupLo
-    base.cgroup_id[2 * row + 1] = connection.cgroupHi
-    connection.identity?.write(this.#batch, row)
-    base.connect_us[row] = connection.connectUs
     base.srtt_us[row] = connection.srttUs
     base.min_rtt_us[row] = connection.minRttUs
     const retransmits = Math.max(0, connection.retransmits - exchange.retransmitsBefore)

@@ -2,6 +2,7 @@
 import { ROLE, TRANSPORT } from '../../pipeline/flows/schema.ts'
 import type { Connection } from '../../pipeline/requests/connection.ts'
 import type { Conversation } from '../../pipeline/requests/conversation.ts'
+import type { WrittenEnd } from '../../pipeline/requests/end_columns.ts'
 import type { Tls } from '../../pipeline/requests/tls/tls.ts'
 import type { TcpConnection } from './tcp/connection.ts'
 import type { Direction } from './tcp/direction.ts'
@@ -20,6 +21,7 @@ export class End implements Connection {
   readonly connectTid = 0
   readonly connectSleeps = 0
   conversation: Conversation | undefined
+  written: WrittenEnd | undefined
   tls: Tls | undefined
   readonly #of: TcpConnection
 

@@ -237,6 +237,7 @@ export function connectionOf(options: TalkOptions): Connection {
     minRttUs: 1,
     retransmits: 0,
     conversation: undefined,
+    written: undefined,
     remembered,
     tls: undefined,
   }
