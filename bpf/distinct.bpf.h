@@ -38,6 +38,7 @@ static inline void counters_are_distinct(enum counter counter)
 	case COUNTER_UDP_OWN:
 	case COUNTER_CONN_UNSELECTED:
 	case COUNTER_UDP_UNSELECTED:
+	case COUNTER_MARKS_LOST_STORAGE:
 	case COUNTER_EYE_EVENTS:
 	case COUNTER_EYE_LOST_RING:
 	case COUNTER_EDGES_FULL:

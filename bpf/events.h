@@ -257,6 +257,8 @@ enum counter {
 	/* connections and flows of UDP that the selection leaves out, as they begin */
 	COUNTER_CONN_UNSELECTED = 48,
 	COUNTER_UDP_UNSELECTED = 49,
+	/* sockets that found no room for a mark: that flowspan listens here, or who sends by it */
+	COUNTER_MARKS_LOST_STORAGE = 50,
 	/* signs of delay, jitter and loss, and those that did not fit */
 	COUNTER_EYE_EVENTS = 96,
 	COUNTER_EYE_LOST_RING = 97,

@@ -14,7 +14,7 @@ struct place {
 	__u32 port;
 };
 
-/* Listeners with a backlog of 0, by which role_of() cannot know what they accepted. */
+/* Listeners with a backlog of 0: what they accepted does not differ from what has connected. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
@@ -23,8 +23,22 @@ struct {
 } no_backlog SEC(".maps");
 
 /*
+ * What was sent begins behind the SYN, and so does what was acknowledged, but for the client, whose
+ * bytes_acked has the SYN. Not so where the host itself dropped a segment: it is sent twice then.
+ */
+static __always_inline bool begins_as_server(const struct sock *sk, const struct tcp_sock *tp)
+{
+	__u32 sent = tp->bytes_sent - tp->bytes_retrans;
+	__u32 fin = sk->__sk_common.skc_state != BPF_TCP_ESTABLISHED &&
+		    sk->__sk_common.skc_state != BPF_TCP_CLOSE_WAIT && tp->snd_nxt == tp->write_seq;
+
+	return tp->snd_nxt - fin - sent == tp->snd_una - (__u32)tp->bytes_acked;
+}
+
+/*
  * An accepted socket is a copy of its listener, down to the backlog that listen() was given; one
- * that connected has none.
+ * that connected has none. Where listen() was given 0 and the place is not known (any more), the
+ * counters tell: without the socket's lock two readings of them.
  */
 static __always_inline __u8 role_of(const struct sock *sk, const struct tcp_sock *tp)
 {
@@ -35,7 +49,10 @@ static __always_inline __u8 role_of(const struct sock *sk, const struct tcp_sock
 
 	if (sk->sk_max_ack_backlog || bpf_map_lookup_elem(&no_backlog, &place))
 		return ROLE_SERVER;
-	return ROLE_CLIENT;
+	if (!begins_as_server(sk, tp))
+		return ROLE_CLIENT;
+	barrier();
+	return begins_as_server(sk, tp) ? ROLE_SERVER : ROLE_CLIENT;
 }
 
 /*

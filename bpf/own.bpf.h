@@ -39,8 +39,10 @@ static __always_inline bool is_own(__u32 pid)
 
 static __always_inline void mark_listener(struct sock *sk)
 {
-	if (is_own(bpf_get_current_pid_tgid() >> 32))
-		bpf_sk_storage_get(&own_listeners, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!is_own(bpf_get_current_pid_tgid() >> 32))
+		return;
+	if (!bpf_sk_storage_get(&own_listeners, sk, 0, BPF_SK_STORAGE_GET_F_CREATE))
+		count(COUNTER_MARKS_LOST_STORAGE);
 }
 
 /* The client's end opens before the server's, so a flow of ours is known by then. */

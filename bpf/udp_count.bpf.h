@@ -28,6 +28,8 @@ static __noinline void take_sender(struct udp_flow *flow, struct bpf_sock *sk)
 	bpf_probe_read_kernel(flow->comm, COMM_LEN, task->group_leader->comm);
 	meet_process(task);
 	owner = bpf_sk_storage_get(&udp_owners, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!owner)
+		count(COUNTER_MARKS_LOST_STORAGE);
 	if (!owner || owner->pid)
 		return;
 	__builtin_memcpy(owner->comm, flow->comm, COMM_LEN);

@@ -55,6 +55,7 @@ const NOTES = [
   [COUNTER.COUNTER_UDP_EVENTS, 'kernel_udp_events'],
   [COUNTER.COUNTER_UDP_OWN, 'own_udp_flows'],
   [COUNTER.COUNTER_UDP_UNSELECTED, 'unselected_udp_flows'],
+  [COUNTER.COUNTER_MARKS_LOST_STORAGE, 'socket_marks_full'],
 ] as const
 
 export class KernelLosses {

@@ -1,6 +1,7 @@
 /**
  * Every map has a bound, and here stands what becomes of what is beyond: it is counted, with its
- * reason, or what it displaces is found out anew. Each that counts is filled, and has room again.
+ * reason, or what it displaces is found out anew. Each is filled, here or where it says so, and
+ * has room again.
  */
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
@@ -30,15 +31,15 @@ const BEYOND: Readonly<Record<string, string>> = {
   // Displaced, and said again: test/receivers/ebpf/spoken.test.ts, wants.test.ts.
   wants: 'handed over as if nothing had been said',
   spoken: 'told by its next bytes, as an older connection is',
-  // Displaced, without a loss.
+  // Displaced, without a loss: bounds_displaced.test.ts.
   udp_released: 'its flows end when they are idle',
   own_flows: 'the other end of a connection of flowspan is told of',
   own_datagrams: 'the same of its datagrams',
-  no_backlog: 'an accepted connection, older than the programs, is taken for a client',
-  // A socket without room for it.
-  listeners: 'its drops are not told of',
-  own_listeners: 'what flowspan accepts is told of',
-  udp_owners: 'whose a flow is that was received first is not known',
+  no_backlog: 'the counters of what it accepted tell',
+  // A socket without room for it, counted: bounds_storage.test.ts.
+  listeners: 'socket_storage_full: its drops are not told of',
+  own_listeners: 'socket_marks_full: what flowspan accepts is told of',
+  udp_owners: 'socket_marks_full: whose a flow is that was received first is not known',
   // Refused by the configuration, or written by the keeper for itself and its child.
   named_rules: 'an error of the configuration',
   cidr_rules: 'an error of the configuration',
