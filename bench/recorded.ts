@@ -22,9 +22,9 @@ import { type Mapping, map, pageBytes } from '../receivers/ebpf/memory.ts'
 
 const HEADER_BYTES = 8
 const TWO_32 = 2 ** 32
-const REQUEST = Buffer.from('GET /item HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n')
+export const REQUEST = Buffer.from('GET /item HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n')
 const HEAD = `Server: nginx\r\nDate: Tue, 24 Nov 2026 01:00:00 GMT\r\nContent-Type: text/plain\r\n`
-const RESPONSE = Buffer.from(
+export const RESPONSE = Buffer.from(
   `HTTP/1.1 200 OK\r\n${HEAD}Content-Length: 1024\r\nConnection: keep-alive\r\n\r\n${'x'.repeat(1024)}`,
 )
 /** Requests on a connection before it is closed and another opened. */
@@ -161,7 +161,7 @@ export class Recorded {
 }
 
 /** One end of a connection. */
-class End {
+export class End {
   readonly #record = Buffer.alloc(ConnRecord.size)
   readonly #piece = Buffer.alloc(PayloadRecord.size + RESPONSE.length)
   #sent = 0

@@ -18,6 +18,7 @@ const BENCHES = [
   'identities',
   'datagrams',
   'http1',
+  'received',
   'http2_parser',
   'dns_parser',
   'kafka_parser',
