@@ -16,11 +16,16 @@ import type { Tls } from '../requests/tls/tls.ts'
 import { toNumber } from '../u64.ts'
 import { CONN_FLAG, ConnRecord } from './events.gen.ts'
 
+/** Places where a connection is found without a look into the table. A power of two. */
+const NEAR_MAX = 8192
 /** Looks that one insertion may spend on finding who makes room. */
 const CHANCES_MAX = 64
 
 export class KernelConnection implements Connection {
   readonly id: number
+  /** The kernel's conn_id. */
+  readonly idLo: number
+  readonly idHi: number
   readonly transport = TRANSPORT.tcp
   readonly role: number
   readonly flowLo: number
@@ -47,12 +52,16 @@ export class KernelConnection implements Connection {
   written: WrittenEnd | undefined
   tls: Tls | undefined
   touched = true
+  /** The kernel was told last that all is wanted of it. */
+  toldAll = false
   /** By those before, or as it was told to those to come. */
   remembered: Remembered | undefined
 
   constructor(view: DataView, at: number) {
     const u32 = (field: number) => view.getUint32(at + field, true)
     this.id = connId(view, at + ConnRecord.conn_id)
+    this.idLo = u32(ConnRecord.conn_id)
+    this.idHi = u32(ConnRecord.conn_id + 4)
     this.role = view.getUint8(at + ConnRecord.role)
     this.flowLo = u32(ConnRecord.flow_id)
     this.flowHi = u32(ConnRecord.flow_id + 4)
@@ -79,6 +88,11 @@ export class KernelConnection implements Connection {
 
 export class ConnectionTable {
   readonly #connections = new Map<number, KernelConnection>()
+  /**
+   * Those of which pieces came last, by nearOf(): a Map with keys beyond 31 bits has them boxed and
+   * hashed at each look.
+   */
+  readonly #near: (KernelConnection | undefined)[] = Array.from({ length: NEAR_MAX })
   #max: number
 
   constructor(max: number) {
@@ -93,8 +107,16 @@ export class ConnectionTable {
     return this.#connections.get(id)
   }
 
-  values(): IterableIterator<KernelConnection> {
-    return this.#connections.values()
+  /** By the halves of the kernel's conn_id. */
+  find(lo: number, hi: number): KernelConnection | undefined {
+    const near = this.#near[nearOf(lo, hi)]
+    return near?.idLo === lo && near.idHi === hi ? near : this.#bringNear(lo, hi)
+  }
+
+  #bringNear(lo: number, hi: number): KernelConnection | undefined {
+    const connection = this.#connections.get(idOf(lo, hi))
+    if (connection !== undefined) this.#near[nearOf(lo, hi)] = connection
+    return connection
   }
 
   /** Adds a connection; returns the one that made room for it, if one had to. */
@@ -102,6 +124,7 @@ export class ConnectionTable {
     const full = this.#connections.size >= this.#max && !this.#connections.has(connection.id)
     const evicted = full ? this.#evict() : undefined
     this.#connections.set(connection.id, connection)
+    this.#near[nearOf(connection.idLo, connection.idHi)] = connection
     return evicted
   }
 
@@ -114,14 +137,20 @@ export class ConnectionTable {
   }
 
   delete(connection: KernelConnection): void {
-    if (this.#connections.get(connection.id) === connection) this.#connections.delete(connection.id)
+    if (this.#connections.get(connection.id) === connection) this.#remove(connection)
+  }
+
+  #remove(connection: KernelConnection): void {
+    this.#connections.delete(connection.id)
+    const at = nearOf(connection.idLo, connection.idHi)
+    if (this.#near[at] === connection) this.#near[at] = undefined
   }
 
   #evict(): KernelConnection | undefined {
     for (let chance = 1; ; chance++) {
       const oldest = this.#connections.values().next().value
       if (oldest === undefined) return undefined
-      this.#connections.delete(oldest.id)
+      this.#remove(oldest)
       if (!oldest.touched || chance === CHANCES_MAX) return oldest
       oldest.touched = false
       this.#connections.set(oldest.id, oldest)
@@ -135,8 +164,16 @@ export class ConnectionTable {
  * microsecond for twelve days, and for 8191 CPUs.
  */
 export function connId(view: DataView, at: number): number {
-  const high = view.getUint32(at + 4, true)
-  return (high >>> 16) * 2 ** 40 + (high & 0xff) * 2 ** 32 + view.getUint32(at, true)
+  return idOf(view.getUint32(at, true), view.getUint32(at + 4, true))
+}
+
+function idOf(lo: number, hi: number): number {
+  return (hi >>> 16) * 2 ** 40 + (hi & 0xff) * 2 ** 32 + lo
+}
+
+/** CPUs count one by one, each from 1. */
+function nearOf(lo: number, hi: number): number {
+  return (lo + (hi >>> 16) * 2053) & (NEAR_MAX - 1)
 }
 
 /** A u64 as a double: exact below 2^53. */

@@ -5,7 +5,6 @@
 import { ROLE, UNFINISHED } from '../flows/schema.ts'
 import type { Ledger } from '../ledger.ts'
 import type { Conversation } from '../requests/conversation.ts'
-import { Piece } from '../requests/http1/piece.ts'
 import type { QueryPolicy } from '../requests/http1/target.ts'
 import type { Memory } from '../requests/remembered.ts'
 import type { RowWriter } from '../requests/rows.ts'
@@ -14,10 +13,10 @@ import { connectionRow } from './connection_row.ts'
 import { ConnectionTable, commOf, connId, KernelConnection, u64 } from './connections.ts'
 import { Datagram } from './datagram.ts'
 import { EPISODES, Episodes, type EpisodesConfig } from './episodes/episodes.ts'
-import { CONN_STATE, ConnRecord, PAYLOAD_FLAG, PayloadRecord, RECORD_TYPE } from './events.gen.ts'
+import { CONN_STATE, ConnRecord, PayloadRecord, RECORD_TYPE } from './events.gen.ts'
 import { Identities } from './identities.ts'
 import { listenerRow } from './listener_row.ts'
-import { fillPiece } from './payload_piece.ts'
+import { measured, PayloadPiece } from './payload_piece.ts'
 import { udpRow } from './udp_row.ts'
 
 /** Gets a record in place: valid until it returns. `view` is the same for all records of a ring. */
@@ -88,7 +87,8 @@ export class Followed {
   readonly #table: ConnectionTable
   readonly #episodes: Episodes
   readonly #requests: RequestTracker
-  readonly #piece = new Piece()
+  readonly #payloadPiece = new PayloadPiece()
+  readonly #piece = this.#payloadPiece.piece
   readonly #identities = new Identities()
   readonly #datagram = new Datagram(this.#identities)
   /** Pieces that the ledger has not been told of. */
@@ -201,28 +201,36 @@ export class Followed {
       }
       return
     }
-    const connection = this.#table.get(connId(view, at + PayloadRecord.conn_id))
+    const connection = this.#table.find(
+      view.getUint32(at + PayloadRecord.conn_id, true),
+      view.getUint32(at + PayloadRecord.conn_id + 4, true),
+    )
     if (connection === undefined) {
       this.#ledger.lost('connection_unknown', 1)
       return
     }
     this.#used++
-    const piece = this.#piece
-    const flags = fillPiece(piece, view, { at, length })
-    connection.touched = true
-    connection.srttUs = piece.srttUs
-    connection.minRttUs = piece.minRttUs
-    connection.retransmits = piece.retransmits
+    const { piece, again, skipped } = this.#payloadPiece.fill(view, at, length)
+    measured(connection, view, at)
     if (connection.pid === 0) {
       connection.pid = piece.pid
       connection.comm = commOf(view, at + PayloadRecord.comm)
       this.#lookUp(connection)
     }
-    const conversation = this.#requests.conversationOf(connection)
-    if ((flags & PAYLOAD_FLAG.PAYLOAD_AGAIN) !== 0) conversation.taken(piece)
-    else this.#feed(conversation, view.getUint32(at + PayloadRecord.skipped, true))
+    const conversation = connection.conversation ?? this.#requests.conversationOf(connection)
+    if (again) conversation.taken(piece)
+    else if (skipped === 0) conversation.feed(piece)
+    else this.#feedInTwo(conversation, skipped)
     if (conversation.remembered !== connection.remembered) this.#remember(connection)
     this.#requests.bound()
+    this.#tell(connection, conversation)
+  }
+
+  /** Of most connections all is wanted always, which goes without saying. */
+  #tell(connection: KernelConnection, conversation: Conversation): void {
+    const { wantsAll } = conversation
+    if (wantsAll && connection.toldAll) return
+    connection.toldAll = wantsAll
     this.#tellWanted(connection.id, conversation)
   }
 
@@ -234,12 +242,8 @@ export class Followed {
   }
 
   /** A piece whose first `skipped` bytes nobody wanted is two. */
-  #feed(conversation: Conversation, skipped: number): void {
+  #feedInTwo(conversation: Conversation, skipped: number): void {
     const piece = this.#piece
-    if (skipped === 0) {
-      conversation.feed(piece)
-      return
-    }
     const { bytes, length, captured, tailEnd } = piece
     Object.assign(piece, {
       bytes: NO_BYTES,

@@ -72,9 +72,16 @@ const CONFIDENCE_SURE = 0.7
 const IDLE_MAX = 256
 
 /** A thread's open requests, and what it turned to while it has any. */
-interface Thread {
+export interface Thread {
+  readonly tid: number
   readonly open: Exchange[]
   readonly turns: Turns
+}
+
+/** A process's open requests. */
+export interface Process {
+  readonly pid: number
+  readonly open: Exchange[]
 }
 
 /** When a call was made. */
@@ -89,7 +96,7 @@ export class Causes {
   /** Looked for, and too many candidates to look at. */
   crowded = 0
   readonly #threads = new Map<number, Thread>()
-  readonly #processes = new Map<number, Exchange[]>()
+  readonly #processes = new Map<number, Process>()
   readonly #habits = new Habits()
   readonly #moment: Moment = { timeNs: 0, sleeps: 0, turn: undefined }
   readonly #losing: () => boolean
@@ -108,7 +115,7 @@ export class Causes {
   /** Open requests, of all processes. */
   get size(): number {
     let size = 0
-    for (const open of this.#processes.values()) size += open.length
+    for (const { open } of this.#processes.values()) size += open.length
     return size
   }
 
@@ -120,15 +127,20 @@ export class Causes {
   /** The head of a request was read. */
   received(exchange: Exchange): void {
     exchange.readOrder = ++this.#reads
-    const open = this.#processes.get(exchange.pid)
-    if (open === undefined) this.#processes.set(exchange.pid, [exchange])
-    exchange.processSlot = open === undefined ? 0 : open.push(exchange) - 1
+    const { pid } = exchange
+    let process = this.#processes.get(pid)
+    if (process === undefined) {
+      process = { pid, open: [] }
+      this.#processes.set(pid, process)
+    }
+    exchange.process = process
+    exchange.processSlot = process.open.push(exchange) - 1
     this.#joinThread(exchange)
   }
 
   /** More of the request was read, maybe by another thread: it is that one's now. */
   readBy(exchange: Exchange, tid: number): void {
-    if (exchange.threadSlot < 0) return
+    if (exchange.thread === undefined) return
     exchange.readOrder = ++this.#reads
     if (exchange.tid === tid) return
     this.#leaveThread(exchange)
@@ -156,13 +168,14 @@ export class Causes {
   /** The exchange has ended: it causes nothing any more, and nobody waits for it. */
   answered(exchange: Exchange): void {
     this.#awaited(exchange)
-    if (exchange.processSlot < 0) return
+    const { process } = exchange
+    if (process === undefined) return
     this.#leaveThread(exchange)
-    const open = this.#processes.get(exchange.pid) as Exchange[]
+    const { open } = process
     const moved = remove(open, exchange.processSlot)
     if (moved !== undefined) moved.processSlot = exchange.processSlot
-    if (open.length === 0 && this.#processes.size > IDLE_MAX) this.#processes.delete(exchange.pid)
-    exchange.processSlot = -1
+    if (open.length === 0 && this.#processes.size > IDLE_MAX) this.#processes.delete(process.pid)
+    exchange.process = undefined
   }
 
   /** A thread begins to read the response to a request that this process has sent. */
@@ -172,7 +185,7 @@ export class Causes {
     }
     this.#awaited(exchange)
     const { cause } = exchange
-    if (cause !== undefined && cause.threadSlot >= 0) cause.readOrder = ++this.#reads
+    if (cause?.thread !== undefined) cause.readOrder = ++this.#reads
   }
 
   /**
@@ -180,7 +193,7 @@ export class Causes {
    * `sleeps`: the thread's, as the first byte was written.
    */
   find(call: Exchange, { first, sleeps }: { first: boolean; sleeps: number }): void {
-    const open = this.#processes.get(call.pid)
+    const open = this.#processes.get(call.pid)?.open
     if (open === undefined || open.length === 0) return
     const moment = this.#momentOf(call, { first, sleeps })
     const same = byHeader(call, open)
@@ -320,33 +333,34 @@ export class Causes {
   #joinThread(exchange: Exchange): void {
     let thread = this.#threads.get(exchange.tid)
     if (thread === undefined) {
-      thread = { open: [], turns: new Turns() }
+      thread = { tid: exchange.tid, open: [], turns: new Turns() }
       this.#threads.set(exchange.tid, thread)
     }
+    exchange.thread = thread
     exchange.threadSlot = thread.open.push(exchange) - 1
   }
 
   #leaveThread(exchange: Exchange): void {
-    const { open, turns } = this.#threads.get(exchange.tid) as Thread
+    const { open, turns, tid } = exchange.thread as Thread
     const moved = remove(open, exchange.threadSlot)
     if (moved !== undefined) moved.threadSlot = exchange.threadSlot
     if (open.length === 0) {
       turns.clear()
-      if (this.#threads.size > IDLE_MAX) this.#threads.delete(exchange.tid)
+      if (this.#threads.size > IDLE_MAX) this.#threads.delete(tid)
     }
-    exchange.threadSlot = -1
+    exchange.thread = undefined
   }
 }
 
 /** The request that the thread had just turned to, without having slept since. */
 function atOnce({ turn, sleeps }: Moment): Exchange | undefined {
   if (turn?.to === undefined || turn.sleeps !== sleeps) return undefined
-  return turn.to.threadSlot < 0 ? undefined : turn.to
+  return turn.to.thread === undefined ? undefined : turn.to
 }
 
 /** A response makes room, in a pool or a limit, for whoever is next in its queue. */
 function saysNothing(call: Exchange, { connection, to }: Turn): boolean {
-  if (connection.role === ROLE.server) return false
+  if (connection?.role === ROLE.server) return false
   return connection === call.connection || (to !== undefined && to.awaited > 0)
 }
 

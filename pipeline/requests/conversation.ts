@@ -20,6 +20,7 @@ export interface ConnectionEnd {
 
 export class Conversation {
   readonly #connection: Connection
+  readonly #isClient: boolean
   readonly #causes: Causes
   readonly #exchanges: Exchanges
   #parser: Parser
@@ -40,6 +41,7 @@ export class Conversation {
     },
   ) {
     this.#connection = connection
+    this.#isClient = connection.role === ROLE.client
     this.#causes = of.context.causes
     this.#exchanges = new Exchanges(connection, {
       context: of.context,
@@ -82,21 +84,22 @@ export class Conversation {
   }
 
   feed(piece: Piece): void {
-    const client = this.#connection.role === ROLE.client
+    const isClient = this.#isClient
     const exchanges = this.#exchanges
-    if (piece.sent !== client) {
-      if (piece.offset > this.responsePosition) this.#missedNs = piece.timeNs
-      const only = exchanges.only
+    let to: Exchange | undefined
+    if (piece.sent === isClient) {
+      const before = exchanges.asking
+      this.#parser.feed(piece, true)
+      if (before !== undefined && !isClient) this.#causes.readBy(before, piece.tid)
+      const asked = this.#touched(exchanges.only)
+      to = isClient ? sureCause(asked) : asked
+    } else {
+      if (piece.offset > this.#parser.responsePosition) this.#missedNs = piece.timeNs
+      const { only } = exchanges
       this.#parser.feed(piece, false)
-      const answered = client ? this.#touched(only) : undefined
-      this.#causes.turned(piece, sureCause(answered), this.#connection)
-      return
+      if (isClient) to = sureCause(this.#touched(only))
     }
-    const before = exchanges.asking
-    this.#parser.feed(piece, true)
-    if (before !== undefined && !client) this.#causes.readBy(before, piece.tid)
-    const asked = this.#touched(exchanges.only)
-    this.#causes.turned(piece, client ? sureCause(asked) : asked, this.#connection)
+    this.#causes.turned(piece, to, this.#connection)
   }
 
   /** Bytes came that nobody wanted, so that nobody knows who wrote or read them. */
@@ -107,6 +110,12 @@ export class Conversation {
   /** Whom a piece was of. `only`: the one that was open, as long as there can be one at a time. */
   #touched(only: Exchange | undefined): Exchange | undefined {
     return this.#parser.touched === undefined ? only : this.#parser.touched()
+  }
+
+  /** All bytes are wanted, of both directions, and of no piece more than of others. */
+  get wantsAll(): boolean {
+    if (this.#parser.wantedBytes !== undefined) return false
+    return this.wantedFrom(true) === 0 && this.wantedFrom(false) === 0
   }
 
   /** See Parser; while an exchange is open, its bytes are counted at least. */
@@ -120,7 +129,7 @@ export class Conversation {
   }
 
   #isFromClient(sent: boolean): boolean {
-    return sent === (this.#connection.role === ROLE.client)
+    return sent === this.#isClient
   }
 
   /** Bytes that were peeked at before were taken now, by this thread. */

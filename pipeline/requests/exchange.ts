@@ -1,4 +1,5 @@
 /** One request and its response on a connection, seen at one end. */
+import type { Process, Thread } from './causes.ts'
 import type { Connection } from './connection.ts'
 
 /** Where and how a message began: its first byte, who wrote or read that, and when. */
@@ -99,9 +100,11 @@ export class Exchange {
   /** Its ends may disagree on where a body of it ends. */
   ambiguous = false
 
-  /** causes.ts: place among the thread's and the process's open requests, and when last read. */
-  threadSlot = -1
-  processSlot = -1
+  /** causes.ts: among whose open requests it is, and at which place; and when it was last read. */
+  thread: Thread | undefined
+  threadSlot = 0
+  process: Process | undefined
+  processSlot = 0
   readOrder = 0
   /** causes.ts: calls surely in its name, those without an answer, since when there are any. */
   calls = 0

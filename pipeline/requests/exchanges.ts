@@ -16,12 +16,17 @@ import { Exchange, type Request, type Start } from './exchange.ts'
 import type { OpenExchanges } from './open_exchanges.ts'
 import type { Parser } from './parser.ts'
 
+export interface Limits {
+  /** Exchanges of one connection without an end. */
+  readonly pipelinedMax: number
+}
+
 /** What the exchanges of all connections share. */
 export interface ExchangeContext {
   readonly causes: Causes
   readonly open: OpenExchanges
-  /** Exchanges of one connection without an end. */
-  readonly pipelinedMax: number
+  /** The receiver's, which another config may change. */
+  readonly limits: Limits
   /** The one that an exchange begins in: `Exchange.lossEpoch`. */
   lossEpoch(): number
   /** The one that now goes on: where it is another, records were lost since. */
@@ -57,6 +62,7 @@ export class Exchanges {
   /** The one whose request is coming in, and the one whose response is, unless multiplexed. */
   asking: Exchange | undefined
   answering: Exchange | undefined
+  readonly #isServer: boolean
   readonly #context: ExchangeContext
   readonly #parser: () => Parser
   /** Those without an end, oldest first. */
@@ -66,6 +72,7 @@ export class Exchanges {
 
   constructor(connection: Connection, of: { context: ExchangeContext; parser: () => Parser }) {
     this.connection = connection
+    this.#isServer = connection.role === ROLE.server
     this.#context = of.context
     this.#parser = of.parser
     this.#first = connection.transport === TRANSPORT.tcp
@@ -90,13 +97,14 @@ export class Exchanges {
 
   /** A request has begun, and what it asks for is known. */
   begin(start: Start, request: Request): Exchange {
-    if (this.#waiting.length >= this.#context.pipelinedMax) this.abandon(this.oldest as Exchange)
-    const { causes, open } = this.#context
-    const of = { start, request, lossEpoch: this.#context.lossEpoch() }
+    const context = this.#context
+    const { causes, open, limits } = context
+    if (this.#waiting.length >= limits.pipelinedMax) this.abandon(this.oldest as Exchange)
+    const of = { start, request, lossEpoch: context.lossEpoch() }
     const exchange = new Exchange(this.connection, of)
     this.#waiting.push(exchange)
     if (!exchange.multiplexed) this.asking = exchange
-    if (this.connection.role === ROLE.server) causes.received(exchange)
+    if (this.#isServer) causes.received(exchange)
     else causes.find(exchange, { first: this.#first, sleeps: start.startSleeps })
     this.#first = false
     open.add(exchange)
@@ -105,7 +113,7 @@ export class Exchanges {
 
   /** More of a multiplexed request was read or written, by this thread. */
   requestGoesOn(exchange: Exchange, tid: number): void {
-    if (this.connection.role === ROLE.server) this.#context.causes.readBy(exchange, tid)
+    if (this.#isServer) this.#context.causes.readBy(exchange, tid)
   }
 
   /** The last byte of the request stands before `position` of its stream. */
@@ -123,7 +131,7 @@ export class Exchanges {
     exchange.responseStartNs = start.startNs
     exchange.responseOffset = start.startOffset
     const { causes } = this.#context
-    if (this.connection.role === ROLE.server) causes.answering(exchange, start.startTid)
+    if (this.#isServer) causes.answering(exchange, start.startTid)
     else causes.returned(exchange, start.startTid)
   }
 
@@ -181,15 +189,24 @@ export class Exchanges {
   close(exchange: Exchange): void {
     if (!exchange.open) return
     this.#measureOpenEnds(exchange)
-    const at = this.#waiting.indexOf(exchange)
-    if (at === 0) this.#waiting.shift()
-    else if (at > 0) this.#waiting.splice(at, 1)
+    this.#remove(exchange)
     if (this.asking === exchange) this.asking = undefined
     if (this.answering === exchange) this.answering = undefined
     exchange.open = false
     this.#context.causes.answered(exchange)
     this.#context.open.delete(exchange)
     this.#context.ended(exchange)
+  }
+
+  #remove(exchange: Exchange): void {
+    const waiting = this.#waiting
+    if (waiting.length === 1 && waiting[0] === exchange) {
+      waiting.pop()
+      return
+    }
+    const at = waiting.indexOf(exchange)
+    if (at === 0) waiting.shift()
+    else if (at > 0) waiting.splice(at, 1)
   }
 
   /** Sizes of what has no end: as much as was seen. */

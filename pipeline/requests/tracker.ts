@@ -49,6 +49,7 @@ export class RequestTracker {
   readonly #rows: RowWriter
   readonly #open = new OpenExchanges()
   readonly #causes: Causes
+  readonly #limits: { pipelinedMax: number }
   readonly #shared: Shared
   readonly #context: ExchangeContext
   readonly #datagrams: Datagrams
@@ -59,14 +60,12 @@ export class RequestTracker {
     this.#ledger = settings.ledger
     this.#rows = settings.rows
     this.#causes = new Causes(settings)
-    const current = () => this.#config
-    this.#shared = new Shared(current, { clock: settings.rows.clock })
+    this.#limits = { pipelinedMax: config.pipelinedMax }
+    this.#shared = new Shared(() => this.#config, { clock: settings.rows.clock })
     this.#context = {
       causes: this.#causes,
       open: this.#open,
-      get pipelinedMax() {
-        return current().pipelinedMax
-      },
+      limits: this.#limits,
       lossEpoch: settings.lossEpoch,
       currentEpoch: () => this.#rows.lossEpoch,
       ended: (exchange) => this.#exchangeRow(exchange),
@@ -78,6 +77,7 @@ export class RequestTracker {
   /** From now on; what has begun goes on. */
   reconfigure(config: TrackerConfig): void {
     this.#config = config
+    this.#limits.pipelinedMax = config.pipelinedMax
   }
 
   /** What goes on on the connection, from its first piece on. */

@@ -95,32 +95,35 @@ export class RingReader {
   drain(onRecord: OnRecord, options: DrainOptions = {}): number {
     const limit = options.limit ?? Number.POSITIVE_INFINITY
     const end = Math.min(this.snapshot(), options.until ?? Number.POSITIVE_INFINITY)
-    let committed = this.#position
+    // In variables: what stands in the object is stored and loaded around each call.
+    const headers = this.#headers
+    const view = this.#view
+    const mask = this.#mask
+    let position = this.#position
+    let committed = position
     let count = 0
     try {
-      while (this.#position < end && count < limit) {
+      while (position < end && count < limit) {
         // Positions stay below 2^53, and `&` takes them modulo 2^32, of which the size is a
         // divisor.
-        const at = this.#position & this.#mask
-        const header = this.#header(at >>> 2)
+        const at = position & mask
+        const index = at >>> 2
+        const header = IS_ORDERED ? (headers[index] as number) : Atomics.load(headers, index)
         if ((header & BUSY) !== 0) break
         const length = header & LENGTH_MASK
-        this.#advance(length)
+        if (length > mask + 1 - HEADER_BYTES) throw damaged(length, mask + 1)
+        position += HEADER_BYTES + ((length + 7) & ~7)
         if ((header & DISCARD) !== 0) continue
         count++
-        onRecord(this.#view, at + HEADER_BYTES, length)
-        if (this.#position - committed < COMMIT_BYTES) continue
-        this.#commit()
-        committed = this.#position
+        onRecord(view, at + HEADER_BYTES, length)
+        if (position - committed < COMMIT_BYTES) continue
+        this.#commit(position)
+        committed = position
       }
     } finally {
-      if (this.#position !== committed) this.#commit()
+      if (position !== committed) this.#commit(position)
     }
     return count
-  }
-
-  #header(index: number): number {
-    return IS_ORDERED ? (this.#headers[index] as number) : Atomics.load(this.#headers, index)
   }
 
   pending(): number {
@@ -135,15 +138,12 @@ export class RingReader {
     return this.#position
   }
 
-  #advance(length: number): void {
-    const size = HEADER_BYTES + Math.ceil(length / 8) * 8
-    if (size > this.#mask + 1) {
-      throw new Error(`Ring is damaged: a record of ${length} bytes in ${this.#mask + 1}`)
-    }
-    this.#position += size
+  #commit(position: number): void {
+    this.#position = position
+    Atomics.store(this.#consumed, 0, BigInt(position))
   }
+}
 
-  #commit(): void {
-    Atomics.store(this.#consumed, 0, BigInt(this.#position))
-  }
+function damaged(length: number, bytes: number): Error {
+  return new Error(`Ring is damaged: a record of ${length} bytes in ${bytes}`)
 }

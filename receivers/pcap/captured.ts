@@ -117,8 +117,6 @@ export class Captured implements PacketSink, TableSink {
       piece.sent = end.role === role
       piece.pid = end.host
       piece.tid = end.host
-      piece.srttUs = end.srttUs
-      piece.minRttUs = end.minRttUs
       piece.retransmits = end.retransmits
       this.#requests.conversationOf(end).feed(piece)
       this.#requests.bound()

@@ -22,8 +22,6 @@ export class Piece {
   tid = 0
   /** How often that thread had given up its CPU by itself. */
   sleeps = 0
-  srttUs = 0
-  minRttUs = 0
   /** Segments of the connection sent again so far. */
   retransmits = 0
 }
