@@ -14,6 +14,8 @@ import { RateSource } from './rate_source.ts'
 
 /** What V8's workers compile in the first minute is no cost of a running process. */
 const WARM_PER_SECOND = 8000
+/** By then stitch has forgotten what the warm-up, which is hotter, gave it (its `retention`). */
+const FORGET_MS = 33_000
 const SETTLE_MS = 3000
 
 export type Captured = 'connections' | 'requests' | 'all'
@@ -48,6 +50,7 @@ export async function costOf(
       await source.begin({ port: web.port, perSecond: WARM_PER_SECOND })
       await delay(warmMs)
       await source.begin({ port: web.port, perSecond })
+      await delay(perSecond < WARM_PER_SECOND ? FORGET_MS : 0)
     }
     await delay(SETTLE_MS)
     await source.take()
