@@ -31,7 +31,7 @@ export const RESPONSE = Buffer.from(
 const PER_CONNECTION = 100
 
 /** A ring in a file: consumer page, producer page, the data, the data again. */
-export class FileRing {
+class FileRing {
   readonly fd: number
   readonly bytes: number
   readonly #mapping: Mapping

@@ -10,7 +10,7 @@ import type { Pod } from './netns.ts'
 import { removeDirectory, temporaryDirectory } from './processes.ts'
 
 /** By how much each host's clock is wrong: up to a second apart. */
-export const CLOCK_OF: Readonly<Record<Group, string>> = { a: '+0.6s', b: '-0.4s', c: '+0.1s' }
+const CLOCK_OF: Readonly<Record<Group, string>> = { a: '+0.6s', b: '-0.4s', c: '+0.1s' }
 
 /** Debian's `faketime`, for any architecture. */
 const [FAKETIME] = globSync('/usr/lib/*/faketime/libfaketimeMT.so.1')

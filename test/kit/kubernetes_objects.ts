@@ -54,7 +54,7 @@ export function createReplicaSet(cluster: Kubernetes, head: Head): Promise<Kuber
 }
 
 /** A workload of `apps/v1` whose pods have the label `app`. */
-export function createWorkload(
+function createWorkload(
   cluster: Kubernetes,
   kind: 'Deployment' | 'ReplicaSet' | 'StatefulSet' | 'DaemonSet',
   head: Head,
@@ -172,13 +172,13 @@ export async function deleteObject(
 }
 
 /** The path of an object's kind, in its namespace when it has one. */
-export function collectionPath({ apiVersion, kind, metadata }: ObjectName): string {
+function collectionPath({ apiVersion, kind, metadata }: ObjectName): string {
   const group = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`
   const place = metadata.namespace === undefined ? '' : `/namespaces/${metadata.namespace}`
   return `${group}${place}/${kind.toLowerCase()}s`
 }
 
-export function objectPath(object: ObjectName): string {
+function objectPath(object: ObjectName): string {
   return `${collectionPath(object)}/${object.metadata.name}`
 }
 
