@@ -7,23 +7,26 @@ import { Alike } from '../../pipeline/flows/conventions/alike.ts'
 import type { Conventions, SpanShape } from '../../pipeline/flows/conventions/conventions.ts'
 import { keyOf } from '../../pipeline/flows/conventions/pairs.ts'
 import { encodeFields } from '../../pipeline/flows/resource.ts'
-import { attributePrefix } from '../../pipeline/otlp/attributes.ts'
-import { encodeSpanFields, STATUS_CODE } from '../../pipeline/otlp/traces_writer.ts'
-import { LEN, tag } from '../../pipeline/otlp/wire.ts'
+import {
+  encodeSpanFields,
+  SPAN_ATTRIBUTES,
+  STATUS_CODE,
+} from '../../pipeline/otlp/traces_writer.ts'
 import type { FlowSpansConfig } from './config.ts'
+import { NumberBlocks } from './numbers.ts'
 
-/** `repeated KeyValue attributes = 9` of Span. */
-export const SPAN_ATTRIBUTES = tag(9, LEN)
-
+/** W3C trace flag `sampled`. */
+const SAMPLED = 1
 /** Kinds of requests that are remembered. */
 const ENTRIES_MAX = 4096
 
 /** Requests that are alike in what the conventions read. */
 export interface RequestBlock {
+  /** The same for no other one, from 1 on. */
+  readonly id: number
   readonly family: Conventions
-  /** For attributes of the request's and the response's size: `attributePrefix`. */
-  readonly sizes: readonly [request: Uint8Array, response: Uint8Array]
-  /** Fields of the span: name, kind, status, attributes. */
+  readonly numbers: NumberBlocks
+  /** Fields of the span: name, kind, status, flags, attributes. */
   readonly fields: Uint8Array
 }
 
@@ -31,6 +34,8 @@ export class RequestBlocks {
   readonly #alike: Alike<RequestBlock>
   /** Across batches, by what the span says. */
   readonly #blocks = new Map<string, RequestBlock>()
+  readonly #numbers = new Map<Conventions['sizes'], NumberBlocks>()
+  #ids = 0
   #batch: FlowBatch | undefined
 
   constructor(config: FlowSpansConfig) {
@@ -48,27 +53,32 @@ export class RequestBlocks {
   }
 
   #block(row: number): RequestBlock {
+    const batch = this.#batch as FlowBatch
     const family = this.#alike.familyOf(row)
-    const shape = family.span(this.#batch as FlowBatch, row, this.#alike.of(row))
-    const key = `${shape.kind}${shape.failed}${keyOf(shape.attributes)}${shape.name}`
+    const shape = family.span(batch, row, this.#alike.of(row))
+    const { kind, failed, attributes, name } = shape
+    // The host is of what the family's `own` writes.
+    const host = batch.text(batch.base.host, row)
+    const key = `${kind}${failed}${keyOf(attributes)}${name.length}:${name}${host}`
     const known = this.#blocks.get(key)
     if (known !== undefined) return known
-    const [request, response] = family.sizes
-    const sizes = [sizePrefix(request), sizePrefix(response)] as const
-    const block = { family, sizes, fields: fieldsOf(shape) }
+    const numbers = this.#numbersOf(family.sizes)
+    const block = { id: ++this.#ids, family, numbers, fields: fieldsOf(shape) }
     if (this.#blocks.size >= ENTRIES_MAX) this.#blocks.clear()
     this.#blocks.set(key, block)
     return block
   }
-}
 
-function sizePrefix(key: string): Uint8Array {
-  return attributePrefix(SPAN_ATTRIBUTES, key)
+  #numbersOf(sizes: Conventions['sizes']): NumberBlocks {
+    const numbers = this.#numbers.get(sizes) ?? new NumberBlocks(sizes)
+    this.#numbers.set(sizes, numbers)
+    return numbers
+  }
 }
 
 function fieldsOf({ name, kind, failed, attributes }: SpanShape): Uint8Array {
   const status = failed ? STATUS_CODE.error : STATUS_CODE.unset
-  const head = encodeSpanFields({ name, kind, status })
+  const head = encodeSpanFields({ name, kind, status, flags: SAMPLED })
   const tail = encodeFields(SPAN_ATTRIBUTES, attributes)
   // Not a Buffer: a writer that sees arrays of two classes copies several times slower.
   const fields = new Uint8Array(head.length + tail.length)

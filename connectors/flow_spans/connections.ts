@@ -14,9 +14,9 @@ import {
   writeIntBehind,
   writeStringBehind,
 } from '../../pipeline/otlp/attributes.ts'
+import { SPAN_ATTRIBUTES } from '../../pipeline/otlp/traces_writer.ts'
 import { WireWriter } from '../../pipeline/otlp/wire.ts'
 import { hex64 } from '../../pipeline/u64.ts'
-import { SPAN_ATTRIBUTES } from './blocks.ts'
 
 /** Connections that are remembered. */
 const ENTRIES_MAX = 4096

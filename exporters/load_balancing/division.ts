@@ -13,7 +13,8 @@
 
 import type { OtlpBatch } from '../../pipeline/otlp/batch.ts'
 import { ItemCounter } from '../../pipeline/otlp/count.ts'
-import { LEN, tag, varintSize } from '../../pipeline/otlp/wire.ts'
+import { varintSize } from '../../pipeline/otlp/varint.ts'
+import { LEN, tag } from '../../pipeline/otlp/wire.ts'
 import { FieldReader, type Malformed, WireSource } from '../../pipeline/otlp/wire_reader.ts'
 
 /** Tells the owner of the item, or of the resource, whose content is in the range. */

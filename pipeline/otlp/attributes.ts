@@ -77,8 +77,8 @@ export function writeBool(wire: WireWriter, key: string, value: boolean): void {
 }
 
 /**
- * What stands before the value in an attribute of this key that is shorter than 128 bytes, its
- * lengths left open: for the functions `write…Behind`, which copy it.
+ * What stands before the value in an attribute of this key, its lengths left open: for the
+ * functions `write…Behind`, which copy it. Field and key must be such that each takes one byte.
  *
  *     field │ length │ KEY │ length │ key │ VALUE │ length │
  */

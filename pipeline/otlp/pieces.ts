@@ -3,7 +3,8 @@
  * messages, of which each new piece opens its own with the same head.
  */
 import type { Limit, Piece } from './split.ts'
-import { LEN, tag, varintSize } from './wire.ts'
+import { varintSize } from './varint.ts'
+import { LEN, tag } from './wire.ts'
 
 /** Bytes of a field's tag and length, at most. */
 const FIELD_MAX = 6

@@ -28,7 +28,8 @@ const NAME = tag(5, LEN)
 const KIND = tag(6, VARINT)
 const START = tag(7, FIXED64)
 const END = tag(8, FIXED64)
-const ATTRIBUTES = tag(9, LEN)
+/** `repeated KeyValue attributes = 9` of Span: for `attributePrefix`. */
+export const SPAN_ATTRIBUTES = tag(9, LEN)
 const LINKS = tag(13, LEN)
 const STATUS = tag(15, LEN)
 const FLAGS = tag(16, FIXED32)
@@ -39,8 +40,19 @@ const STATUS_MESSAGE = tag(2, LEN)
 const STATUS_CODE_FIELD = tag(3, VARINT)
 
 const SPAN_GUESS = 2
+/** Bytes of a span up to its end's time. */
+const HEAD_MAX = 64
 const LINK_GUESS = 1
 const CLOSED = -1
+
+/** Columns that the head of a span is taken from. */
+export interface SpanColumns {
+  readonly traceId: Uint32Array
+  readonly spanId: Uint32Array
+  readonly parentSpanId: Uint32Array
+  readonly start: Uint32Array
+  readonly end: Uint32Array
+}
 
 export class TracesWriter extends SignalWriter {
   #span = CLOSED
@@ -55,7 +67,44 @@ export class TracesWriter extends SignalWriter {
     this.requireScope()
     this.closeItem()
     this.#span = this.wire.open(ITEMS, SPAN_GUESS)
-    this.attributesAs(ATTRIBUTES)
+    this.attributesAs(SPAN_ATTRIBUTES)
+    this.countItem()
+  }
+
+  /**
+   * `beginSpan`, `traceId`, `spanId`, `parentSpanId`, `start` and `end` at once, in a third of the
+   * time: no field is a call, and room is made once.
+   */
+  beginSpanOf(columns: SpanColumns, row: number): void {
+    this.requireScope()
+    this.closeItem()
+    const { wire } = this
+    const bytes = wire.reserve(HEAD_MAX)
+    const { view } = wire
+    bytes[wire.at] = ITEMS
+    let at = wire.at + 1 + SPAN_GUESS
+    this.#span = at
+    bytes[at] = TRACE_ID
+    bytes[at + 1] = 16
+    putId(view, at + 2, columns.traceId, row * 4 + 2)
+    putId(view, at + 10, columns.traceId, row * 4)
+    bytes[at + 18] = SPAN_ID
+    bytes[at + 19] = 8
+    putId(view, at + 20, columns.spanId, row * 2)
+    at += 28
+    const parent = columns.parentSpanId
+    if (((parent[row * 2] as number) | (parent[row * 2 + 1] as number)) !== 0) {
+      bytes[at] = PARENT_SPAN_ID
+      bytes[at + 1] = 8
+      putId(view, at + 2, parent, row * 2)
+      at += 10
+    }
+    bytes[at] = START
+    putTime(view, at + 1, columns.start, row * 2)
+    bytes[at + 9] = END
+    putTime(view, at + 10, columns.end, row * 2)
+    wire.at = at + 18
+    this.attributesAs(SPAN_ATTRIBUTES)
     this.countItem()
   }
 
@@ -124,7 +173,7 @@ export class TracesWriter extends SignalWriter {
     if (this.#link === CLOSED) return
     this.wire.close(this.#link, LINK_GUESS)
     this.#link = CLOSED
-    this.attributesAs(ATTRIBUTES)
+    this.attributesAs(SPAN_ATTRIBUTES)
   }
 
   protected override closeItem(): void {
@@ -132,6 +181,17 @@ export class TracesWriter extends SignalWriter {
     if (this.#span !== CLOSED) this.wire.close(this.#span, SPAN_GUESS)
     this.#span = CLOSED
   }
+}
+
+/** Eight bytes of an id, two words from `from` on, in big-endian order. */
+function putId(view: DataView, at: number, column: Uint32Array, from: number): void {
+  view.setUint32(at, column[from + 1] as number, false)
+  view.setUint32(at + 4, column[from] as number, false)
+}
+
+function putTime(view: DataView, at: number, column: Uint32Array, from: number): void {
+  view.setUint32(at, column[from] as number, true)
+  view.setUint32(at + 4, column[from + 1] as number, true)
 }
 
 function writeStatus(wire: WireWriter, code: number, message: string): void {
@@ -142,10 +202,16 @@ function writeStatus(wire: WireWriter, code: number, message: string): void {
 }
 
 /** Fields that many spans have in common, for `raw` in each of them. */
-export function encodeSpanFields(of: { name: string; kind: number; status: number }): Uint8Array {
+export function encodeSpanFields(of: {
+  name: string
+  kind: number
+  status: number
+  flags: number
+}): Uint8Array {
   const wire = new WireWriter(256)
   wire.string(NAME, of.name)
   wire.uint(KIND, of.kind)
   if (of.status !== STATUS_CODE.unset) writeStatus(wire, of.status, '')
+  wire.fixed32(FLAGS, of.flags)
   return wire.take()
 }

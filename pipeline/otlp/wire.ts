@@ -10,6 +10,8 @@
  * superfluous bytes a field, and would make the bytes differ from the reference encoders'.
  */
 
+import { putVarint, varintSize } from './varint.ts'
+
 /** Wire types; 3 and 4 (groups) are not used by OTLP. */
 export const VARINT = 0
 export const FIXED64 = 1
@@ -18,7 +20,9 @@ export const FIXED32 = 5
 
 const TWO_32 = 4_294_967_296
 /** Above this many characters the runtime's own encoder beats a loop (measured, Node 26). */
-const SHORT_TEXT = 64
+const SHORT_TEXT = 24
+/** Above this many bytes a copy by the runtime pays for the view of a part that it needs. */
+const LONG_BYTES = 64
 
 /** A field's tag, as the number whose varint stands before the field. */
 export function tag(field: number, wireType: number): number {
@@ -30,6 +34,8 @@ export class WireWriter {
   #view: DataView
   /** Bytes written so far. */
   at = 0
+  /** Grows when what was written, beyond a single field, has moved. */
+  moves = 0
 
   constructor(capacityBytes = 16_384) {
     this.#bytes = Buffer.allocUnsafeSlow(capacityBytes)
@@ -50,6 +56,20 @@ export class WireWriter {
     return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset, this.at)
   }
 
+  /**
+   * Makes room for as many bytes behind `at` and gives all there are, to be written by whoever
+   * moves `at` then: they are good until more is written.
+   */
+  reserve(bytes: number): Buffer {
+    this.#room(bytes)
+    return this.#bytes
+  }
+
+  /** Of what `reserve` gave. */
+  get view(): DataView {
+    return this.#view
+  }
+
   /** Writes a tag and leaves room for a length of `guess` bytes. Gives the content's start. */
   open(tagNumber: number, guess: number): number {
     this.#room(15)
@@ -68,6 +88,7 @@ export class WireWriter {
     const size = varintSize(length)
     if (size !== guess) {
       this.#room(5)
+      if (guess > 1) this.moves++
       this.#bytes.copyWithin(start - guess + size, start, this.at)
       this.at += size - guess
     }
@@ -161,11 +182,15 @@ export class WireWriter {
 
   /** A string field, as UTF-8; a lone surrogate becomes U+FFFD. */
   string(tagNumber: number, text: string): void {
-    if (text.length <= SHORT_TEXT && this.#shortAscii(tagNumber, text)) return
-    const start = this.open(tagNumber, 1)
-    this.#room(text.length * 3)
-    this.at += this.#bytes.write(text, this.at)
-    this.close(start, 1)
+    const { length } = text
+    if (length <= SHORT_TEXT && this.#shortAscii(tagNumber, text)) return
+    this.#room(length * 3 + 15)
+    this.#varint(tagNumber)
+    // Right where all characters are ASCII.
+    const guess = varintSize(length)
+    const start = this.at + guess
+    this.at = start + this.#bytes.write(text, start)
+    this.close(start, guess)
   }
 
   /** A bytes field, or a string field whose text is UTF-8 already: [start, end) of `source`. */
@@ -176,7 +201,7 @@ export class WireWriter {
     this.#varint(tagNumber)
     this.#varint(length)
     const bytes = this.#bytes
-    if (length > SHORT_TEXT) bytes.set(source.subarray(start, end), this.at)
+    if (length > LONG_BYTES) bytes.set(source.subarray(start, end), this.at)
     else for (let i = 0; i < length; i++) bytes[this.at + i] = source[start + i] as number
     this.at += length
   }
@@ -188,30 +213,39 @@ export class WireWriter {
     this.at += bytes.length
   }
 
-  /** The same for a few bytes. Gives where they begin. */
+  /** The same. Gives where they begin. */
   copy(bytes: Uint8Array): number {
     const start = this.at
-    const { length } = bytes
-    this.#room(length)
-    const to = this.#bytes
-    for (let i = 0; i < length; i++) to[start + i] = bytes[i] as number
-    this.at = start + length
+    this.raw(bytes)
     return start
+  }
+
+  /** Writes once more what was written from `start` to `end`. */
+  again(start: number, end: number): void {
+    this.#room(end - start)
+    this.#bytes.copyWithin(this.at, start, end)
+    this.at += end - start
   }
 
   /**
    * Ends a message within a message, both opened by `copy` of a prefix that has its own tag and
-   * length first and the inner one's last. Both must be shorter than 128 bytes.
+   * length first and the inner one's last.
    */
   setLengths(start: number, prefixLength: number): void {
-    this.#bytes[start + 1] = this.at - start - 2
-    this.#bytes[start + prefixLength - 1] = this.at - start - prefixLength
+    const length = this.at - start - 2
+    if (length > 0x7f) {
+      this.close(start + prefixLength, 1)
+      this.close(start + 2, 1)
+      return
+    }
+    this.#bytes[start + 1] = length
+    this.#bytes[start + prefixLength - 1] = length + 2 - prefixLength
   }
 
   /** Writes the field if the text is ASCII, else nothing; its length is known before then. */
   #shortAscii(tagNumber: number, text: string): boolean {
     const { length } = text
-    this.#room(SHORT_TEXT + 6)
+    this.#room(SHORT_TEXT + 15)
     const before = this.at
     this.#varint(tagNumber)
     const bytes = this.#bytes
@@ -231,17 +265,8 @@ export class WireWriter {
 
   /** Room must have been made. */
   #varint(value: number): void {
-    if (value < 0x80) {
-      this.#bytes[this.at++] = value
-      return
-    }
-    let rest = value
-    while (rest > 0x7f) {
-      // `%` and `/` rather than shifts: the value may exceed 32 bits.
-      this.#bytes[this.at++] = (rest % 128) | 0x80
-      rest = Math.floor(rest / 128)
-    }
-    this.#bytes[this.at++] = rest
+    if (value < 0x80) this.#bytes[this.at++] = value
+    else this.at = putVarint(this.#bytes, this.at, value)
   }
 
   #negative(value: number): void {
@@ -270,12 +295,4 @@ export class WireWriter {
 
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-}
-
-/** Bytes that a length takes as a varint. */
-export function varintSize(length: number): number {
-  if (length < 0x80) return 1
-  if (length < 0x4000) return 2
-  if (length < 0x200000) return 3
-  return length < 0x10000000 ? 4 : 5
 }

@@ -26,6 +26,7 @@ import {
   writeInt,
   writeIntBehind,
   writeString,
+  writeStringBehind,
   writeStrings,
 } from './attributes.ts'
 import type { OtlpBatch } from './batch.ts'
@@ -124,6 +125,11 @@ export abstract class SignalWriter {
     this.wire.close(start, SHORT_GUESS)
   }
 
+  /** As attrString; `prefix` as of attrIntBehind. */
+  attrStringBehind(prefix: Uint8Array, value: string): void {
+    writeStringBehind(this.wire, prefix, value)
+  }
+
   /** As attrInt; `prefix`: `attributePrefix` of the field that attributes are now, and the key. */
   attrIntBehind(prefix: Uint8Array, value: number): void {
     writeIntBehind(this.wire, prefix, value)
@@ -144,6 +150,16 @@ export abstract class SignalWriter {
   /** Fields of the open message, encoded elsewhere, tags and all. */
   raw(fields: Uint8Array): void {
     this.wire.raw(fields)
+  }
+
+  /** Grows when what was written may stand elsewhere: what is ended may move for its length. */
+  get moves(): number {
+    return this.wire.moves
+  }
+
+  /** Writes once more what was written from `start` to `end`, as `bytes` told, unless it moved. */
+  again(start: number, end: number): void {
+    this.wire.again(start, end)
   }
 
   /** Ends everything that is open and gives the request; the writer is empty again. */

@@ -9,7 +9,8 @@
  * Fields may stand in any order. A Resource that is there in several pieces, which protobuf merges,
  * becomes one; where there is none it is added. An empty attribute makes room for the new one.
  */
-import { LEN, tag, varintSize } from '../../pipeline/otlp/wire.ts'
+import { varintSize } from '../../pipeline/otlp/varint.ts'
+import { LEN, tag } from '../../pipeline/otlp/wire.ts'
 import { FieldReader, type Malformed, WireSource } from '../../pipeline/otlp/wire_reader.ts'
 import type { Attribute } from './otlp_attributes.ts'
 

@@ -4,7 +4,8 @@
  * The conventions know the client alone; a server's span has the same attributes, and its duration
  * goes to our own metric.
  */
-import { SPAN_KIND } from '../../otlp/traces_writer.ts'
+import { attributePrefix } from '../../otlp/attributes.ts'
+import { SPAN_ATTRIBUTES, SPAN_KIND } from '../../otlp/traces_writer.ts'
 import type { FlowBatch } from '../batch.ts'
 import { ROLE } from '../schema.ts'
 import { type Conventions, EXCHANGE_SIZES } from './conventions.ts'
@@ -15,6 +16,8 @@ import { serverPairs } from './server.ts'
 /** Characters of a summary, as the conventions advise. */
 const SUMMARY_MAX = 255
 
+const QUERY_TEXT = attributePrefix(SPAN_ATTRIBUTES, 'db.query.text')
+
 /** Targets are tables, of which there are few. */
 export const sql = database('db.collection.name')
 /** Targets are patterns of keys: a name for people, but not told apart in metrics. */
@@ -24,6 +27,7 @@ function database(collection: string | undefined): Conventions {
   return {
     spanDetail: 'target',
     metricDetail: collection === undefined ? 'none' : 'target',
+    ownDetail: 'query',
     sizes: EXCHANGE_SIZES,
 
     span(batch, row) {
@@ -42,7 +46,7 @@ function database(collection: string | undefined): Conventions {
 
     own(writer, batch, row) {
       const text = batch.text(batch.base.query, row)
-      if (text !== '') writer.attrString('db.query.text', text)
+      if (text !== '') writer.attrStringBehind(QUERY_TEXT, text)
     },
 
     measure(batch, row) {

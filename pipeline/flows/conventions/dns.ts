@@ -3,7 +3,8 @@
  * development) and nothing about spans. Names are in lower case, against the conventions' word:
  * DNS compares so, and a resolver that mixes cases at random would make a series of each look-up.
  */
-import { SPAN_KIND } from '../../otlp/traces_writer.ts'
+import { attributePrefix } from '../../otlp/attributes.ts'
+import { SPAN_ATTRIBUTES, SPAN_KIND } from '../../otlp/traces_writer.ts'
 import type { FlowBatch } from '../batch.ts'
 import { ROLE, TRANSPORT } from '../schema.ts'
 import { type Conventions, EXCHANGE_SIZES } from './conventions.ts'
@@ -42,9 +43,12 @@ const CODES: readonly (string | undefined)[] = [
 /** A name that is not there, or a query that makes no sense, is no failure of the server. */
 const CLIENT_ERRORS: ReadonlySet<string> = new Set(['FORMERR', 'NXDOMAIN'])
 
+const QUESTION_NAME = attributePrefix(SPAN_ATTRIBUTES, 'dns.question.name')
+
 export const dns: Conventions = {
   spanDetail: 'none',
   metricDetail: 'target',
+  ownDetail: 'none',
   sizes: EXCHANGE_SIZES,
 
   /** `dns {type}`: names are of any cardinality. */
@@ -68,7 +72,7 @@ export const dns: Conventions = {
   own(writer, batch, row) {
     const { base } = batch
     const name = batch.text(base.target, row)
-    if (name !== '') writer.attrString('dns.question.name', name)
+    if (name !== '') writer.attrStringBehind(QUESTION_NAME, name)
     const answers = batch.text(base.answers, row)
     if (answers !== '') writer.attrStrings('dns.answers', answers.split(','))
     if (base.answer_truncated[row] === 1) writer.attrBool('flowspan.dns.response.truncated', true)

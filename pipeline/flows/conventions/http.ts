@@ -3,7 +3,8 @@
  * but the sizes.
  */
 import { z } from 'zod'
-import { SPAN_KIND, type TracesWriter } from '../../otlp/traces_writer.ts'
+import { attributePrefix } from '../../otlp/attributes.ts'
+import { SPAN_ATTRIBUTES, SPAN_KIND, type TracesWriter } from '../../otlp/traces_writer.ts'
 import { addressInUrl } from '../address_text.ts'
 import type { Columns, FlowBatch } from '../batch.ts'
 import { ROLE } from '../schema.ts'
@@ -22,9 +23,14 @@ export const knownMethods = z
 
 const OTHER_METHOD = '_OTHER'
 
+const URL_FULL = attributePrefix(SPAN_ATTRIBUTES, 'url.full')
+const URL_PATH = attributePrefix(SPAN_ATTRIBUTES, 'url.path')
+const URL_QUERY = attributePrefix(SPAN_ATTRIBUTES, 'url.query')
+
 export const http: Conventions = {
   spanDetail: 'route',
   metricDetail: 'route',
+  ownDetail: 'target',
   sizes: HTTP_SIZES,
 
   /** `{method} {route}` at the server; a path is not of low cardinality, so no client names it. */
@@ -91,14 +97,14 @@ function errorType(batch: FlowBatch, row: number): string {
 function writeUrl(writer: TracesWriter, batch: FlowBatch, row: number): void {
   const { base } = batch
   if (base.role[row] === ROLE.client) {
-    writer.attrString('url.full', urlOf(batch, row))
+    writer.attrStringBehind(URL_FULL, urlOf(batch, row))
     return
   }
   const target = batch.text(base.target, row)
   const question = target.indexOf('?')
-  writer.attrString('url.path', question < 0 ? target : target.slice(0, question))
+  writer.attrStringBehind(URL_PATH, question < 0 ? target : target.slice(0, question))
   if (question >= 0 && question + 1 < target.length) {
-    writer.attrString('url.query', target.slice(question + 1))
+    writer.attrStringBehind(URL_QUERY, target.slice(question + 1))
   }
 }
 

@@ -8,7 +8,8 @@
  * A poll lasts as long as there is nothing to tell, up to what it allows. Its time is the
  * operation's by the conventions, but not the broker's: what waits on purpose is marked.
  */
-import { SPAN_KIND } from '../../otlp/traces_writer.ts'
+import { attributePrefix } from '../../otlp/attributes.ts'
+import { SPAN_ATTRIBUTES, SPAN_KIND } from '../../otlp/traces_writer.ts'
 import type { FlowBatch } from '../batch.ts'
 import { ROLE } from '../schema.ts'
 import { type Conventions, EXCHANGE_SIZES } from './conventions.ts'
@@ -17,6 +18,12 @@ import { addKnown, type Pairs } from './pairs.ts'
 import { serverPairs } from './server.ts'
 
 const NAME_MAX = 255
+
+const CLIENT_ID = attributePrefix(SPAN_ATTRIBUTES, 'messaging.client.id')
+const PARTITION = attributePrefix(SPAN_ATTRIBUTES, 'messaging.destination.partition.id')
+const DESTINATIONS = attributePrefix(SPAN_ATTRIBUTES, 'flowspan.messaging.destinations')
+const MESSAGES = attributePrefix(SPAN_ATTRIBUTES, 'messaging.batch.message_count')
+const WAIT_MAX = attributePrefix(SPAN_ATTRIBUTES, 'flowspan.exchange.wait_max_ms')
 
 /** What clients call these requests of Kafka; others keep the protocol's name. */
 const NAMES: ReadonlyMap<string, string> = new Map([
@@ -41,6 +48,7 @@ const TYPES: ReadonlyMap<string, string> = new Map([
 export const messaging: Conventions = {
   spanDetail: 'target',
   metricDetail: 'target',
+  ownDetail: 'none',
   sizes: EXCHANGE_SIZES,
 
   /** `{operation} {topic}`; without a topic not the server's address either, of which are many. */
@@ -60,17 +68,17 @@ export const messaging: Conventions = {
 
   own(writer, batch, row) {
     const { base } = batch
-    const text = (key: string, value: string) => {
-      if (value !== '') writer.attrString(key, value)
-    }
-    text('messaging.client.id', batch.text(base.client_id, row))
-    text('messaging.destination.partition.id', batch.text(base.partition, row))
-    text('flowspan.messaging.destinations', batch.text(base.query, row))
+    const client = batch.text(base.client_id, row)
+    if (client !== '') writer.attrStringBehind(CLIENT_ID, client)
+    const partition = batch.text(base.partition, row)
+    if (partition !== '') writer.attrStringBehind(PARTITION, partition)
+    const destinations = batch.text(base.query, row)
+    if (destinations !== '') writer.attrStringBehind(DESTINATIONS, destinations)
     const messages = base.messages[row] as number
     // Not of single ones, as the conventions want it.
-    if (messages > 1) writer.attrInt('messaging.batch.message_count', messages)
+    if (messages > 1) writer.attrIntBehind(MESSAGES, messages)
     const wait = base.wait_max_ms[row] as number
-    if (wait > 0) writer.attrInt('flowspan.exchange.wait_max_ms', wait)
+    if (wait > 0) writer.attrIntBehind(WAIT_MAX, wait)
   },
 
   measure(batch, row) {

@@ -1,5 +1,6 @@
 /** What every protocol has, and all there is of one without conventions of its own. */
-import { SPAN_KIND } from '../../otlp/traces_writer.ts'
+import { attributePrefix } from '../../otlp/attributes.ts'
+import { SPAN_ATTRIBUTES, SPAN_KIND } from '../../otlp/traces_writer.ts'
 import type { FlowBatch } from '../batch.ts'
 import { ROLE, ROLES } from '../schema.ts'
 import { type Conventions, EXCHANGE_SIZES, type Measure } from './conventions.ts'
@@ -8,9 +9,12 @@ import { serverPairs } from './server.ts'
 
 const NAME_MAX = 255
 
+const TARGET = attributePrefix(SPAN_ATTRIBUTES, 'flowspan.exchange.target')
+
 export const other: Conventions = {
   spanDetail: 'none',
   metricDetail: 'none',
+  ownDetail: 'target',
   sizes: EXCHANGE_SIZES,
 
   /** `{protocol} {operation}`: what its target is, and of what cardinality, nobody knows. */
@@ -34,7 +38,7 @@ export const other: Conventions = {
 
   own(writer, batch, row) {
     const target = batch.text(batch.base.target, row)
-    if (target !== '') writer.attrString('flowspan.exchange.target', target)
+    if (target !== '') writer.attrStringBehind(TARGET, target)
   },
 
   measure: (batch, row) => unnamed(batch, row, batch.text(batch.base.error, row)),

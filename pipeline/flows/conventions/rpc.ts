@@ -26,6 +26,7 @@ const METHOD_MAX = 255
 export const rpc: Conventions = {
   spanDetail: 'target',
   metricDetail: 'target',
+  ownDetail: 'target',
   sizes: EXCHANGE_SIZES,
 
   /** `{package.Service/Method}`. */

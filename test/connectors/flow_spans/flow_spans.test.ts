@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { schema } from '../../../connectors/flow_spans/config.ts'
 import { FlowSpans } from '../../../connectors/flow_spans/flow_spans.ts'
 import type { FlowBatch } from '../../../pipeline/flows/batch.ts'
@@ -327,4 +328,49 @@ test('every exchange of a connection says the same of it, the first and the thir
   const [first, ...later] = spansOf(flowBatch(...rows)).map(({ attributes }) => attributes)
   assert.equal(first?.['network.transport'], 'tcp')
   for (const attributes of later) assert.deepEqual(attributes, first)
+})
+
+test('a URL that comes again is the same, in resources and behind spans of any length', () => {
+  const services = ['a', 'b', 'c'].map((service_name) => ({ service_name }))
+  const rows = services.flatMap((destination): FlowRow[] => {
+    const row: FlowRow = { role: 'server', target: '/cart?id=1', destination }
+    const long: FlowRow = { ...row, target: `/${'x'.repeat(20_000)}` }
+    return [row, row, long, row, long, row, { ...row, host: 'other' }, row]
+  })
+  const urls = spansOf(flowBatch(...rows)).map(({ attributes }) => attributes['url.path'])
+  assert.deepEqual(
+    urls,
+    rows.map(({ target }) => target?.split('?')[0]),
+  )
+})
+
+test('the numbers of a span are the row’s, however many bytes they take', () => {
+  const size = fc.oneof(fc.nat(300), fc.maxSafeNat())
+  const u32 = fc.oneof(fc.nat(300), fc.integer({ min: 0, max: 2 ** 32 - 1 }))
+  const row = fc.record({
+    role: fc.constantFrom('client' as const, 'server' as const),
+    transport: fc.constantFrom('tcp' as const, 'udp' as const),
+    protocol: fc.constantFrom('http', 'redis'),
+    bytes: size,
+    responseBytes: size,
+    srttUs: u32,
+    retransmits: u32,
+  })
+  fc.assert(
+    fc.property(fc.array(row, { minLength: 1, maxLength: 4 }), (rows) => {
+      const spans = spansOf(flowBatch(...rows))
+      for (const [i, { transport, protocol, ...of }] of rows.entries()) {
+        const sizes = protocol === 'http' ? 'http' : 'flowspan.exchange'
+        const isTcp = transport === 'tcp'
+        const rtt = isTcp && of.srttUs > 0 ? String(of.srttUs) : undefined
+        const { attributes } = spans[i] as Span
+        assert.equal(attributes[`${sizes}.request.size`], String(of.bytes))
+        assert.equal(attributes[`${sizes}.response.size`], String(of.responseBytes))
+        assert.equal(attributes['flowspan.tcp.srtt_us'], rtt)
+        assert.equal(attributes['flowspan.tcp.min_rtt_us'], rtt)
+        const retransmits = isTcp ? String(of.retransmits) : undefined
+        assert.equal(attributes['flowspan.tcp.retransmits'], retransmits)
+      }
+    }),
+  )
 })

@@ -1,9 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type AttributeValue, encodeAttribute } from '../../../pipeline/otlp/attributes.ts'
+import {
+  type AttributeValue,
+  attributePrefix,
+  encodeAttribute,
+} from '../../../pipeline/otlp/attributes.ts'
 import { countItems } from '../../../pipeline/otlp/count.ts'
-import { SPAN_KIND, STATUS_CODE, TracesWriter } from '../../../pipeline/otlp/traces_writer.ts'
+import {
+  SPAN_ATTRIBUTES,
+  SPAN_KIND,
+  type SpanColumns,
+  STATUS_CODE,
+  TracesWriter,
+} from '../../../pipeline/otlp/traces_writer.ts'
 import { hex32, hex64 } from '../../../pipeline/u64.ts'
 import { decode } from '../../proto/otlp.ts'
 
@@ -205,6 +215,81 @@ test('`TracesWriter` writes any spans, under any resources and scopes, as protob
     }),
     { numRuns: 200 },
   )
+})
+
+test('`beginSpanOf` writes what the calls for each field of the head write', () => {
+  const columns = fc.record({
+    traceId: fc.array(U32, { minLength: 8, maxLength: 8 }),
+    spanId: fc.array(U32, { minLength: 4, maxLength: 4 }),
+    parentSpanId: fc.array(fc.oneof(fc.constant(0), U32), { minLength: 4, maxLength: 4 }),
+    start: fc.array(U32, { minLength: 4, maxLength: 4 }),
+    end: fc.array(U32, { minLength: 4, maxLength: 4 }),
+  })
+  fc.assert(
+    fc.property(columns, (lists) => {
+      const from = Object.fromEntries(
+        Object.entries(lists).map(([name, list]) => [name, Uint32Array.from(list)]),
+      ) as unknown as SpanColumns
+      const [writer, oracle] = [new TracesWriter(), new TracesWriter()]
+      for (const each of [writer, oracle]) {
+        each.beginResource()
+        each.beginScope('', '')
+      }
+      for (const row of [0, 1]) {
+        writer.beginSpanOf(from, row)
+        oracle.beginSpan()
+        oracle.traceId(from.traceId, row)
+        oracle.spanId(from.spanId, row)
+        oracle.parentSpanId(from.parentSpanId, row)
+        oracle.start(from.start, row)
+        oracle.end(from.end, row)
+        for (const each of [writer, oracle]) each.attrInt('row', row)
+      }
+      assert.deepEqual(writer.finish(), oracle.finish())
+    }),
+  )
+})
+
+test('attributes behind a prefix are those by key, of any length', () => {
+  const prefix = attributePrefix(SPAN_ATTRIBUTES, 'key')
+  fc.assert(
+    fc.property(fc.nat(300), fc.boolean(), fc.maxSafeInteger(), fc.double(), (...values) => {
+      const [length, isWide, int, double] = values
+      const text = (isWide ? 'é' : 'x').repeat(length)
+      const [writer, oracle] = [new TracesWriter(), new TracesWriter()]
+      for (const each of [writer, oracle]) {
+        each.beginResource()
+        each.beginScope('', '')
+        each.beginSpan()
+      }
+      writer.attrStringBehind(prefix, text)
+      writer.attrIntBehind(prefix, int)
+      writer.attrDoubleBehind(prefix, double)
+      oracle.attrString('key', text)
+      oracle.attrInt('key', int)
+      oracle.attrDouble('key', double)
+      assert.deepEqual(writer.finish(), oracle.finish())
+    }),
+  )
+})
+
+test('`again` writes what was written, and `moves` tells when it is no longer there', () => {
+  const writer = new TracesWriter()
+  oneSpan(writer)
+  const start = writer.bytes
+  writer.attrString('key', 'value')
+  const end = writer.bytes
+  const { moves } = writer
+  writer.attrString('long', 'x'.repeat(200))
+  writer.beginSpan()
+  assert.equal(writer.moves, moves)
+  writer.again(start, end)
+  writer.beginResource()
+  assert.ok(writer.moves > moves, 'the resource is shorter than was guessed')
+  const [resource] = decode(writer.finish()).resourceSpans
+  const [first, second] = resource.scopeSpans[0].spans
+  assert.deepEqual(second.attributes, [{ key: 'key', value: { stringValue: 'value' } }])
+  assert.deepEqual(first.attributes[0], second.attributes[0])
 })
 
 test('`TracesWriter` is empty after `finish`, and `bytes` tells how much it holds', () => {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import protobuf from 'protobufjs'
-import { LEN, tag, varintSize, WireWriter } from '../../../pipeline/otlp/wire.ts'
+import { putVarint, varintSize } from '../../../pipeline/otlp/varint.ts'
+import { LEN, tag, WireWriter } from '../../../pipeline/otlp/wire.ts'
 import { FieldReader, WireSource } from '../../../pipeline/otlp/wire_reader.ts'
 
 const int64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })
@@ -96,10 +97,26 @@ test('`varintSize` is the number of bytes a length takes', () => {
     [2_097_151, 3],
     [2_097_152, 4],
     [268_435_456, 5],
+    [2 ** 35 - 1, 5],
+    [2 ** 35, 6],
+    [2 ** 42, 7],
+    [2 ** 49, 8],
+    [2 ** 53, 8],
   ] as const) {
     assert.equal(varintSize(length), size)
-    assert.equal(protobuf.Writer.create().uint32(length).finish().length, size)
+    assert.equal(protobuf.Writer.create().uint64(length).finish().length, size)
   }
+})
+
+test('`putVarint` writes as many bytes as `varintSize` tells, and what protobufjs writes', () => {
+  const bytes = new Uint8Array(10)
+  fc.assert(
+    fc.property(fc.oneof(fc.nat(), fc.maxSafeNat()), (value) => {
+      assert.equal(putVarint(bytes, 1, value), 1 + varintSize(value))
+      const oracle = protobuf.Writer.create().uint64(value).finish()
+      assert.deepEqual([...bytes.subarray(1, 1 + oracle.length)], [...oracle])
+    }),
+  )
 })
 
 test('`FieldReader` reads varints of any length up to ten bytes and refuses an eleventh', () => {
