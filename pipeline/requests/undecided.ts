@@ -5,8 +5,8 @@
  * finds its place in the middle of a stream too; they are then given to its parser as they came.
  */
 import type { Exchanges } from './exchanges.ts'
-import { isMessageStart } from './http1/head.ts'
 import { Http1Parser } from './http1/http1_parser.ts'
+import { isMessageStart } from './http1/message_start.ts'
 import { Piece } from './http1/piece.ts'
 import type { Parser, Protocol } from './parser.ts'
 import { PROTOCOLS } from './protocols.ts'

@@ -9,7 +9,7 @@ import { BODY, type Body, requestBody, responseBody } from './framing.ts'
 import type { Head } from './head.ts'
 import type { Piece } from './piece.ts'
 import { Http1Stream, type MessageSink } from './stream.ts'
-import { authorityOf, pathOf } from './target.ts'
+import { authorityOf, pathAt } from './target.ts'
 import { Tunnel } from './tunnel.ts'
 
 /** As many pieces of no HTTP, from a connection's beginning on, and it speaks something else. */
@@ -88,7 +88,8 @@ export class Http1Parser implements Parser, MessageSink {
   /** A tunnel, or what was taken for HTTP for want of anything better. */
   wantedFrom(fromClient: boolean): number {
     if (this.#tunnel !== undefined) return this.#tunnel.wantedFrom(fromClient)
-    const [requests, responses] = [this.#requests, this.#responses]
+    const requests = this.#requests
+    const responses = this.#responses
     const isOver = requests.stopped && responses.stopped
     const isOther = requests.otherPieces + responses.otherPieces >= OTHER_PIECES_MAX
     if (isOver || isOther) return Number.POSITIVE_INFINITY
@@ -121,7 +122,7 @@ export class Http1Parser implements Parser, MessageSink {
       protocol: 'http',
       version: head.version,
       method: head.method,
-      target: pathOf(head.target, this.#shared.query),
+      target: pathAt(head.targetPlace, head.target, this.#shared.query),
       host: authorityOf(head.target) || head.host,
       trace: head.traces === 1 ? head.trace.slice() : undefined,
       truncated: stream.cut,

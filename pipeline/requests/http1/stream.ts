@@ -25,16 +25,10 @@
 import { StreamReader } from '../stream_reader.ts'
 import { Chunks, endsChunked } from './chunks.ts'
 import { BODY, type Body } from './framing.ts'
-import {
-  beginsMessage,
-  Head,
-  hasKnownMethod,
-  INCOMPLETE,
-  INVALID,
-  isMessageStart,
-  readHead,
-} from './head.ts'
+import { Head } from './head.ts'
 import { HEAD_BYTES_MAX, HeadBuffer } from './head_buffer.ts'
+import { type HeadRange, INCOMPLETE, INVALID, readHead } from './head_reader.ts'
+import { beginsMessage, hasKnownMethod, isMessageStart, isOtherProtocol } from './message_start.ts'
 import type { Piece } from './piece.ts'
 import type { Http1Shared } from './shared.ts'
 
@@ -48,11 +42,6 @@ const CHUNKED_LOST = 6
 const LOST = 7
 const STOPPED = 8
 
-/** `PRI * HTTP/2.0` and a TLS handshake record: what follows is never HTTP/1. */
-const HTTP2_PREFACE = Buffer.from('PRI * HTTP/2')
-const TLS_HANDSHAKE = 0x16
-const TLS_MAJOR = 3
-
 /** Is told what the stream finds. `stream.position` is behind the byte that told it. */
 export interface MessageSink {
   /** A head is complete, or cut (`stream.cut`). Answers how the body is framed. */
@@ -63,6 +52,7 @@ export interface MessageSink {
 
 /** Heads are read one after the other, so one object will do. */
 const scratch = new Head()
+const range: HeadRange = { at: 0, to: 0, request: false, cut: false }
 
 export class Http1Stream extends StreamReader {
   readonly isRequest: boolean
@@ -168,11 +158,13 @@ export class Http1Stream extends StreamReader {
       const before = at
       switch (this.#state) {
         case START:
+          at = this.#wholeHead(piece, at, to)
+          if (at !== before) continue // it has moved the position, for the sink to see
           at = this.#start(piece, at, to)
           break
         case HEAD:
           at = this.#head(piece.bytes, at, to)
-          continue // it has moved the position, for the sink to see
+          continue // as above
         case LENGTH:
           at += Math.min(this.#left, to - at)
           break
@@ -212,6 +204,18 @@ export class Http1Stream extends StreamReader {
     }
   }
 
+  /** Most heads come whole, and are read at once; `from`: not this one. */
+  #wholeHead(piece: Piece, from: number, to: number): number {
+    const { bytes } = piece
+    this.cut = false
+    const end = this.#read(bytes, from, to)
+    if (end < 0) return from
+    // A doubt that only beginsMessage() has.
+    if (this.isRequest && (bytes[from + scratch.method.length + 1] as number) >= 127) return from
+    this.#begins(piece, this.position)
+    return this.#headRead(end, from, from)
+  }
+
   #start(piece: Piece, from: number, to: number): number {
     const { bytes } = piece
     let at = from
@@ -226,12 +230,17 @@ export class Http1Stream extends StreamReader {
       }
       return at
     }
-    this.markStart(piece, this.position + at - from)
+    this.#begins(piece, this.position + at - from)
+    this.#state = HEAD
+    return at
+  }
+
+  /** A message begins at `offset` of the stream. */
+  #begins(piece: Piece, offset: number): void {
+    this.markStart(piece, offset)
     this.cut = false
     this.desynchronised = false
     this.#torn = false
-    this.#state = HEAD
-    return at
   }
 
   /** Returns the index behind what it took, and has moved the position as far. */
@@ -263,7 +272,11 @@ export class Http1Stream extends StreamReader {
   }
 
   #read(bytes: Buffer, at: number, to: number): number {
-    return readHead(scratch, bytes, { at, to, request: this.isRequest, cut: this.cut })
+    range.at = at
+    range.to = to
+    range.request = this.isRequest
+    range.cut = this.cut
+    return readHead(scratch, bytes, range)
   }
 
   /** A head was read up to `end`, of which what stood before `start` had been taken already. */
@@ -365,10 +378,4 @@ export class Http1Stream extends StreamReader {
     this.#buffer.release()
     this.#chunks = undefined
   }
-}
-
-function isOtherProtocol(bytes: Buffer, at: number, to: number): boolean {
-  if (bytes[at] === TLS_HANDSHAKE) return at + 1 < to && bytes[at + 1] === TLS_MAJOR
-  const end = at + HTTP2_PREFACE.length
-  return end <= to && HTTP2_PREFACE.equals(bytes.subarray(at, end))
 }

@@ -5,6 +5,8 @@
  * authority-form `host:port` (CONNECT), asterisk-form `*`.
  */
 
+import { PLACES } from './texts.ts'
+
 export type QueryPolicy = 'redact' | 'drop' | 'keep'
 
 const REDACTED = 'REDACTED'
@@ -20,6 +22,33 @@ export function pathOf(target: string, policy: QueryPolicy): string {
   if (query < 0) return path
   if (policy === 'drop') return path.slice(0, query)
   return path.slice(0, query + 1) + redacted(path.slice(query + 1))
+}
+
+/** Paths of targets that come again and again, by the place of the target among texts. */
+class Paths {
+  readonly #policy: QueryPolicy
+  readonly #targets: string[] = new Array(PLACES).fill('')
+  readonly #paths: string[] = new Array(PLACES).fill('')
+
+  constructor(policy: QueryPolicy) {
+    this.#policy = policy
+  }
+
+  of(target: string, place: number): string {
+    // As long as a text has its place it is the same object, so that this is no comparison.
+    if (this.#targets[place] === target) return this.#paths[place] as string
+    const path = pathOf(target, this.#policy)
+    this.#targets[place] = target
+    this.#paths[place] = path
+    return path
+  }
+}
+
+const PATHS = { redact: new Paths('redact'), drop: new Paths('drop'), keep: new Paths('keep') }
+
+/** As pathOf(), of the target whose text has that place, or of one without (-1). */
+export function pathAt(place: number, target: string, policy: QueryPolicy): string {
+  return place < 0 ? pathOf(target, policy) : PATHS[policy].of(target, place)
 }
 
 /** The authority of an absolute-form target, without user and password; '' for other forms. */

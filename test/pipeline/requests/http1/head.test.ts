@@ -1,15 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import {
-  BAD_LENGTH,
-  beginsMessage,
-  Head,
-  INCOMPLETE,
-  INVALID,
-  isMessageStart,
-  NO_LENGTH,
-  readHead,
-} from '../../../../pipeline/requests/http1/head.ts'
+import { BAD_LENGTH, Head, NO_LENGTH } from '../../../../pipeline/requests/http1/head.ts'
+import { INCOMPLETE, INVALID, readHead } from '../../../../pipeline/requests/http1/head_reader.ts'
+import { beginsMessage, isMessageStart } from '../../../../pipeline/requests/http1/message_start.ts'
 
 function read(text: string, more: { request?: boolean; cut?: boolean } = {}): Head | undefined {
   const bytes = Buffer.from(text, 'latin1')

@@ -1,0 +1,145 @@
+/** Reads the fields of a head that framing, identity or trace context need (RFC 9110 §5). */
+import { CASES, CR, isBlank, isDigit, LF, Name, SP, TAB, viewOf } from './bytes.ts'
+import { BAD_LENGTH, type Head, NO_LENGTH } from './head.ts'
+import { textOf } from './texts.ts'
+import { parseTraceparent } from './traceparent.ts'
+
+const COLON = 58
+const COMMA = 44
+
+/** What is kept of an authority, at most. */
+const HOST_BYTES_MAX = 255
+/** Numbers of as many digits are exact. */
+const EXACT_DIGITS_MAX = 15
+
+const CONTENT_LENGTH = new Name('content-length')
+const TRANSFER_ENCODING = new Name('transfer-encoding')
+const HOST = new Name('host')
+const EXPECT = new Name('expect')
+const TRACEPARENT = new Name('traceparent')
+const UPGRADE = new Name('upgrade')
+const CHUNKED = new Name('chunked')
+const CONTINUE = new Name('100-continue')
+const H2C = 'h2c'
+
+/** No name that matters is shorter. */
+const NAME_BYTES_MIN = 4
+
+/**
+ * Reads the line, which may be folded, from `line` to the LF at `lf`. Most lines are told by their
+ * first letters to be of no interest.
+ */
+export function readField(head: Head, bytes: Buffer, line: number, lf: number): void {
+  if (lf - line <= NAME_BYTES_MIN) return
+  const view = viewOf(bytes)
+  switch (view.getInt32(line, true) | CASES) {
+    case CONTENT_LENGTH.first:
+      if (isField(view, line, lf, CONTENT_LENGTH)) {
+        const at = valueAt(view, line + CONTENT_LENGTH.length, lf)
+        takeLength(head, bytes, at, valueEnd(view, at, lf))
+      }
+      break
+    case HOST.first:
+      if (isField(view, line, lf, HOST)) {
+        const at = valueAt(view, line + HOST.length, lf)
+        const to = valueEnd(view, at, lf)
+        head.host = textOf(bytes, at, Math.min(to, at + HOST_BYTES_MAX))
+      }
+      break
+    case TRACEPARENT.first:
+      if (isField(view, line, lf, TRACEPARENT)) {
+        const at = valueAt(view, line + TRACEPARENT.length, lf)
+        const to = valueEnd(view, at, lf)
+        // W3C Trace Context §3.2: with more than one, none is valid.
+        head.traces += head.traces > 0 || parseTraceparent(head.trace, bytes, at, to) ? 1 : 0
+      }
+      break
+    case TRANSFER_ENCODING.first:
+      if (isField(view, line, lf, TRANSFER_ENCODING)) {
+        const at = valueAt(view, line + TRANSFER_ENCODING.length, lf)
+        takeCoding(head, bytes, at, valueEnd(view, at, lf))
+      }
+      break
+    case EXPECT.first:
+      if (isField(view, line, lf, EXPECT)) {
+        const at = valueAt(view, line + EXPECT.length, lf)
+        head.expects = isValue(view, at, valueEnd(view, at, lf), CONTINUE)
+      }
+      break
+    case UPGRADE.first:
+      if (isField(view, line, lf, UPGRADE)) {
+        const at = valueAt(view, line + UPGRADE.length, lf)
+        head.upgradesToHttp2 = isHttp2(bytes, at, valueEnd(view, at, lf))
+      }
+      break
+  }
+}
+
+function isField(view: DataView, line: number, lf: number, name: Name): boolean {
+  const colon = line + name.length
+  return colon < lf && view.getUint8(colon) === COLON && name.isAt(view, line)
+}
+
+function isValue(view: DataView, at: number, to: number, value: Name): boolean {
+  return to - at === value.length && value.isAt(view, at)
+}
+
+/** Where the value behind a colon begins, and where the one that begins at `at` ends. */
+function valueAt(view: DataView, colon: number, lf: number): number {
+  let at = colon + 1
+  while (at < lf && isSpace(view.getUint8(at))) at++
+  return at
+}
+
+function valueEnd(view: DataView, at: number, lf: number): number {
+  let to = lf
+  while (to > at && isSpace(view.getUint8(to - 1))) to--
+  return to
+}
+
+function takeCoding(head: Head, bytes: Buffer, at: number, to: number): void {
+  head.transferCoded = true
+  head.chunked =
+    isValue(viewOf(bytes), at, to, CHUNKED) ||
+    /(?:^|,)\s*chunked$/i.test(bytes.toString('latin1', at, to))
+}
+
+function isHttp2(bytes: Buffer, at: number, to: number): boolean {
+  if (to - at !== H2C.length) return false
+  return bytes.toString('latin1', at, to).toLowerCase() === H2C
+}
+
+/** RFC 9112 §6.3: several equal lengths are one, different ones are an error. */
+function takeLength(head: Head, bytes: Buffer, at: number, to: number): void {
+  let value = 0
+  let i = at
+  while (i < to && isDigit(bytes[i] as number)) value = value * 10 + (bytes[i++] as number) - 48
+  const isPlain = i === to && to > at && to - at <= EXACT_DIGITS_MAX
+  if (isPlain && head.contentLength === NO_LENGTH) head.contentLength = value
+  else takeLengths(head, bytes, at, to)
+}
+
+function takeLengths(head: Head, bytes: Buffer, at: number, to: number): void {
+  let value = NO_LENGTH
+  for (let i = at; i <= to; i++) {
+    const byte = i < to ? (bytes[i] as number) : COMMA
+    if (byte === COMMA) {
+      const known = head.contentLength
+      if (value === NO_LENGTH || (known !== NO_LENGTH && known !== value)) value = BAD_LENGTH
+      head.contentLength = value
+      if (value === BAD_LENGTH) return
+      value = NO_LENGTH
+    } else if (isDigit(byte)) {
+      value = (value === NO_LENGTH ? 0 : value * 10) + (byte - 48)
+      if (value > Number.MAX_SAFE_INTEGER) break
+    } else if (!isBlank(byte) || (value !== NO_LENGTH && isDigit(bytes[i + 1] as number))) {
+      value = BAD_LENGTH
+      break
+    }
+  }
+  if (value !== NO_LENGTH) head.contentLength = BAD_LENGTH
+}
+
+function isSpace(byte: number): boolean {
+  return byte === SP || byte === TAB || byte === CR || byte === LF
+}
