@@ -96,11 +96,14 @@ static __always_inline void fill_figures(struct conn_figures *figures, struct co
 	figures->reord_seen = tp->reord_seen;
 	figures->dsack_dups = tp->dsack_dups;
 	figures->delivered_ce = tp->delivered_ce;
+	figures->worst_rtt_us = conn->eye.worst_rtt_us;
+	conn->told = told;
+	/* 0 of a connect that failed: neither was ever set */
+	if (!tp->lsndtime)
+		return;
 	figures->last_sent_ms = jiffies_to_us(now - tp->lsndtime) / 1000;
 	figures->last_received_ms =
 		jiffies_to_us(now - tp->inet_conn.icsk_ack.lrcvtime) / 1000;
-	figures->worst_rtt_us = conn->eye.worst_rtt_us;
-	conn->told = told;
 }
 
 #endif

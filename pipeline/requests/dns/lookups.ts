@@ -108,8 +108,14 @@ export class Lookups {
     const endNs = lookup.lastNs + this.#shared.dnsTimeoutNs
     if (nowNs < endNs) return
     this.#forget(lookup)
-    exchange.error = 'timeout'
-    exchange.endNs = endNs
+    if (this.#exchanges.isLossy(exchange)) {
+      // Its answer may be among what the kernel could not hand over.
+      exchange.desynchronised = true
+      exchange.endNs = lookup.lastNs
+    } else {
+      exchange.error = 'timeout'
+      exchange.endNs = endNs
+    }
     this.#exchanges.close(exchange)
   }
 
