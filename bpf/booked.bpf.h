@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the reader has put into its books. No program uses it: it stands in a map, so that it
- * outlives a reader that is killed, and its successor goes on from there.
+ * What the reader has put into its books: it stands in a map, so that it outlives a reader that is
+ * killed, and its successor goes on from there. Programs use BOOKED_ASLEEP alone (wake.bpf.h).
  */
 #ifndef FLOWSPAN_BOOKED_BPF_H
 #define FLOWSPAN_BOOKED_BPF_H

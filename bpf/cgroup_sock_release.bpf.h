@@ -19,6 +19,7 @@ int udp_closed(struct bpf_sock *sk)
 	cookie = bpf_get_socket_cookie(sk);
 	now = bpf_ktime_get_ns();
 	bpf_map_update_elem(&udp_released, &cookie, &now, BPF_ANY);
+	note_udp_news();
 	return 1;
 }
 

@@ -277,6 +277,8 @@ enum counter {
 enum booked {
 	/* records and rows that the reader had taken and not handed on, as of its last look */
 	BOOKED_HELD = COUNTER_MAX,
+	/* not 0: the reader sleeps until it is woken for the next record, which makes it 0 */
+	BOOKED_ASLEEP = COUNTER_MAX + 1,
 	BOOKED_MAX = 1024,
 };
 

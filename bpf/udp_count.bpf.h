@@ -88,6 +88,7 @@ static __always_inline void select_again(struct udp_flow *flow, const struct bpf
 	if (selected == !flow->unselected)
 		return;
 	flow->unselected = !selected;
+	note_udp_news();
 	if (!selected) {
 		count(COUNTER_UDP_UNSELECTED);
 		return;
@@ -136,6 +137,7 @@ static __noinline struct udp_flow *begin_flow(const struct udp_key *key, struct 
 		flow.unselected = 1;
 	/* another CPU may have begun it meanwhile: then it is that one's */
 	if (!bpf_map_update_elem(&udp_flows, key, &flow, BPF_NOEXIST)) {
+		note_udp_news();
 		if (flow.own)
 			count(COUNTER_UDP_OWN);
 		else if (flow.unselected)
@@ -168,6 +170,9 @@ static __always_inline struct udp_flow *count_datagram(struct bpf_sock *sk, __u6
 	__sync_fetch_and_add(&flow->bytes[way], datagram->len);
 	__sync_fetch_and_add(&flow->count[way], datagram->count);
 	flow->last_ns = bpf_ktime_get_ns();
+	if (knobs.interim_ns && flow->told_ns &&
+	    flow->last_ns - flow->told_ns >= knobs.interim_ns)
+		note_udp_news();
 	return flow;
 }
 

@@ -104,6 +104,21 @@ struct {
 	__type(value, __u8);
 } own_datagrams SEC(".maps");
 
+/*
+ * Whether a sweep would find something: a way through the whole table takes a millisecond, however
+ * little is in it. Set when a flow begins or is not wanted any more, when a socket is closed, and
+ * by a datagram that came late enough for another record; flows that nothing comes for have a time.
+ */
+static volatile __u32 udp_news = 1;
+static volatile __u64 udp_due_ns;
+
+static __always_inline void note_udp_news(void)
+{
+	/* read first: so the CPUs share the line */
+	if (!udp_news)
+		udp_news = 1;
+}
+
 static __always_inline bool is_reported(const struct udp_flow *flow)
 {
 	return !flow->own && !flow->unselected;

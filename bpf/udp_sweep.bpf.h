@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Looks over the flows of UDP: the keeper runs it every second. Tells of those that nobody knows of
+ * Looks over the flows of UDP: the keeper runs it every second, or every three while that is for
+ * nothing. Tells of those that nobody knows of
  * yet, again of those that go on, and ends those whose socket was closed or that are idle.
  */
 #ifndef FLOWSPAN_UDP_SWEEP_BPF_H
@@ -8,11 +9,13 @@
 
 #include "udp_count.bpf.h"
 
-/* Two sweeps. */
+/* Longer than a sweep. */
 #define RELEASED_NS 2000000000ULL
 
 struct sweeping {
 	__u64 now;
+	/* when the first flow will be due that nothing comes for */
+	__u64 due;
 	__u32 again;
 	/* the rest waits for the next sweep */
 	__u32 stopped;
@@ -41,6 +44,18 @@ static __always_inline void tell_flow(struct udp_flow *flow, const struct sweepi
 	}
 }
 
+/* Of a flow that stays. Once its next record is due, a datagram says so (count_datagram). */
+static __always_inline void note_due(const struct udp_flow *flow, struct sweeping *sweeping)
+{
+	__u64 idle = flow->last_ns + knobs.udp.idle_ns;
+	__u64 record = flow->told_ns + knobs.interim_ns;
+
+	if (idle < sweeping->due)
+		sweeping->due = idle;
+	if (flow->told_ns && knobs.interim_ns && record > sweeping->now && record < sweeping->due)
+		sweeping->due = record;
+}
+
 static long sweep_flow(void *map, struct udp_key *key, struct udp_flow *flow,
 		       struct sweeping *sweeping)
 {
@@ -61,6 +76,7 @@ static long sweep_flow(void *map, struct udp_key *key, struct udp_flow *flow,
 	if (!released && !idle) {
 		if (is_reported(flow))
 			tell_flow(flow, sweeping);
+		note_due(flow, sweeping);
 		return 0;
 	}
 	if (is_reported(flow))
@@ -75,18 +91,31 @@ static long forget(void *map, __u64 *cookie, __u64 *released, struct sweeping *s
 	/* one that was closed while a sweep went on may have flows that it had passed */
 	if (*released + RELEASED_NS < sweeping->now)
 		bpf_map_delete_elem(&udp_released, cookie);
+	else
+		note_udp_news();
 	return 0;
 }
 
+/* 0: there was nothing to look for. */
 SEC("syscall")
 int sweep_udp(struct sweep *sweep)
 {
-	struct sweeping sweeping = { .now = bpf_ktime_get_ns(), .again = sweep->again };
+	struct sweeping sweeping = {
+		.now = bpf_ktime_get_ns(),
+		.due = ~0ULL,
+		.again = sweep->again,
+	};
 
+	if (!udp_news && !sweep->again && sweeping.now < udp_due_ns)
+		return 0;
+	udp_news = 0;
 	bpf_for_each_map_elem(&udp_flows, sweep_flow, &sweeping, 0);
-	if (!sweeping.stopped)
+	if (sweeping.stopped)
+		note_udp_news();
+	else
 		bpf_for_each_map_elem(&udp_released, forget, &sweeping, 0);
-	return 0;
+	udp_due_ns = sweeping.due;
+	return 1;
 }
 
 #endif

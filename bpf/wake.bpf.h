@@ -1,15 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Wakes the rings' reader before they are full (receivers/ebpf/alarm.ts); else it looks by the
- * clock. A wake-up for each record would cost both sides more than the record.
+ * Wakes the rings' reader before they are full (receivers/ebpf/alarm.ts), and when it sleeps as
+ * nothing has come for a while; else it looks by the clock. A wake-up for each record would cost
+ * both sides more than the record.
  */
 #ifndef FLOWSPAN_WAKE_BPF_H
 #define FLOWSPAN_WAKE_BPF_H
 
+#include "booked.bpf.h"
 #include "maps.bpf.h"
 
 /* A record's header, and what it is rounded up to (kernel/bpf/ringbuf.c). */
 #define IN_RING(len) (((__u64)(len) + 8 + 7) & ~7ULL)
+
+/*
+ * Whether the reader sleeps: it is woken once. Not for a record whose program had read this when
+ * the reader said so: that looks once more before it sleeps.
+ */
+static __always_inline bool is_reader_asleep(void)
+{
+	__u32 word = BOOKED_ASLEEP;
+	volatile __u64 *asleep = bpf_map_lookup_elem(&booked, &word);
+
+	if (!asleep || !*asleep)
+		return false;
+	*asleep = 0;
+	return true;
+}
 
 /*
  * For the record, of `len` bytes in the ring, by which the ring has become another eighth full:
@@ -20,6 +37,8 @@ static __always_inline __u64 wake_at(void *ring, __u64 filled, __u64 len)
 {
 	__u64 eighth = bpf_ringbuf_query(ring, BPF_RB_RING_SIZE) >> 3;
 
+	if (is_reader_asleep())
+		return BPF_RB_FORCE_WAKEUP;
 	return (filled & (eighth - 1)) < len ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 

@@ -91,6 +91,7 @@ export const COUNTER = {
 
 export const BOOKED = {
   BOOKED_HELD: 512,
+  BOOKED_ASLEEP: 513,
   BOOKED_MAX: 1024,
 } as const
 

@@ -24,14 +24,20 @@ const epollCtl = libc.func('int epoll_ctl(int epfd, int op, int fd, void *event)
 const epollWait = libc.func('int epoll_wait(int epfd, void *events, int most, int timeout)')
 const eventFd = libc.func('int eventfd(unsigned int initial, int flags)')
 
+export interface Alarms {
+  /** False: nothing of `fds` wakes anybody. They are files, the rings of a bench. */
+  readonly areHeard: boolean
+  stop(): void
+}
+
 /**
- * Calls `onAlarm` when the kernel wakes a reader of one of `fds`, until the function that it
- * answers with is called. It waits in a thread of libuv's pool. Throws with the errno's name.
+ * Calls `onAlarm` when the kernel wakes a reader of one of `fds`, until it is stopped. It waits in
+ * a thread of libuv's pool. Throws with the errno's name.
  */
-export function listenForAlarms(fds: readonly number[], onAlarm: () => void): () => void {
+export function listenForAlarms(fds: readonly number[], onAlarm: () => void): Alarms {
   const epoll = checked('epoll_create1', epollCreate(EPOLL_CLOEXEC))
   const end = checked('eventfd', eventFd(0, EFD_CLOEXEC))
-  for (const fd of fds) watch(epoll, fd, EPOLLIN | EPOLLET)
+  const areHeard = fds.map((fd) => watch(epoll, fd, EPOLLIN | EPOLLET)).every(Boolean)
   watch(epoll, end, EPOLLIN)
   const events = new Uint8Array(EVENT_BYTES)
   let isOpen = true
@@ -54,16 +60,17 @@ export function listenForAlarms(fds: readonly number[], onAlarm: () => void): ()
   // The pool's threads are waited for when the process ends.
   process.once('exit', stop)
   wait()
-  return stop
+  return { areHeard, stop }
 }
 
-function watch(epoll: number, fd: number, events: number): void {
+/** False: it is a file, which wakes nobody. */
+function watch(epoll: number, fd: number, events: number): boolean {
   const event = new Uint8Array(EVENT_BYTES)
   new DataView(event.buffer).setUint32(0, events >>> 0, true)
   const answer: number = epollCtl(epoll, EPOLL_CTL_ADD, fd, event)
-  // A file, which wakes nobody: the rings of a bench.
-  if (answer < 0 && koffi.errno() === constants.errno.EPERM) return
+  if (answer < 0 && koffi.errno() === constants.errno.EPERM) return false
   checked('epoll_ctl', answer)
+  return true
 }
 
 function checked(call: string, answer: number): number {

@@ -11,6 +11,8 @@ const U64_BYTES = 8
 export interface OpenBooked extends Booked {
   /** Items that are taken and not handed on; a successor books them as lost. */
   held: number
+  /** The reader wants to be woken for the next record; the kernel then makes it false. */
+  isAsleep: boolean
   /** Unmaps; nothing can be booked afterwards. Safe twice. */
   close(): void
 }
@@ -34,6 +36,12 @@ export function openBooked(fd: number): OpenBooked {
     },
     set held(items: number) {
       write(BOOKED.BOOKED_HELD, items)
+    },
+    get isAsleep() {
+      return read(BOOKED.BOOKED_ASLEEP) !== 0
+    },
+    set isAsleep(asleep: boolean) {
+      write(BOOKED.BOOKED_ASLEEP, asleep ? 1 : 0)
     },
     close() {
       if (!open) return

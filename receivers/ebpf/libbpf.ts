@@ -15,7 +15,7 @@ const PRINTED_BYTES_MAX = 1 << 20
 /** linux/bpf.h: struct bpf_prog_info up to recursion_misses, and offsets in it. */
 const PROG_INFO = { size: 232, run_time_ns: 192, run_cnt: 200, recursion_misses: 208 } as const
 /** libbpf's bpf.h: struct bpf_test_run_opts, as far as it is used. */
-const TEST_RUN = { size: 80, sz: 0, ctx_in: 32, ctx_size_in: 48 } as const
+const TEST_RUN = { size: 80, sz: 0, ctx_in: 32, ctx_size_in: 48, retval: 56 } as const
 
 type Pointer = unknown
 
@@ -210,8 +210,8 @@ export class BpfObject {
     }
   }
 
-  /** Runs a program of type `syscall`, with what it takes for its context. */
-  run(program: string, context: Uint8Array): void {
+  /** Runs a program of type `syscall`, with what it takes for its context; gives its answer. */
+  run(program: string, context: Uint8Array): number {
     const options = new DataView(new ArrayBuffer(TEST_RUN.size))
     options.setBigUint64(TEST_RUN.sz, BigInt(TEST_RUN.size), true)
     options.setBigUint64(TEST_RUN.ctx_in, koffi.address(context), true)
@@ -219,6 +219,7 @@ export class BpfObject {
     const fd = this.#lib.programFd(this.#program(program))
     const error = this.#lib.testRun(fd, new Uint8Array(options.buffer))
     if (error !== 0) throw new Error(`Cannot run ${program}: ${errnoName(-error)}`)
+    return options.getUint32(TEST_RUN.retval, true)
   }
 
   /** Begins to run an iterator program over all that a map holds, or all files of all tasks. */

@@ -101,18 +101,29 @@ export class Passes {
     return setTimeout(() => this.#slice(), ms).unref()
   }
 
+  /** All passes that are wanted, as far as one slice takes them: a wake costs more than a few. */
   #slice(): void {
     this.#slices = undefined
-    try {
+    let left = this.#sliceBytes
+    while (left > 0) {
       this.#running ??= this.#next()
       if (this.#running === undefined) return
-      if (this.#running.read(this.#sliceBytes) === 0) this.#end()
+      left -= this.#read(this.#running, left)
+    }
+    this.#slices = this.#later(SLICE_INTERVAL_MS)
+  }
+
+  /** How much it was: 0 at the end. */
+  #read(pass: Iterator, bytes: number): number {
+    try {
+      const read = pass.read(bytes)
+      if (read === 0) this.#end()
+      return read
     } catch (error) {
       this.#end()
       this.#report(error as Error)
+      return 0
     }
-    if (this.#running !== undefined) this.#slices = this.#later(SLICE_INTERVAL_MS)
-    else if (this.#waiting.length > 0) this.#slices = this.#later(0)
   }
 
   #next(): Iterator | undefined {

@@ -7,8 +7,9 @@
  *
  * A wake sees how full the rings are. They are looked at when a row would be late else, when they
  * would be too full at the next wake, or when the kernel asks for it: a look costs as much as
- * dozens of rows. It is this, in this order, so that a connection is known before its bytes and
- * forgotten after them, although the two come by different rings:
+ * dozens of rows. While nothing comes there are no wakes (sleep.ts). It is this, in this order, so
+ * that a connection is known before its bytes and forgotten after them, although the two come by
+ * different rings:
  *   1. note the rings' ends; 2. read clocks and counters; 3. drain the connection ring;
  *   4. drain the payload ring up to 1; 5. forget connections whose record of 3 is older than 4.
  */
@@ -29,6 +30,7 @@ import { measure } from './measure.ts'
 import { RECORDING_FD, startRecording } from './recording.ts'
 import { openRing, type Ring } from './ring.ts'
 import { askForShortTurns } from './short_turns.ts'
+import { Sleep } from './sleep.ts'
 import { openSpoken, type SpokenMemory } from './spoken.ts'
 import { openWants, type Wants } from './wants.ts'
 
@@ -43,6 +45,10 @@ const SWEEP_INTERVAL_MS = 250
 const RING_SHARE_MAX = 1 / 8
 /** While nothing comes, so often is asked what the kernel has counted. */
 const IDLE_INTERVAL_MS = 1000
+/** The same while the kernel would wake for a record. */
+const ASLEEP_INTERVAL_MS = 5000
+/** When nothing has come for so long, all exchanges that may be open have been told of as that. */
+const SETTLED_MS = 3000
 
 interface Kernel {
   readonly connections: Ring
@@ -67,8 +73,12 @@ export class EbpfReceiver implements Component {
   #recording: Recorder | undefined
   #stopMeasuring = () => {}
   #timer: NodeJS.Timeout | undefined
+  /** Of the kernel that wakes it; undefined: none does. */
+  #sleep: Sleep | undefined
   #waitMs = 0
   #lookedMs = 0
+  /** When a look found something last. */
+  #foundMs = 0
   #sweptMs = 0
 
   constructor(settings: Settings, config: EbpfConfig, next: Consumer<'flows'>) {
@@ -94,8 +104,11 @@ export class EbpfReceiver implements Component {
       measureDrops(this.#settings, { counters: kernel.counters, reasons: info.dropReasons }),
     ]
     const [connectionsFd, payloadFd] = inherited.fds as Descriptors
-    stops.push(listenForAlarms([connectionsFd, payloadFd], () => this.#hurry()))
+    const alarms = listenForAlarms([connectionsFd, payloadFd], () => this.#hurry())
+    stops.push(alarms.stop)
+    // Signs of episodes are looked for by the clock.
     if (this.#config.episodes.enabled) askForShortTurns()
+    else if (alarms.areHeard) this.#sleep = new Sleep(kernel.booked)
     this.#stopMeasuring = () => {
       for (const stop of stops) stop()
     }
@@ -187,7 +200,21 @@ export class EbpfReceiver implements Component {
   }
 
   #schedule(): void {
-    this.#timer = setTimeout(() => this.#wake(), this.#waitMs)
+    this.#timer = setTimeout(() => this.#wake(), Math.max(this.#waitMs, this.#sleepMs()))
+  }
+
+  /** How long it may sleep, as nothing is there and nothing depends on the time; 0: not at all. */
+  #sleepMs(): number {
+    const [kernel, sleep] = [this.#kernel, this.#sleep]
+    if (kernel === undefined || sleep === undefined) return 0
+    const isEmpty = this.#waitMs > 0 && this.held() === 0 && ringShare(kernel) === 0
+    const isUnfinished = this.#events?.unfinished !== 0
+    if (!isEmpty || (isUnfinished && performance.now() - this.#foundMs < SETTLED_MS)) {
+      sleep.wake()
+      return 0
+    }
+    if (!sleep.fallAsleep()) return 0
+    return isUnfinished ? IDLE_INTERVAL_MS : ASLEEP_INTERVAL_MS
   }
 
   /** @param isAsked by the kernel, for a look */
@@ -216,10 +243,17 @@ export class EbpfReceiver implements Component {
 
   /** The kernel asks for a look. */
   #hurry(): void {
-    if (this.#kernel === undefined) return
+    const kernel = this.#kernel
+    if (kernel === undefined) return
     clearTimeout(this.#timer)
+    const { interval, interval_max } = this.#config
     const sinceMs = performance.now() - this.#lookedMs
-    this.#timer = setTimeout(() => this.#wake(true), Math.max(0, this.#config.interval - sinceMs))
+    let waitMs = Math.max(0, interval - sinceMs)
+    // The first record for a while: others may come with it.
+    const isFirst = this.#sleep?.isCalled === true && ringShare(kernel) < RING_SHARE_MAX
+    if (isFirst) waitMs = Math.min(interval_max, latencyMs(this.#config))
+    this.#sleep?.wake()
+    this.#timer = setTimeout(() => this.#wake(true), waitMs)
   }
 
   #look(kernel: Kernel, nowMs: number): void {
@@ -232,6 +266,7 @@ export class EbpfReceiver implements Component {
     // What the pipeline does not take stays in the rings: they are the larger buffer.
     if (this.#outbox.held < this.#config.backlog_rows_max) records = this.#drain(kernel, sink)
     else this.#begin(sink)
+    if (records > 0) this.#foundMs = nowMs
     if (nowMs - this.#sweptMs >= SWEEP_INTERVAL_MS) {
       this.#sweptMs = nowMs
       sink.sweep()

@@ -4,6 +4,8 @@ import type { BpfObject } from './libbpf.ts'
 
 /** A flow that is shorter has one row; a socket's end is told so much later. */
 const INTERVAL_MS = 1000
+/** After a sweep that had nothing to look for. */
+const QUIET_INTERVAL_MS = 3000
 const NS_PER_MS = 1_000_000n
 
 export interface UdpConfig {
@@ -26,30 +28,35 @@ export function setUdpKnobs(knobs: DataView, { idleMs, dnsPorts }: UdpConfig): v
 export class UdpSweeps {
   readonly #object: BpfObject
   readonly #isLoaded: boolean
-  readonly #timer: NodeJS.Timeout
+  #timer: NodeJS.Timeout | undefined
 
   /** `programs`: those that this kernel took and that are run when needed. */
   constructor(object: BpfObject, programs: ReadonlySet<string>) {
     this.#object = object
     this.#isLoaded = programs.has('sweep_udp')
-    this.#timer = setInterval(() => this.#sweep(0), INTERVAL_MS)
-    this.#timer.unref()
+    if (this.#isLoaded) this.#again(INTERVAL_MS)
   }
 
   /** Tells of all flows that were told of before, for a reader that knows none. */
   all(): void {
-    this.#sweep(1)
+    if (this.#isLoaded) this.#sweep(1)
   }
 
   /** Safe twice. */
   close(): void {
-    clearInterval(this.#timer)
+    clearTimeout(this.#timer)
   }
 
-  #sweep(again: number): void {
-    if (!this.#isLoaded) return
+  #again(ms: number): void {
+    this.#timer = setTimeout(() => {
+      this.#again(this.#sweep(0) ? INTERVAL_MS : QUIET_INTERVAL_MS)
+    }, ms).unref()
+  }
+
+  /** Whether there was anything to look for. */
+  #sweep(again: number): boolean {
     const context = new DataView(new ArrayBuffer(Sweep.size))
     context.setUint32(Sweep.again, again, true)
-    this.#object.run('sweep_udp', new Uint8Array(context.buffer))
+    return this.#object.run('sweep_udp', new Uint8Array(context.buffer)) !== 0
   }
 }

@@ -8,6 +8,7 @@ import {
   CONN_ROLE,
   CONN_STATE,
   COUNTER,
+  Sweep,
 } from '../../pipeline/kernel_events/events.gen.ts'
 import type { KernelConfig } from '../../receivers/ebpf/keeper.ts'
 import { inPod, Network } from '../kit/netns.ts'
@@ -83,6 +84,16 @@ suite('bounds of UDP', { skip: SKIP }, () => {
       const lost = counters.read(COUNTER.COUNTER_UDP_LOST_RING)
       assert.equal(kernel.udp.length + lost, counters.read(COUNTER.COUNTER_UDP_EVENTS))
       assert.equal(lost, 0)
+    })
+  })
+
+  test('a sweep looks at flows when one has begun or ended, and else does nothing', async () => {
+    await withKernel({}, async (kernel) => {
+      const sweep = () => kernel.object.run('sweep_udp', new Uint8Array(Sweep.size))
+      await waitFor('a sweep that does nothing', () => sweep() === 0 || undefined)
+      await datagrams('echo', { host: '127.0.0.1', connected: 0, count: 1, size: 100 })
+      assert.equal(sweep(), 1)
+      await waitFor('another', () => sweep() === 0 || undefined)
     })
   })
 

@@ -49,6 +49,11 @@ export class Capture {
     return capture
   }
 
+  /** What its privileged half has opened. */
+  get fds(): readonly number[] {
+    return this.#privileged.fds
+  }
+
   held(): number {
     return this.#receiver?.held?.() ?? 0
   }
