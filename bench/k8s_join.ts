@@ -130,19 +130,23 @@ interface Load {
   readonly pods: number
   /** Whether rows say in which pod and container they are, as on a host whose kernel tells. */
   readonly cgroups: boolean
+  /** Requests in a batch that share their connection. */
+  readonly together: number
 }
 
 /** Rows of both ends of requests. */
-function makeBatch({ pods, cgroups }: Load, seed: number): FlowBatch {
+function makeBatch({ pods, cgroups, together }: Load, seed: number): FlowBatch {
   const batch = new FlowBatch(BATCH_ROWS)
   const { base } = batch
+  const connections = BATCH_ROWS / 2 / together
   for (let i = 0; i < BATCH_ROWS / 2; i++) {
-    const request = 1 + seed * BATCH_ROWS + i
+    const request = 1 + seed * BATCH_ROWS + (i % connections)
     const client = Math.imul(request, 7919) % pods
     const server = (client + 1 + (request % (pods - 1))) % pods
     const service = serviceIp(Math.floor(server / PODS_OF_A_SERVICE))
     for (const role of ['client', 'server'] as const) {
       const row = batch.addRow()
+      batch.firstOf[row] = row % (2 * connections)
       base.kind[row] = KIND.exchange
       base.role[row] = ROLE[role]
       base.flow_id[2 * row] = Math.imul(request, 0x9e3779b1)
@@ -196,8 +200,11 @@ function measure(cluster: Cluster, load: Load): void {
     if (named !== BATCHES * BATCH_ROWS) throw new Error(`Only ${named} rows have both their pods`)
   }
   const rows = BATCHES * BATCH_ROWS
+  const name =
+    `${load.pods} pods talk${load.cgroups ? ', by cgroup' : ''}` +
+    (load.together > 1 ? `, ${load.together} requests a connection` : '')
   console.log(
-    `${`${load.pods} pods talk${load.cgroups ? ', by cgroup' : ''}`.padEnd(30)} ${((rows / best) * 1000).toFixed(0).padStart(6)} ` +
+    `${name.padEnd(60)} ${((rows / best) * 1000).toFixed(0).padStart(6)} ` +
       `thousand rows/CPU s, ${((best / rows) * 1000).toFixed(0).padStart(6)} ns a row`,
   )
 }
@@ -220,8 +227,9 @@ console.log(
     (globalThis.gc === undefined ? ' (memory without --expose-gc: garbage included)' : ''),
 )
 for (const pods of [30, PODS]) {
-  for (const cgroups of [false, true]) measure(cluster, { pods, cgroups })
+  for (const cgroups of [false, true]) measure(cluster, { pods, cgroups, together: 1 })
 }
+for (const together of [2, 10]) measure(cluster, { pods: 30, cgroups: true, together })
 // The last round's batches go with the garbage of the next turns.
 await sleep(100)
 heap()

@@ -86,6 +86,18 @@ export class EndColumns {
     for (const column of this.columns) column[row] = 0
   }
 
+  /** Every row says what its first says. Column by column, as that is several times faster. */
+  repeat(firstOf: Uint32Array, rows: number): void {
+    for (let i = 0; i < this.columns.length; i++) {
+      const column = this.columns[i] as Uint32Array
+      for (let row = 0; row < rows; row++) column[row] = column[firstOf[row] as number] as number
+    }
+    const { resolvedBy } = this
+    for (let row = 0; row < rows; row++) {
+      resolvedBy[row] = resolvedBy[firstOf[row] as number] as number
+    }
+  }
+
   named(row: number): boolean {
     return this.columns[SERVICE_NAME]?.[row] !== 0
   }

@@ -92,7 +92,11 @@ export class K8sAttributes implements Processor<'flows'> {
     if (waiting.length === 0) return this.#pass(batch)
     const isWaiting = new Set(waiting.map(({ row }) => row))
     const rest = new FlowBatch(Math.max(1, batch.rows - waiting.length))
-    for (let row = 0; row < batch.rows; row++) if (!isWaiting.has(row)) rest.append(batch, row)
+    const rows = Array.from({ length: batch.rows }, (_, row) => row)
+    rest.appendRows(
+      batch,
+      rows.filter((row) => !isWaiting.has(row)),
+    )
     const outcome = rest.rows === 0 ? OK : this.#pass(rest)
     // With a refusal the sender still has all of the batch.
     if ('kind' in outcome && outcome.kind !== 'ok') return outcome
@@ -123,11 +127,14 @@ export class K8sAttributes implements Processor<'flows'> {
     const { watch, cluster, waitForRowMs, ledger } = this.#settings
     if (cluster === undefined || waitForRowMs === 0 || watch?.seesPods === false) return []
     const waiters: WaitingRow[] = []
+    const ofFirsts = new Map<number, WaitingRow>()
     let room = this.#waiting.room
     for (let row = 0; row < batch.rows; row++) {
-      const waiter = this.#waiter(batch, row)
+      const first = batch.firstOf[row] as number
+      const waiter = first === row ? this.#waiter(batch, row) : ofFirsts.get(first)
       if (waiter === undefined) continue
-      if (room-- > 0) waiters.push(waiter)
+      if (first === row) ofFirsts.set(row, waiter)
+      if (room-- > 0) waiters.push({ ...waiter, row })
       else ledger.note('not_waited_full', 1)
     }
     return waiters
@@ -145,10 +152,10 @@ export class K8sAttributes implements Processor<'flows'> {
     if (uid !== '') {
       const waiter = this.#uidWaiter(row, uid)
       if (waiter !== undefined) return waiter
-    } else if (this.#awaits(own, at, join.localEnd(row))) {
+    } else if (this.#awaits(own, at, join.ends.local(batch, row).end)) {
       return { row, bytes: own, at }
     }
-    const slot = join.peerSlot(batch, row)
+    const slot = join.ends.peerSlot(batch, row)
     return slot < 0 ? undefined : this.#peerWaiter(batch, row, slot)
   }
 
@@ -162,9 +169,9 @@ export class K8sAttributes implements Processor<'flows'> {
     const join = this.#join
     const uid = join.peerUidAwaited(batch, row, slot)
     if (uid !== '') return this.#uidWaiter(row, uid)
-    const { addresses } = join.partners
-    const peerAt = join.partners.addressAt(slot, 1 - (batch.base.role[row] as number))
-    if (!this.#awaits(addresses, peerAt, join.peerEnd(batch, row, slot))) return undefined
+    const { addresses } = join.ends.partners
+    const peerAt = join.ends.partners.addressAt(slot, 1 - (batch.base.role[row] as number))
+    if (!this.#awaits(addresses, peerAt, join.ends.peer(batch, row).end)) return undefined
     return { row, bytes: addresses.slice(peerAt, peerAt + ADDRESS_BYTES), at: 0 }
   }
 
@@ -204,7 +211,7 @@ export class K8sAttributes implements Processor<'flows'> {
   /** Misses and evictions since the last note, in ends and connections. */
   #note(): void {
     const { ledger, cluster } = this.#settings
-    const { evicted } = this.#join.partners
+    const { evicted } = this.#join.ends.partners
     if (evicted !== this.#evicted) ledger.note('connections_evicted', evicted - this.#evicted)
     this.#evicted = evicted
     const misses = this.#join.takeMisses()

@@ -9,6 +9,7 @@
  */
 import type { Node } from './cluster.ts'
 import type { Pod } from './pods.ts'
+import { SameTimes } from './same_times.ts'
 
 export type NetnsOwner = Pod | Node
 
@@ -20,6 +21,10 @@ const NAMESPACES_MAX = 65_536
 const BOOTS_MAX = 2 ** 20
 
 export class Namespaces {
+  /** Narrowed by each `owner`; for who asks to widen it before. */
+  readonly same = new SameTimes()
+  /** Another whenever an answer may be another, or to learn again would tell something. */
+  version = 0
   /** Undefined as a value: contradictory, hence nobody's. The least recently learned come first. */
   readonly #owners = new Map<number, NetnsOwner | undefined>()
   /** Boots by name, numbered as they were first seen; one host's own is 0. */
@@ -49,7 +54,9 @@ export class Namespaces {
     const owner = this.#owners.get(netns)
     if (owner === undefined) return undefined
     // Inodes are given out again: a pod's is its own only as long as it lives.
-    return isPod(owner) && timeMs >= owner.untilMs ? undefined : owner
+    if (!isPod(owner)) return owner
+    this.same.changes(owner.untilMs, timeMs)
+    return timeMs >= owner.untilMs ? undefined : owner
   }
 
   learn(netns: number, owner: NetnsOwner): void {
@@ -58,12 +65,14 @@ export class Namespaces {
     if (known === undefined) {
       if (this.#owners.has(netns)) return
       this.#makeRoom()
+      this.version++
       this.#owners.set(netns, owner)
       return
     }
     if (known === owner) return
     const renewed = known.object.uid === owner.object.uid
     const ended = isPod(known) && known.untilMs !== Number.POSITIVE_INFINITY
+    this.version++
     // A transparent proxy on the host speaks with its clients' addresses: several pods would seem
     // to live in one namespace, and then none can be told.
     this.#owners.set(netns, renewed || ended ? owner : undefined)

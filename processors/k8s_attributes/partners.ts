@@ -70,7 +70,7 @@ export class Partners {
     let slot = this.#heads[lo & this.#mask] as number
     while (slot !== NONE) {
       if (this.#ids[2 * slot] === lo && this.#ids[2 * slot + 1] === hi) {
-        this.#flags[slot] = (this.#flags[slot] as number) | USED
+        this.touch(slot)
         return slot
       }
       slot = this.#next[slot] as number
@@ -86,10 +86,14 @@ export class Partners {
     this.#ids[2 * slot] = lo
     this.#ids[2 * slot + 1] = hi
     this.#flags[slot] = 0
-    this.#netns.fill(0, 2 * slot, 2 * slot + 2)
+    // Not `fill`, which is a call out of compiled code.
+    this.#netns[2 * slot] = 0
+    this.#netns[2 * slot + 1] = 0
     this.#connectedMs[slot] = 0
-    for (const end of [2 * slot, 2 * slot + 1]) {
-      for (const texts of this.#texts) texts[end] = ''
+    for (let i = 0; i < this.#texts.length; i++) {
+      const texts = this.#texts[i] as string[]
+      texts[2 * slot] = ''
+      texts[2 * slot + 1] = ''
     }
     const bucket = lo & this.#mask
     this.#next[slot] = this.#heads[bucket] as number
@@ -142,6 +146,11 @@ export class Partners {
 
   containerId(slot: number, role: number): string {
     return this.#containerIds[2 * slot + role] ?? ''
+  }
+
+  /** As `find` does for a connection that it finds. */
+  touch(slot: number): void {
+    this.#flags[slot] = (this.#flags[slot] as number) | USED
   }
 
   /** Whether a slot is still this connection's: later `slotOf`s may have given it away. */

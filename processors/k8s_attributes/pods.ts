@@ -14,6 +14,7 @@
 import { AddressMap, parseAddress } from './addresses.ts'
 import type { End } from './end.ts'
 import type { PodObject } from './objects.ts'
+import { SameTimes } from './same_times.ts'
 
 /** Clocks of two nodes may differ: a row may begin this much before the pod's start. */
 const CLOCK_SKEW_MS = 2000
@@ -54,6 +55,8 @@ export interface PodsSettings {
 }
 
 export class Pods {
+  /** Narrowed by each `at`; for who asks to widen it before. */
+  readonly same = new SameTimes()
   readonly #byAddress = new AddressMap<Interval[]>()
   readonly #byUid = new Map<string, { pod: Pod; intervals: Interval[] }>()
   /** Ended intervals, the oldest first. */
@@ -89,7 +92,10 @@ export class Pods {
     let best: Interval | undefined
     let early: Interval | undefined
     for (const interval of intervals) {
+      this.same.changes(interval.untilMs, timeMs)
       if (timeMs >= interval.untilMs) continue
+      this.same.changes(interval.fromMs - CLOCK_SKEW_MS, timeMs)
+      this.same.changes(interval.fromMs, timeMs)
       if (timeMs >= interval.fromMs) {
         if (best === undefined || wins(interval, best)) best = interval
       } else if (interval.fromMs - timeMs <= CLOCK_SKEW_MS) {

@@ -42,7 +42,17 @@ export class Resolver {
     this.#namespaces = namespaces
   }
 
+  /** The last answer would be that from then on, until `untilMs`, with the same namespaces. */
+  get sinceMs(): number {
+    return Math.max(this.#cluster.pods.same.sinceMs, this.#namespaces.same.sinceMs)
+  }
+
+  get untilMs(): number {
+    return Math.min(this.#cluster.pods.same.untilMs, this.#namespaces.same.untilMs)
+  }
+
   seen(of: SeenEnd): End | undefined {
+    this.#begin()
     return this.#byCgroup(of) ?? this.#byPlace(of)
   }
 
@@ -51,6 +61,7 @@ export class Resolver {
    * are many, and on the host's network of any pod there.
    */
   beside(of: SeenEnd): End | undefined {
+    this.#begin()
     const { index } = this.#cluster
     const pod = index.pod(of.podUid) ?? index.container(of.containerId)?.pod
     if (pod === undefined) return this.#byPlace(of)
@@ -59,6 +70,7 @@ export class Resolver {
   }
 
   far({ bytes, at, timeMs, port, connectedMs }: FarEnd): End | undefined {
+    this.#begin()
     const cluster = this.#cluster
     const pod = cluster.pods.at(bytes, at, timeMs)
     if (pod !== undefined) return this.#found(RESOLVED.pod_ip, cluster.endOfPod(pod))
@@ -71,6 +83,9 @@ export class Resolver {
       return this.#found(reached.by, cluster.endOfService(reached.service))
     }
     if (node !== undefined) {
+      // Whose port it is depends on several pods' times: of this moment alone.
+      cluster.pods.same.changes(timeMs, timeMs)
+      cluster.pods.same.untilMs = timeMs
       const address = bytes.subarray(at, at + 16)
       const end = cluster.atHostPort(node, port, { address, timeMs })
       if (end !== undefined) return this.#found(RESOLVED.host_port, end)
@@ -121,6 +136,11 @@ export class Resolver {
     if (owner === undefined) return this.#found(RESOLVED.unknown, undefined)
     if (!isPod(owner)) return this.#found(RESOLVED.netns, owner.end)
     return this.#found(RESOLVED.netns, isKnown ? cluster.endOfPod(owner) : undefined)
+  }
+
+  #begin(): void {
+    this.#cluster.pods.same.reset()
+    this.#namespaces.same.reset()
   }
 
   #found(by: number, end: End | undefined): End | undefined {

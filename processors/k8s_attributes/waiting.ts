@@ -63,7 +63,7 @@ export class Waiting {
   /** Holds copies of rows, all with the local address at `bytes[at..at + 16)`. */
   add(source: FlowBatch, rows: readonly number[], of: { bytes: Uint8Array; at: number }): void {
     const batch = new FlowBatch(rows.length)
-    for (const row of rows) batch.append(source, row)
+    batch.appendRows(source, rows)
     this.#held += rows.length
     const known = this.#waiters.get(of.bytes, of.at)
     if (known !== undefined) {
