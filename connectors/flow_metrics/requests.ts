@@ -24,6 +24,8 @@ export class Requests {
   begin(batch: FlowBatch): void {
     this.#batch = batch
     this.#alike.begin(batch)
+    // Series are forgotten when nothing comes for a while.
+    this.#alike.forget()
   }
 
   /** Measures a closed exchange row. */

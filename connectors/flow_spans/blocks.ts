@@ -5,7 +5,6 @@
 import type { FlowBatch } from '../../pipeline/flows/batch.ts'
 import { Alike } from '../../pipeline/flows/conventions/alike.ts'
 import type { Conventions, SpanShape } from '../../pipeline/flows/conventions/conventions.ts'
-import { keyOf } from '../../pipeline/flows/conventions/pairs.ts'
 import { encodeFields } from '../../pipeline/flows/resource.ts'
 import {
   encodeSpanFields,
@@ -17,8 +16,6 @@ import { NumberBlocks } from './numbers.ts'
 
 /** W3C trace flag `sampled`. */
 const SAMPLED = 1
-/** Kinds of requests that are remembered. */
-const ENTRIES_MAX = 4096
 
 /** Requests that are alike in what the conventions read. */
 export interface RequestBlock {
@@ -32,8 +29,6 @@ export interface RequestBlock {
 
 export class RequestBlocks {
   readonly #alike: Alike<RequestBlock>
-  /** Across batches, by what the span says. */
-  readonly #blocks = new Map<string, RequestBlock>()
   readonly #numbers = new Map<Conventions['sizes'], NumberBlocks>()
   #ids = 0
   #batch: FlowBatch | undefined
@@ -56,17 +51,8 @@ export class RequestBlocks {
     const batch = this.#batch as FlowBatch
     const family = this.#alike.familyOf(row)
     const shape = family.span(batch, row, this.#alike.of(row))
-    const { kind, failed, attributes, name } = shape
-    // The host is of what the family's `own` writes.
-    const host = batch.text(batch.base.host, row)
-    const key = `${kind}${failed}${keyOf(attributes)}${name.length}:${name}${host}`
-    const known = this.#blocks.get(key)
-    if (known !== undefined) return known
     const numbers = this.#numbersOf(family.sizes)
-    const block = { id: ++this.#ids, family, numbers, fields: fieldsOf(shape) }
-    if (this.#blocks.size >= ENTRIES_MAX) this.#blocks.clear()
-    this.#blocks.set(key, block)
-    return block
+    return { id: ++this.#ids, family, numbers, fields: fieldsOf(shape) }
   }
 
   #numbersOf(sizes: Conventions['sizes']): NumberBlocks {

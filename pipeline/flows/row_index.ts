@@ -62,12 +62,6 @@ export class RowIndex<T> {
   }
 }
 
-/** Writes zeroes where an address that does not matter would stand. */
-export function noAddress(numbers: Float64Array, at: number): void {
-  // Faster than `fill`, which is a call out of compiled code.
-  for (let i = 0; i < 4; i++) numbers[at + i] = 0
-}
-
 /** Writes the four words of an address into `numbers` from `at` on. */
 export function addressWords(
   numbers: Float64Array,

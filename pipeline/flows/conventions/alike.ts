@@ -1,5 +1,5 @@
 /**
- * One value for rows that are alike in what the conventions read of them, worked out once a batch.
+ * One value for rows that are alike in what the conventions read of them, worked out once.
  *
  *     alike.begin(batch)
  *     alike.get(row, 0) ?? alike.set(makeOf(alike.familyOf(row).span(batch, row, alike.of(row))))
@@ -7,12 +7,16 @@
  * It is what makes a row cheap: a handful of numbers is compared, and no text is made.
  */
 import type { Columns, FlowBatch } from '../batch.ts'
-import { addressWords, noAddress, RowIndex } from '../row_index.ts'
 import { ROLE } from '../schema.ts'
+import { WordIndex } from '../word_index.ts'
 import type { Conventions, Detail, Of } from './conventions.ts'
 import { Families } from './families.ts'
 import { type HttpRoutesConfig, Routes } from './routes.ts'
+import { Texts } from './texts.ts'
 
+/** Kinds of rows that are remembered. */
+const ENTRIES_MAX = 4096
+/** Where an address stands among the words of a row. */
 const ADDRESS = 9
 
 export interface AlikeConfig {
@@ -32,7 +36,8 @@ export class Alike<T> {
   readonly #methods: ReadonlySet<string>
   readonly #routes: Routes
   readonly #families = new Families()
-  readonly #index = new RowIndex<T>(ADDRESS + 4)
+  readonly #texts = new Texts()
+  readonly #index = new WordIndex<T>(ADDRESS + 4, ENTRIES_MAX)
   #batch: FlowBatch | undefined
 
   constructor(config: AlikeConfig, options: AlikeOptions) {
@@ -47,6 +52,11 @@ export class Alike<T> {
     this.#batch = batch
     this.#families.begin(batch)
     this.#routes.begin(batch)
+    if (this.#texts.begin(batch)) this.#index.clear()
+  }
+
+  /** All values: for those that are good for a while only. */
+  forget(): void {
     this.#index.clear()
   }
 
@@ -62,23 +72,24 @@ export class Alike<T> {
     }
   }
 
-  /** @param own a number of the caller's: rows that differ in it are not alike */
+  /** @param own a u32 of the caller's: rows that differ in it are not alike */
   get(row: number, own: number): T | undefined {
     const { base } = this.#batch as FlowBatch
-    const { numbers } = this.#index
+    const texts = this.#texts
+    const { words } = this.#index
     const isServer = base.role[row] === ROLE.server
     const isDesynchronised = base.desynchronised[row] === 1
     const isAnswered = (base.response_bytes[row] as number) > 0
     const mayWait = base.wait_max_ms[row] !== 0
     const flags =
       (isServer ? 1 : 0) | (isDesynchronised ? 2 : 0) | (isAnswered ? 4 : 0) | (mayWait ? 8 : 0)
-    numbers[0] = (base.protocol[row] as number) * 16 + flags
-    numbers[1] = base.method[row] as number
-    this.#fillDetail(base, row)
-    numbers[3] = base.namespace[row] as number
-    numbers[4] = base.error[row] as number
-    numbers[5] = base.protocol_version[row] as number
-    numbers[6] = own
+    words[0] = (texts.at(base.protocol[row] as number) << 4) | flags
+    words[1] = texts.at(base.method[row] as number)
+    words[2] = this.#detail(base, row)
+    words[3] = texts.at(base.namespace[row] as number)
+    words[4] = texts.at(base.error[row] as number)
+    words[5] = texts.at(base.protocol_version[row] as number)
+    words[6] = own
     this.#fillServer(base, row, !isServer || this.#ofAllServers)
     return this.#index.get()
   }
@@ -93,20 +104,30 @@ export class Alike<T> {
     return this.#ofSpans ? family.spanDetail : family.metricDetail
   }
 
-  #fillDetail(base: Columns<'base'>, row: number): void {
-    const { numbers } = this.#index
+  #detail(base: Columns<'base'>, row: number): number {
     const detail = this.#detailOf(row)
-    if (detail === 'route') numbers[2] = this.#routes.numberAt(row)
-    else numbers[2] = detail === 'target' ? (base.target[row] as number) : 0
+    if (detail === 'route') return this.#routes.numberAt(row)
+    return detail === 'target' ? this.#texts.at(base.target[row] as number) : 0
   }
 
   #fillServer(base: Columns<'base'>, row: number, matters: boolean): void {
-    const { numbers } = this.#index
-    const status = (base.status[row] as number) * 65_536
-    const host = matters ? (base.host[row] as number) : 0
-    numbers[7] = matters ? status + (base.dst_port[row] as number) : status
-    numbers[8] = host
-    if (matters && host === 0) addressWords(numbers, ADDRESS, [base.dst_address, row])
-    else noAddress(numbers, ADDRESS)
+    const { words } = this.#index
+    const status = (base.status[row] as number) << 16
+    const host = matters ? this.#texts.at(base.host[row] as number) : 0
+    words[7] = matters ? status | (base.dst_port[row] as number) : status
+    words[8] = host
+    const hasAddress = matters && host === 0
+    for (let i = 0; i < 4; i++) {
+      words[ADDRESS + i] = hasAddress ? wordOf(base.dst_address, row * 16 + i * 4) : 0
+    }
   }
+}
+
+function wordOf(bytes: Uint8Array, at: number): number {
+  return (
+    ((bytes[at] as number) << 24) |
+    ((bytes[at + 1] as number) << 16) |
+    ((bytes[at + 2] as number) << 8) |
+    (bytes[at + 3] as number)
+  )
 }
