@@ -6,11 +6,12 @@
  *     batch.text(batch.base.comm, row)   a string
  *     batch.add('stitch').trace_id       a group that a processor adds
  *
- * A row is an index. Rows are appended up to the capacity, and only the last can be taken back; who
- * wants fewer rows makes a new batch with `append`.
+ * A row is an index. Rows are appended up to the capacity. Where rows are taken out (`removeRows`)
+ * others get their indexes; who wants few rows of many makes a new batch with `appendRows`.
  */
 import { copyRows } from './copy.ts'
 import { copyFirsts } from './first_rows.ts'
+import { moveCells, movesFor } from './moves.ts'
 import { COLUMN_GROUPS, type ColumnSpec, type ColumnType, type GroupName } from './schema.ts'
 import { SpareColumns } from './spare_columns.ts'
 import { StringTable } from './strings.ts'
@@ -164,6 +165,27 @@ export class FlowBatch {
         list[i]?.fill(0, row * stride, (row + 1) * stride)
       }
     }
+  }
+
+  /**
+   * Takes out rows, given in ascending order: the last of those that stay get their places, so it
+   * costs what it takes to move as many rows as go.
+   */
+  removeRows(gone: ArrayLike<number>): void {
+    const before = this.#rows
+    const moves = movesFor(before, gone)
+    this.#rows = before - gone.length
+    for (const [group, { list }] of this.#groups) {
+      const plans = PLANS[group]
+      moveCells(list, plans, moves)
+      for (let i = 0; i < plans.length; i++) {
+        const { stride } = plans[i] as Plan
+        list[i]?.fill(0, this.#rows * stride, before * stride)
+      }
+    }
+    const { firstOf } = this
+    // Each is read before its place is written.
+    copyFirsts(firstOf, moves.sources, { to: firstOf, at: 0 })
   }
 
   get k8s(): Columns<'k8s'> | undefined {

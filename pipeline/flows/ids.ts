@@ -13,12 +13,14 @@
  */
 import { ROLE } from './schema.ts'
 
-const SIDE_TRACE = 2
 const C1 = 0x239b961b
 const C2 = 0xab0e9789
 const C3 = 0x38b34ae5
 const C4 = 0xa1e38b93
 const BYTES = 20
+/** What tells the ids of a request apart: the words 0 (client), 1 and 2, scrambled. */
+const SIDE_SERVER = scramble(1, C1, 15, C2)
+const SIDE_TRACE = scramble(2, C1, 15, C2)
 
 /** One request on one flow. */
 export interface RequestKey {
@@ -28,58 +30,83 @@ export interface RequestKey {
   offset: number
 }
 
-const hash = new Uint32Array(4)
+const hash = new Int32Array(4)
+
+/**
+ * The ids of one request. They differ in the last word that is hashed alone, so the others are
+ * hashed once, by `of`, where several are wanted.
+ */
+export class RequestHash {
+  readonly #block = new Int32Array(4)
+
+  /** The request that the ids are of from now on. */
+  of(key: RequestKey): void {
+    const block = this.#block
+    // One block of 16 bytes.
+    let h1 = rotl(scramble(key.flowLo | 0, C1, 15, C2), 19)
+    h1 = (Math.imul(h1, 5) + 0x561ccd1b) | 0
+    let h2 = rotl(scramble(key.flowHi | 0, C2, 16, C3), 17)
+    h2 = (Math.imul(h2, 5) + 0x0bcaa747) | 0
+    let h3 = rotl(scramble(key.offset | 0, C3, 17, C4), 15)
+    h3 = (Math.imul(h3, 5) + 0x96cd1c35) | 0
+    const offsetHi = key.offset < 4_294_967_296 ? 0 : Math.floor(key.offset / 4_294_967_296)
+    let h4 = rotl(scramble(offsetHi, C4, 18, C1), 13)
+    h4 = (Math.imul(h4 + h1, 5) + 0x32ac3b17) | 0
+    // The tail, which follows, is xored to the first word alone.
+    block[0] = h1 ^ BYTES
+    block[1] = h2 ^ BYTES
+    block[2] = h3 ^ BYTES
+    block[3] = h4 ^ BYTES
+  }
+
+  /** Writes the span id for one role as two u32, low half first. Never all zero. */
+  spanId(out: Uint32Array, at: number, role: number): void {
+    this.#finish(role === ROLE.client ? 0 : SIDE_SERVER)
+    out[at] = hash[0] as number
+    out[at + 1] = (hash[1] as number) || 1
+  }
+
+  /** Writes the id of a trace whose root is this request, as four u32. Never all zero. */
+  traceId(out: Uint32Array, at: number): void {
+    this.#finish(SIDE_TRACE)
+    out[at] = hash[0] as number
+    out[at + 1] = hash[1] as number
+    out[at + 2] = hash[2] as number
+    out[at + 3] = (hash[3] as number) || 1
+  }
+
+  /** @param tail the side's word, scrambled as the first of a block is */
+  #finish(tail: number): void {
+    const block = this.#block
+    let h1 = (block[0] as number) ^ tail
+    let h2 = block[1] as number
+    let h3 = block[2] as number
+    let h4 = block[3] as number
+    h1 = (h1 + h2 + h3 + h4) | 0
+    h2 = fmix((h2 + h1) | 0)
+    h3 = fmix((h3 + h1) | 0)
+    h4 = fmix((h4 + h1) | 0)
+    h1 = fmix(h1)
+    h1 = (h1 + h2 + h3 + h4) | 0
+    hash[0] = h1
+    hash[1] = h2 + h1
+    hash[2] = h3 + h1
+    hash[3] = h4 + h1
+  }
+}
+
+const once = new RequestHash()
 
 /** Writes the request's span id for one role as two u32, low half first. Never all zero. */
 export function spanId(out: Uint32Array, at: number, key: RequestKey, role: number): void {
-  murmur3(key, role === ROLE.client ? 0 : 1)
-  out[at] = hash[0] as number
-  out[at + 1] = (hash[1] as number) || 1
+  once.of(key)
+  once.spanId(out, at, role)
 }
 
 /** Writes the trace id of a trace whose root is this request, as four u32. Never all zero. */
 export function traceId(out: Uint32Array, at: number, key: RequestKey): void {
-  murmur3(key, SIDE_TRACE)
-  out.set(hash, at)
-  if (hash[3] === 0) out[at + 3] = 1
-}
-
-function murmur3(key: RequestKey, side: number): void {
-  const offsetLo = key.offset >>> 0
-  const offsetHi = Math.floor(key.offset / 4_294_967_296)
-  let h1 = 0
-  let h2 = 0
-  let h3 = 0
-  let h4 = 0
-  // One block of 16 bytes.
-  h1 ^= scramble(key.flowLo, C1, 15, C2)
-  h1 = (Math.imul(rotl(h1, 19) + h2, 5) + 0x561ccd1b) | 0
-  h2 ^= scramble(key.flowHi, C2, 16, C3)
-  h2 = (Math.imul(rotl(h2, 17) + h3, 5) + 0x0bcaa747) | 0
-  h3 ^= scramble(offsetLo, C3, 17, C4)
-  h3 = (Math.imul(rotl(h3, 15) + h4, 5) + 0x96cd1c35) | 0
-  h4 ^= scramble(offsetHi, C4, 18, C1)
-  h4 = (Math.imul(rotl(h4, 13) + h1, 5) + 0x32ac3b17) | 0
-  // The tail of 4 bytes.
-  h1 ^= scramble(side, C1, 15, C2)
-  // Finalisation.
-  h1 ^= BYTES
-  h2 ^= BYTES
-  h3 ^= BYTES
-  h4 ^= BYTES
-  h1 = (h1 + h2 + h3 + h4) | 0
-  h2 = (h2 + h1) | 0
-  h3 = (h3 + h1) | 0
-  h4 = (h4 + h1) | 0
-  h1 = fmix(h1)
-  h2 = fmix(h2)
-  h3 = fmix(h3)
-  h4 = fmix(h4)
-  h1 = (h1 + h2 + h3 + h4) | 0
-  hash[0] = h1
-  hash[1] = h2 + h1
-  hash[2] = h3 + h1
-  hash[3] = h4 + h1
+  once.of(key)
+  once.traceId(out, at)
 }
 
 function scramble(word: number, c: number, turn: number, d: number): number {

@@ -14,8 +14,9 @@
  * to believe the header would make siblings of the chain's spans.
  */
 import type { Columns } from '../../pipeline/flows/batch.ts'
-import { type RequestKey, spanId } from '../../pipeline/flows/ids.ts'
+import { RequestHash, type RequestKey } from '../../pipeline/flows/ids.ts'
 import { KIND, LINK_METHOD, ROLE } from '../../pipeline/flows/schema.ts'
+import { FLAG } from './record.ts'
 
 /** What the awaited span is to become. */
 export const EDGE = {
@@ -31,19 +32,17 @@ export const EDGE = {
 /** Reused for each row. */
 export interface Evidence {
   edge: number
-  /** How the awaited span was found, and how sure that is. */
+  /** How the awaited span was found, as in a record. */
   method: number
-  confidence: number
   /** The awaited span. */
   span: Uint32Array
-  /** Whether to wait if nothing was seen of that span yet. */
-  expect: boolean
 }
 
-const key: RequestKey = { flowLo: 0, flowHi: 0, offset: 0 }
+const cause: RequestKey = { flowLo: 0, flowHi: 0, offset: 0 }
+const causeHash = new RequestHash()
 
 export function newEvidence(): Evidence {
-  return { edge: EDGE.none, method: 0, confidence: 0, span: new Uint32Array(2), expect: false }
+  return { edge: EDGE.none, method: 0, span: new Uint32Array(2) }
 }
 
 export function hasTraceparent(base: Columns<'base'>, row: number): boolean {
@@ -74,53 +73,41 @@ export function isDecided(stitch: Columns<'stitch'>, row: number): boolean {
   return ((span[row * 2] as number) | (span[row * 2 + 1] as number)) !== 0
 }
 
-/**
- * Reads what an exchange row says of its parent into `out`.
- * @param clientKnown whether the client's end of the row's flow is seen here
- */
-export function readEvidence(
-  out: Evidence,
-  base: Columns<'base'>,
-  about: { row: number; confidenceMin: number; clientKnown: boolean },
-): void {
-  out.edge = EDGE.none
-  if (base.role[about.row] === ROLE.server) readServer(out, base, about)
-  else readClient(out, base, about)
+/** The row that is read, and what is known beside it. */
+export interface RowRead {
+  readonly row: number
+  readonly confidenceMin: number
+  /** Of the row's request. */
+  readonly hash: RequestHash
 }
 
-function readServer(
-  out: Evidence,
-  base: Columns<'base'>,
-  { row, clientKnown }: { row: number; clientKnown: boolean },
-): void {
+/** Reads what an exchange row says of its parent into `out`. */
+export function readEvidence(out: Evidence, base: Columns<'base'>, read: RowRead): void {
+  out.edge = EDGE.none
+  if (base.role[read.row] === ROLE.server) readServer(out, base, read)
+  else readClient(out, base, read)
+}
+
+function readServer(out: Evidence, base: Columns<'base'>, { row, hash }: RowRead) {
   // An id made from addresses, ports and start: the other end has another one.
   if (base.flow_id_local[row] === 1) return
-  key.flowLo = base.flow_id[row * 2] as number
-  key.flowHi = base.flow_id[row * 2 + 1] as number
-  key.offset = base.request_offset[row] as number
-  spanId(out.span, 0, key, ROLE.client)
+  hash.spanId(out.span, 0, ROLE.client)
   out.edge = EDGE.parent
   out.method = LINK_METHOD.identity
-  out.confidence = 1
-  out.expect = clientKnown
 }
 
-function readClient(
-  out: Evidence,
-  base: Columns<'base'>,
-  { row, confidenceMin }: { row: number; confidenceMin: number },
-): void {
-  key.flowLo = base.cause_flow_id[row * 2] as number
-  key.flowHi = base.cause_flow_id[row * 2 + 1] as number
-  key.offset = base.cause_offset[row] as number
-  if ((key.flowLo === 0 && key.flowHi === 0) || Number.isNaN(key.offset)) return
-  const confidence = base.cause_confidence[row] as number
-  const sure = confidence >= confidenceMin
+function readClient(out: Evidence, base: Columns<'base'>, { row, confidenceMin }: RowRead): void {
+  const flow = base.cause_flow_id
+  cause.flowLo = flow[row * 2] as number
+  cause.flowHi = flow[row * 2 + 1] as number
+  if ((cause.flowLo | cause.flowHi) === 0) return
+  cause.offset = base.cause_offset[row] as number
+  if (Number.isNaN(cause.offset)) return
+  const sure = (base.cause_confidence[row] as number) >= confidenceMin
   const header = hasTraceparent(base, row)
   if (header && !sure) return
-  spanId(out.span, 0, key, ROLE.server)
+  causeHash.of(cause)
+  causeHash.spanId(out.span, 0, ROLE.server)
   out.edge = header ? EDGE.forwarder : sure ? EDGE.parent : EDGE.candidate
-  out.method = base.cause_method[row] as number
-  out.confidence = confidence
-  out.expect = true
+  out.method = (base.cause_method[row] as number) | FLAG.cause
 }

@@ -10,7 +10,7 @@
 import { type Columns, FlowBatch } from '../../pipeline/flows/batch.ts'
 import type { StitchConfig } from './config.ts'
 import type { SettledBatch } from './handing_on.ts'
-import { NONE } from './span_table.ts'
+import { NONE } from './id_log.ts'
 
 const KEPT_PER_HELD_MAX = 4
 
@@ -114,9 +114,28 @@ export class HeldRows {
     return next
   }
 
+  /**
+   * The pin's batch with its ready rows alone, where those that wait are the fewer: it leaves, and
+   * they stay as a copy. Undefined where few are ready: those are to be copied.
+   */
+  takeOut(pin: Pin): FlowBatch | undefined {
+    const { batch, ready } = pin
+    const others = batch.rows - ready.length
+    if (others > ready.length) return undefined
+    pin.ready = []
+    if (others === 0) return batch
+    if (pin.held > 0) this.#copyHeld(pin)
+    batch.removeRows(without(batch.rows, ready))
+    return batch
+  }
+
   /** Exchanges a sparse batch for a copy of the rows that wait. Ready rows must have been sent. */
   compact(pin: Pin): void {
     if (pin.held === 0 || pin.held * KEPT_PER_HELD_MAX > pin.batch.capacity) return
+    this.#copyHeld(pin)
+  }
+
+  #copyHeld(pin: Pin): void {
     const rows: number[] = []
     const nodes: number[] = []
     pin.nodes?.forEach((node, row) => {
@@ -131,4 +150,13 @@ export class HeldRows {
     pin.stitch = copy.add('stitch')
     pin.nodes = Int32Array.from(nodes)
   }
+}
+
+/** The rows below `count` that are not among these, in ascending order. */
+function without(count: number, rows: readonly number[]): number[] {
+  const isIn = new Uint8Array(count)
+  for (let i = 0; i < rows.length; i++) isIn[rows[i] as number] = 1
+  const others: number[] = []
+  for (let row = 0; row < count; row++) if (isIn[row] === 0) others.push(row)
+  return others
 }

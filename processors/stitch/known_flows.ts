@@ -1,14 +1,20 @@
 /**
  * Flows of which something was seen from the client's end, so that the CLIENT row of a request on
- * them can be expected.
- *
- * Keys are 53 bits of the flow id, itself a hash: two flows that share them cost a needless wait,
- * once in 2^53 / flows.
+ * them can be expected. There is none with the id 0.
  */
+import { IdLog, NONE } from './id_log.ts'
+import { isAfter } from './moments.ts'
+
+/** Words of an entry: the id, and of an open flow whether it was seen since it was looked at. */
+const WORDS = 3
+const SEEN = 2
+/** Of a closed one: until when it is known, in milliseconds. */
+const UNTIL = 2
+
 export class KnownFlows {
-  readonly #open = new Map<number, true>()
-  /** With the time until when they are known, earliest first. */
-  readonly #closed = new Map<number, number>()
+  readonly #open = new IdLog(WORDS)
+  /** Those that are known for the shortest first. */
+  readonly #closed = new IdLog(WORDS)
   #max: number
 
   /** @param max flows known at once, open and closed each; beyond, the longest unseen go */
@@ -18,8 +24,7 @@ export class KnownFlows {
 
   set max(max: number) {
     this.#max = max
-    while (this.#open.size > max) forgetFirst(this.#open)
-    while (this.#closed.size > max) forgetFirst(this.#closed)
+    this.#shrink()
   }
 
   get size(): number {
@@ -27,43 +32,59 @@ export class KnownFlows {
   }
 
   has(lo: number, hi: number): boolean {
-    const flow = keyOf(lo, hi)
-    return this.#open.has(flow) || this.#closed.has(flow)
+    return this.#open.find(lo, hi) !== NONE || this.#closed.find(lo, hi) !== NONE
   }
 
   /** A row of the client's end was seen. A closed flow stays closed. */
   seen(lo: number, hi: number): void {
-    const flow = keyOf(lo, hi)
-    if (this.#closed.has(flow)) return
-    this.#open.delete(flow)
-    this.#open.set(flow, true)
-    if (this.#open.size > this.#max) forgetFirst(this.#open)
+    const open = this.#open
+    const place = open.find(lo, hi)
+    if (place !== NONE) {
+      open.words[place * WORDS + SEEN] = 1
+      return
+    }
+    if ((lo === 0 && hi === 0) || this.#closed.find(lo, hi) !== NONE) return
+    open.append(lo, hi)
+    this.#shrink()
   }
 
   /** The client's end was closed; it stays known until then. */
   closed(lo: number, hi: number, untilMs: number): void {
-    const flow = keyOf(lo, hi)
-    this.#open.delete(flow)
-    this.#closed.delete(flow)
-    this.#closed.set(flow, untilMs)
-    if (this.#closed.size > this.#max) forgetFirst(this.#closed)
+    if (lo === 0 && hi === 0) return
+    removeFrom(this.#open, lo, hi)
+    removeFrom(this.#closed, lo, hi)
+    const place = this.#closed.append(lo, hi)
+    this.#closed.words[place * WORDS + UNTIL] = untilMs
+    this.#shrink()
   }
 
   expire(now: number): void {
-    for (const [flow, until] of this.#closed) {
-      if (until > now) return
-      this.#closed.delete(flow)
+    const closed = this.#closed
+    for (let place = closed.oldest; place !== NONE; place = closed.oldest) {
+      if (isAfter(closed.words[place * WORDS + UNTIL] as number, now)) return
+      closed.remove(place)
     }
   }
-}
 
-function keyOf(lo: number, hi: number): number {
-  return (hi & 0x1fffff) * 4_294_967_296 + lo
-}
-
-function forgetFirst(map: Map<number, unknown>): void {
-  for (const key of map.keys()) {
-    map.delete(key)
-    return
+  #shrink(): void {
+    while (this.#open.size > this.#max) this.#forgetOpen()
+    while (this.#closed.size > this.#max) this.#closed.remove(this.#closed.oldest)
   }
+
+  /** One that was seen while it grew old is looked at once more before it goes. */
+  #forgetOpen(): void {
+    const open = this.#open
+    let place = open.oldest
+    while (open.words[place * WORDS + SEEN] === 1) {
+      open.words[place * WORDS + SEEN] = 0
+      open.renew(place)
+      place = open.oldest
+    }
+    open.remove(place)
+  }
+}
+
+function removeFrom(log: IdLog, lo: number, hi: number): void {
+  const place = log.find(lo, hi)
+  if (place !== NONE) log.remove(place)
 }

@@ -1,10 +1,14 @@
-/**
- * Spans that somebody waited for in vain, so that a row that comes after all is known to be late.
- * Keys are 53 bits of the span id, itself a hash.
- */
+/** Spans that somebody waited for in vain, so that a row that comes after all counts as late. */
+import { IdLog, NONE } from './id_log.ts'
+import { isAfter } from './moments.ts'
+
+/** Words of an entry: the id, and until when it is remembered, in milliseconds. */
+const WORDS = 3
+const UNTIL = 2
+
 export class MissedSpans {
-  /** With the time until when they are remembered, earliest first. */
-  readonly #until = new Map<number, number>()
+  /** Earliest first. */
+  readonly #spans = new IdLog(WORDS)
   max: number
 
   /** @param max spans; beyond, the earliest go */
@@ -13,33 +17,30 @@ export class MissedSpans {
   }
 
   get size(): number {
-    return this.#until.size
+    return this.#spans.size
   }
 
   add(lo: number, hi: number, untilMs: number): void {
-    const span = keyOf(lo, hi)
-    this.#until.delete(span)
-    this.#until.set(span, untilMs)
-    this.#forget(Number.NEGATIVE_INFINITY)
+    this.take(lo, hi)
+    const place = this.#spans.append(lo, hi)
+    this.#spans.words[place * WORDS + UNTIL] = untilMs
+    while (this.size > this.max) this.#spans.remove(this.#spans.oldest)
   }
 
   /** Whether the span was missed, and forgets it. */
   take(lo: number, hi: number): boolean {
-    return this.#until.size > 0 && this.#until.delete(keyOf(lo, hi))
+    if (this.#spans.size === 0) return false
+    const place = this.#spans.find(lo, hi)
+    if (place !== NONE) this.#spans.remove(place)
+    return place !== NONE
   }
 
   expire(now: number): void {
-    this.#forget(now)
-  }
-
-  #forget(now: number): void {
-    for (const [span, until] of this.#until) {
-      if (until > now && this.#until.size <= this.max) return
-      this.#until.delete(span)
+    const spans = this.#spans
+    while (spans.size > this.max) spans.remove(spans.oldest)
+    for (let place = spans.oldest; place !== NONE; place = spans.oldest) {
+      if (isAfter(spans.words[place * WORDS + UNTIL] as number, now)) return
+      spans.remove(place)
     }
   }
-}
-
-function keyOf(lo: number, hi: number): number {
-  return (hi & 0x1fffff) * 4_294_967_296 + lo
 }

@@ -10,7 +10,8 @@
 import { FlowBatch } from '../../pipeline/flows/batch.ts'
 import { STATE, UNFINISHED } from '../../pipeline/flows/schema.ts'
 import { HeldRows, Pin, type PinOwner } from './held_rows.ts'
-import { NONE, type SpanTable } from './span_table.ts'
+import { NONE } from './id_log.ts'
+import type { SpanTable } from './span_table.ts'
 
 const BATCH_ROWS = 64
 

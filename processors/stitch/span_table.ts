@@ -1,15 +1,18 @@
 /**
- * The exchanges that stitch remembers: one slot for each span, in columns, found by span id.
+ * The spans of which more is known than how they ended: one slot for each, in columns, found by
+ * span id. Those that wait, those that are waited for, and those whose exchange is open still: a
+ * slot is used again soon, so that its columns are in a cache. All others are in settled_spans.ts.
  *
  * A span id is a hash of flow, offset and role (pipeline/flows/ids.ts), so it serves as key and as
  * hash in one, and the full 64 bits are compared. Slots are reused; columns double as they fill.
  *
  * A slot's way:
  *
- *     FREE ──▶ EXPECTED ──▶ (its row arrives) ──▶ TOP ──▶ SETTLED ──▶ FREE
+ *     FREE ──▶ EXPECTED ──▶ (its row arrives) ──▶ TOP ──▶ SETTLED ──▶ (its end arrives) ──▶ FREE
  *                                        └─▶ INNER ──────┘
  */
-export const NONE = -1
+import { NONE } from './id_log.ts'
+import { RECORD_WORDS, SPAN_ID } from './record.ts'
 
 /** Nothing is known. */
 export const FREE = 0
@@ -24,29 +27,17 @@ export const INNER = 4
 /** Trace and parent are final. */
 export const SETTLED = 5
 
-/** Where a slot's ids stand among its words: u32, low half first. */
-export const SPAN_ID = 0
-export const TRACE_ID = 2
-export const PARENT_ID = 6
-export const WIRE_TRACE_ID = 8
-export const WIRE_SPAN_ID = 12
-export const CANDIDATE_TRACE_ID = 14
-export const CANDIDATE_SPAN_ID = 18
-export const FLOW_ID = 20
-const WORDS = 22
-
 const CAPACITY_FIRST = 1024
 
 export class SpanTable {
-  /** WORDS words a slot; see `word`. */
-  ids = new Uint32Array(0)
+  /** A record a slot: see record.ts. */
+  words = new Uint32Array(0)
+  /** Two words a slot: the flow of the request. */
+  flow = new Uint32Array(0)
   state = new Uint8Array(0)
-  /** What the slot waits for its parent for: an EDGE of resolver.ts. */
+  /** What the slot waits for its parent for: an EDGE of evidence.ts. */
   edge = new Uint8Array(0)
-  /** A LINK_METHOD, and its confidence: of the parent once settled, until then of the edge. */
-  method = new Uint8Array(0)
-  confidence = new Float64Array(0)
-  /** 1 while only an open row was seen; 2 once it was ended as nothing more was heard. */
+  /** 1 while only an open row was seen. */
   open = new Uint8Array(0)
   /** 1 for a TOP that has waited for a window and waits on. */
   patient = new Uint8Array(0)
@@ -81,17 +72,6 @@ export class SpanTable {
     return this.#size
   }
 
-  /** Index in `ids` of a slot's word. */
-  word(slot: number, field: number): number {
-    return slot * WORDS + field
-  }
-
-  /** Copies words of `ids`. A loop, for `copyWithin` costs more than it copies here. */
-  copyWords(to: number, from: number, count: number): void {
-    const { ids } = this
-    for (let i = 0; i < count; i++) ids[to + i] = ids[from + i] as number
-  }
-
   /** The slot of the span with this id, or NONE. */
   find(lo: number, hi: number): number {
     if (this.#size === 0) return NONE
@@ -99,7 +79,8 @@ export class SpanTable {
     let slot = this.#buckets[lo & (this.#buckets.length - 1)] as number
     while (slot !== NONE) {
       // Both are 32 bits; the id's are unsigned.
-      if (chain[2 * slot] === (lo | 0) && this.ids[slot * WORDS + SPAN_ID + 1] === hi) return slot
+      if (chain[2 * slot] === (lo | 0) && this.words[slot * RECORD_WORDS + SPAN_ID + 1] === hi)
+        return slot
       slot = chain[2 * slot + 1] as number
     }
     return NONE
@@ -111,10 +92,10 @@ export class SpanTable {
     const slot = this.#free
     this.#free = this.#chain[2 * slot + 1] as number
     this.#size++
-    const at = slot * WORDS
-    for (let word = at; word < at + WORDS; word++) this.ids[word] = 0
-    this.ids[at + SPAN_ID] = lo
-    this.ids[at + SPAN_ID + 1] = hi
+    const at = slot * RECORD_WORDS
+    for (let word = at; word < at + RECORD_WORDS; word++) this.words[word] = 0
+    this.words[at + SPAN_ID] = lo
+    this.words[at + SPAN_ID + 1] = hi
     this.state[slot] = EXPECTED
     this.patient[slot] = 0
     this.parent[slot] = NONE
@@ -127,7 +108,8 @@ export class SpanTable {
 
   /** Forgets a slot, which must be in no list, hold no rows and have no waiters. */
   remove(slot: number): void {
-    const bucket = (this.ids[slot * WORDS + SPAN_ID] as number) & (this.#buckets.length - 1)
+    const bucket =
+      (this.words[slot * RECORD_WORDS + SPAN_ID] as number) & (this.#buckets.length - 1)
     let at = this.#buckets[bucket] as number
     if (at === slot) {
       this.#buckets[bucket] = this.#chain[2 * slot + 1] as number
@@ -174,13 +156,12 @@ export class SpanTable {
   #grow(): void {
     const before = this.state.length
     const capacity = Math.max(CAPACITY_FIRST, before * 2)
-    this.ids = grown(this.ids, new Uint32Array(capacity * WORDS))
+    this.words = grown(this.words, new Uint32Array(capacity * RECORD_WORDS))
+    this.flow = grown(this.flow, new Uint32Array(2 * capacity))
     this.state = grown(this.state, new Uint8Array(capacity))
     this.edge = grown(this.edge, new Uint8Array(capacity))
-    this.method = grown(this.method, new Uint8Array(capacity))
     this.open = grown(this.open, new Uint8Array(capacity))
     this.patient = grown(this.patient, new Uint8Array(capacity))
-    this.confidence = grown(this.confidence, new Float64Array(capacity))
     this.time = grown(this.time, new Float64Array(capacity))
     this.oldest = grown(this.oldest, new Float64Array(capacity))
     this.parent = grown(this.parent, new Int32Array(capacity))
@@ -194,7 +175,8 @@ export class SpanTable {
     this.#chain = grown(this.#chain, new Int32Array(2 * capacity))
     this.#buckets = new Int32Array(capacity).fill(NONE)
     // Only called when no slot is free, so all slots before are in use.
-    for (let slot = 0; slot < before; slot++) this.#enter(slot, this.ids[slot * WORDS] as number)
+    for (let slot = 0; slot < before; slot++)
+      this.#enter(slot, this.words[slot * RECORD_WORDS] as number)
     for (let slot = capacity - 1; slot >= before; slot--) {
       this.#chain[2 * slot + 1] = this.#free
       this.#free = slot

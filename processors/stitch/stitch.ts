@@ -3,6 +3,7 @@ import { FlowBatch } from '../../pipeline/flows/batch.ts'
 import { Outbox } from '../../pipeline/outbox.ts'
 import { OK, type Outcome, retryable } from '../../pipeline/outcome.ts'
 import type { StitchConfig } from './config.ts'
+import { Gathering } from './gathering.ts'
 import { HandingOn } from './handing_on.ts'
 import { Pin, type PinOwner } from './held_rows.ts'
 import type { Note } from './memory.ts'
@@ -15,8 +16,6 @@ const TICK_MS_MAX = 1000
 /** While nothing waits, but exchanges are open whose end may never come. */
 const OPEN_TICK_MS = 1000
 const FULL_RETRY_MS = 200
-/** Rows in a batch that is gathered from released rows. */
-const GATHERED_ROWS_MAX = 4096
 
 /** Milliseconds of a clock that is never set back. */
 export type Clock = () => number
@@ -72,7 +71,7 @@ export class Stitch implements Processor<'flows'>, PinOwner {
     const pin = new Pin(batch, this, this.#config.part)
     pin.goesWhole = this.#config.acknowledge === 'handed_on'
     this.#settles = true
-    for (let row = 0; row < batch.rows; row++) if (!memory.take(pin, row, now)) pin.doubles++
+    pin.doubles = memory.take(pin, now)
     this.#settles = false
     const answer = this.#answerTo(pin)
     this.tick()
@@ -135,7 +134,7 @@ export class Stitch implements Processor<'flows'>, PinOwner {
     this.#use = undefined
     if (use !== undefined) {
       use.release()
-      this.#flush()
+      this.#flush(use.memory)
     }
     clearTimeout(this.#timer)
     await Promise.all([this.#outbox.close(deadline), this.#handingOn.close(deadline)])
@@ -154,34 +153,29 @@ export class Stitch implements Processor<'flows'>, PinOwner {
   }
 
   /**
-   * Sends all ready rows: a batch as it is when all its rows are, else rows gathered anew. Nothing
-   * is sent before all was taken, as what follows may give rows to this memory, which wakes others.
+   * Sends all ready rows. Nothing is sent before all was taken, as what follows may give rows to
+   * this memory, which wakes others.
    */
-  #flush(): void {
-    if (this.#awake.length === 0) return
+  #flush(memory = this.#use?.memory): void {
+    if (this.#awake.length === 0 || memory === undefined) return
     const pins = this.#awake
     this.#awake = []
-    const taken: { readonly batch: FlowBatch; readonly ready: readonly number[] }[] = []
+    const gathering = new Gathering()
     const whole: Pin[] = []
-    let rows = 0
     for (const pin of pins) {
       if (pin.settled !== undefined) {
         whole.push(pin)
         continue
       }
       const { ready, batch } = pin
-      pin.ready = []
-      rows += ready.length
-      taken.push({ batch, ready })
-      this.#use?.memory.compact(pin)
+      this.#taken -= ready.length
+      if (memory.takeOut(pin) === undefined) {
+        pin.ready = []
+        gathering.part(batch, ready)
+        memory.compact(pin)
+      } else gathering.whole(batch)
     }
-    this.#taken -= rows
-    const gathered = new Gathering(rows, this.#outbox)
-    for (const { batch, ready } of taken) {
-      if (ready.length === batch.rows) gathered.pass(batch)
-      else gathered.add(batch, ready)
-    }
-    gathered.end()
+    gathering.send((batch) => this.#outbox.send(batch))
     for (const pin of whole) pin.settled?.(wholeOf(pin))
   }
 }
@@ -190,42 +184,9 @@ export class Stitch implements Processor<'flows'>, PinOwner {
 function wholeOf({ batch, ready, doubles }: Pin): FlowBatch {
   if (doubles === 0) return batch
   const rest = new FlowBatch(ready.length)
-  rest.appendRows(batch, ready)
+  rest.appendRows(
+    batch,
+    ready.toSorted((a, b) => a - b),
+  )
   return rest
-}
-
-/** Rows of several batches on their way into few. */
-class Gathering {
-  readonly #outbox: Outbox<'flows'>
-  /** Rows still to come. */
-  #left: number
-  #batch: FlowBatch | undefined
-
-  constructor(rows: number, outbox: Outbox<'flows'>) {
-    this.#left = rows
-    this.#outbox = outbox
-  }
-
-  /** A batch goes as it is. */
-  pass(batch: FlowBatch): void {
-    this.#left -= batch.rows
-    this.#outbox.send(batch)
-  }
-
-  add(source: FlowBatch, rows: readonly number[]): void {
-    for (let from = 0; from < rows.length; ) {
-      this.#batch ??= new FlowBatch(Math.min(this.#left, GATHERED_ROWS_MAX))
-      const room = this.#batch.capacity - this.#batch.rows
-      const part = from === 0 && rows.length <= room ? rows : rows.slice(from, from + room)
-      this.#batch.appendRows(source, part)
-      from += part.length
-      this.#left -= part.length
-      if (this.#batch.full) this.end()
-    }
-  }
-
-  end(): void {
-    if (this.#batch !== undefined) this.#outbox.send(this.#batch)
-    this.#batch = undefined
-  }
 }

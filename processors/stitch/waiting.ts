@@ -20,10 +20,11 @@
  * No row waits longer than `window_total`: a span may only become or stay a top as long as its
  * deadline lies before that of the oldest below it.
  */
-import { LINK_METHOD } from '../../pipeline/flows/schema.ts'
+import { inherit, sameTraceparent, standAlone } from './decide.ts'
 import { EDGE } from './evidence.ts'
-import * as table from './span_table.ts'
-import { EXPECTED, INNER, NONE, SETTLED, SlotList, type SpanTable, TOP } from './span_table.ts'
+import { NONE } from './id_log.ts'
+import { RECORD_WORDS } from './record.ts'
+import { EXPECTED, INNER, SETTLED, SlotList, type SpanTable, TOP } from './span_table.ts'
 
 /** A chain of waiting spans longer than this is broken: no real one is, and each step costs. */
 const DEPTH_MAX = 1024
@@ -35,6 +36,8 @@ export interface WaitingSettings {
   readonly isComing: (top: number) => boolean
   /** A span's ids are final. Must not change who waits. */
   readonly settled: (slot: number) => void
+  /** Those that waited for a settled span have what they need of it: its slot is not looked at. */
+  readonly left: (slot: number) => void
   /** A span was made a root, for its causes go round in a circle or back too far. */
   readonly broken: () => void
   /** Nobody waits any more for a span whose row did not come. */
@@ -47,6 +50,8 @@ export class WaitingSpans {
   /** In order of arrival and so of deadline. */
   readonly #tops: SlotList
   readonly #patient: SlotList
+  /** Spans that are being settled. */
+  readonly #stack: number[] = []
 
   constructor(spans: SpanTable, settings: WaitingSettings) {
     this.#spans = spans
@@ -80,25 +85,54 @@ export class WaitingSpans {
   }
 
   /**
-   * Takes an ARRIVING span, whose edge, method and confidence say what it wants of `parent` (a
-   * slot, or NONE). Afterwards it waits or is settled.
+   * An ARRIVING span is there, with what its traceparent names: those that asked whether that is
+   * theirs too get their answer. To be called before `arrive…`, and before its parent is looked
+   * for, as it may settle anything.
+   */
+  answerForwarded(slot: number): void {
+    const spans = this.#spans
+    for (let waiter = spans.waiter[slot] as number; waiter !== NONE; ) {
+      const next = spans.waiterNext[waiter] as number
+      if (spans.edge[waiter] === EDGE.forwarder) {
+        if (this.#isForwarded(waiter, spans.words, slot * RECORD_WORDS)) {
+          spans.edge[waiter] = EDGE.parent
+        } else {
+          spans.unlink(waiter)
+          this.#settleWithout(waiter)
+        }
+      }
+      waiter = next
+    }
+  }
+
+  /**
+   * Takes an ARRIVING span, whose edge and method say what it wants of `parent`, the slot of a span
+   * that is not settled. Afterwards it waits or is settled.
    */
   arrive(slot: number, parent: number): void {
-    this.#answerForwarded(slot)
-    if (parent === NONE || this.#isRefuted(slot, parent)) {
+    const isExpected = this.#spans.state[parent] === EXPECTED
+    if (!isExpected && this.#isRefuted(slot, this.#spans.words, parent * RECORD_WORDS)) {
       this.#settleWithout(slot)
       return
     }
     this.#takeOver(slot)
-    const state = this.#spans.state[parent]
-    if (state === EXPECTED) this.#waitOnTop(slot, parent)
-    else if (state === SETTLED) this.#settleUnder(slot, parent)
+    if (isExpected) this.#waitOnTop(slot, parent)
     else this.#waitBelow(slot, parent)
+  }
+
+  /** The same where the parent is settled, with its record at `at`: the span is settled too. */
+  arriveUnder(slot: number, words: Uint32Array, at: number): void {
+    if (this.#isRefuted(slot, words, at)) this.#settleWithout(slot)
+    else this.#settleUnder(slot, words, at)
+  }
+
+  /** The same without a parent. */
+  arriveAlone(slot: number): void {
+    this.#settleWithout(slot)
   }
 
   /** Takes an ARRIVING span whose ids are final already. */
   settleAsDecided(slot: number): void {
-    this.#answerForwarded(slot)
     this.#settle(slot)
   }
 
@@ -116,39 +150,17 @@ export class WaitingSpans {
     this.giveUp(top)
   }
 
-  /** The spans that asked whether this one came with the same traceparent get their answer. */
-  #answerForwarded(slot: number): void {
-    const spans = this.#spans
-    for (let waiter = spans.waiter[slot] as number; waiter !== NONE; ) {
-      const next = spans.waiterNext[waiter] as number
-      if (spans.edge[waiter] === EDGE.forwarder) {
-        if (this.#sameTraceparent(waiter, slot)) {
-          spans.edge[waiter] = EDGE.parent
-        } else {
-          spans.unlink(waiter)
-          this.#settleWithout(waiter)
-        }
-      }
-      waiter = next
-    }
-  }
-
   /** Whether a span asks if its header was forwarded, and it was not. */
-  #isRefuted(slot: number, parent: number): boolean {
-    const { state, edge } = this.#spans
-    if (edge[slot] !== EDGE.forwarder || state[parent] === EXPECTED) return false
-    if (!this.#sameTraceparent(slot, parent)) return true
+  #isRefuted(slot: number, words: Uint32Array, parent: number): boolean {
+    const { edge } = this.#spans
+    if (edge[slot] !== EDGE.forwarder) return false
+    if (!this.#isForwarded(slot, words, parent)) return true
     edge[slot] = EDGE.parent
     return false
   }
 
-  #sameTraceparent(a: number, b: number): boolean {
-    const { ids } = this.#spans
-    const first = this.#spans.word(a, table.WIRE_TRACE_ID)
-    const second = this.#spans.word(b, table.WIRE_TRACE_ID)
-    // The span id's two words follow the four of the trace id.
-    for (let i = 0; i < 6; i++) if (ids[first + i] !== ids[second + i]) return false
-    return true
+  #isForwarded(slot: number, words: Uint32Array, parent: number): boolean {
+    return sameTraceparent(this.#spans.words, slot * RECORD_WORDS, { words, at: parent })
   }
 
   /** Those that waited for this span are tops no more. */
@@ -186,13 +198,12 @@ export class WaitingSpans {
     if (top === NONE) {
       this.#settings.broken()
       this.#settleWithout(slot)
-    } else if (this.#tooLate(top, slot)) {
-      this.giveUp(top)
-      this.#settleUnder(slot, parent)
     } else {
+      const tooLate = this.#tooLate(top, slot)
       spans.link(slot, parent)
       spans.state[slot] = INNER
       spans.oldest[top] = Math.min(spans.oldest[top] as number, spans.oldest[slot] as number)
+      if (tooLate) this.giveUp(top)
     }
   }
 
@@ -247,58 +258,42 @@ export class WaitingSpans {
 
   /** Settles a span for the parent that its traceparent names, or as a root. */
   #settleWithout(slot: number): void {
-    const spans = this.#spans
-    const { ids } = spans
-    const wire = spans.word(slot, table.WIRE_TRACE_ID)
-    const span = spans.word(slot, table.WIRE_SPAN_ID)
-    if (((ids[span] as number) | (ids[span + 1] as number)) === 0) {
-      spans.method[slot] = LINK_METHOD.none
-      spans.confidence[slot] = Number.NaN
-    } else {
-      spans.method[slot] = LINK_METHOD.header
-      spans.confidence[slot] = 1
-      spans.copyWords(spans.word(slot, table.TRACE_ID), wire, 4)
-      spans.copyWords(spans.word(slot, table.PARENT_ID), span, 2)
-    }
+    standAlone(this.#spans.words, slot * RECORD_WORDS)
     this.#settle(slot)
   }
 
   /** Settles a span by its settled parent. */
-  #settleUnder(slot: number, parent: number): void {
-    this.#inherit(slot, parent)
-    this.#settle(slot)
-  }
-
-  /** What a span has from the settled span it waited for. Its trace id, so far, is a root's. */
-  #inherit(slot: number, parent: number): void {
+  #settleUnder(slot: number, words: Uint32Array, parent: number): void {
     const spans = this.#spans
-    const isParent = spans.edge[slot] === EDGE.parent
-    const traceField = isParent ? table.TRACE_ID : table.CANDIDATE_TRACE_ID
-    const spanField = isParent ? table.PARENT_ID : table.CANDIDATE_SPAN_ID
-    const trace = spans.word(parent, table.TRACE_ID)
-    const span = spans.word(parent, table.SPAN_ID)
-    spans.copyWords(spans.word(slot, traceField), trace, 4)
-    spans.copyWords(spans.word(slot, spanField), span, 2)
-    if (isParent) return
-    spans.method[slot] = LINK_METHOD.none
-    spans.confidence[slot] = Number.NaN
+    inherit(spans.words, slot * RECORD_WORDS, {
+      from: words,
+      parent,
+      isCandidate: spans.edge[slot] !== EDGE.parent,
+    })
+    this.#settle(slot)
   }
 
   /** Makes a span's ids final, then those of all that wait below it. */
   #settle(first: number): void {
     const spans = this.#spans
-    const stack = [first]
-    for (let slot = stack.pop(); slot !== undefined; slot = stack.pop()) {
+    const stack = this.#stack
+    for (let slot = first; ; slot = stack.pop() as number) {
       if (spans.state[slot] === TOP) this.#listOf(slot).remove(slot)
       spans.state[slot] = SETTLED
       this.#settings.settled(slot)
       for (let child = spans.waiter[slot] as number; child !== NONE; ) {
         const next = spans.waiterNext[child] as number
         spans.unlink(child)
-        this.#inherit(child, slot)
+        inherit(spans.words, child * RECORD_WORDS, {
+          from: spans.words,
+          parent: slot * RECORD_WORDS,
+          isCandidate: spans.edge[child] !== EDGE.parent,
+        })
         stack.push(child)
         child = next
       }
+      this.#settings.left(slot)
+      if (stack.length === 0) return
     }
   }
 }

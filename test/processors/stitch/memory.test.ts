@@ -15,10 +15,6 @@ function pinOf(rows: readonly Row[], capacity = rows.length): Pin {
   return new Pin(batch, OWNER)
 }
 
-function take(memory: Memory, pin: Pin, now: number): void {
-  for (let row = 0; row < pin.batch.rows; row++) memory.take(pin, row, now)
-}
-
 const ROW: fc.Arbitrary<Row> = fc.record(
   {
     role: fc.constantFrom('client' as const, 'server' as const),
@@ -43,7 +39,7 @@ test('nothing is remembered of closed exchanges once all times are over', () => 
       const memory = new Memory({ ...schema.parse({}), wait: 'always' }, () => {})
       let now = 0
       for (const [rows, pause] of batches) {
-        take(memory, pinOf(rows), now)
+        memory.take(pinOf(rows), now)
         now += pause
         memory.tick(now)
       }
@@ -72,7 +68,7 @@ test('a few rows that wait do not keep a large batch', () => {
     (_, i): Row => (i % 10 === 3 ? waits(i) : { role: 'server', flow: i }),
   )
   const pin = pinOf(rows, 1000)
-  take(memory, pin, 0)
+  memory.take(pin, 0)
   assert.equal(pin.ready.length, 36)
   assert.equal(memory.heldRows, 4)
   pin.ready = []
@@ -80,7 +76,7 @@ test('a few rows that wait do not keep a large batch', () => {
   assert.equal(pin.batch.capacity, 4)
 
   const answers = [13, 33].map((flow): Row => ({ role: 'server', flow, name: `answer ${flow}` }))
-  take(memory, pinOf(answers), 0)
+  memory.take(pinOf(answers), 0)
   const ready = pin.ready.map((row) => pin.batch.text(pin.batch.base.method, row))
   assert.deepEqual(ready.sort(), ['row 13', 'row 33'])
   for (const row of pin.ready) assert.notEqual(pin.stitch.parent_span_id[row * 2], 0)

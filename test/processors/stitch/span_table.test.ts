@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { EXPECTED, NONE, SlotList, SpanTable } from '../../../processors/stitch/span_table.ts'
+import { NONE } from '../../../processors/stitch/id_log.ts'
+import { RECORD_WORDS } from '../../../processors/stitch/record.ts'
+import { EXPECTED, SlotList, SpanTable } from '../../../processors/stitch/span_table.ts'
 
 /** Low halves that meet in one bucket as long as the table is small. */
 const ID = fc.tuple(
@@ -50,12 +52,13 @@ test('all slots keep what they hold while the table grows', () => {
 test('a slot that is used again is blank', () => {
   const spans = new SpanTable()
   const slot = spans.insert(1, 2)
-  spans.ids.fill(9, spans.word(slot, 2), spans.word(slot, 20))
+  const at = slot * RECORD_WORDS
+  spans.words.fill(9, at + 2, at + RECORD_WORDS)
   spans.parent[slot] = spans.waiter[slot] = spans.rows[slot] = 3
   spans.remove(slot)
   assert.equal(spans.insert(3, 4), slot)
-  const words = spans.ids.subarray(spans.word(slot, 0), spans.word(slot, 20))
-  assert.deepEqual([...words], [3, 4, ...Array(18).fill(0)])
+  const words = spans.words.subarray(at, at + RECORD_WORDS)
+  assert.deepEqual([...words], [3, 4, ...Array(RECORD_WORDS - 2).fill(0)])
   assert.equal(spans.state[slot], EXPECTED)
   for (const column of [spans.parent, spans.waiter, spans.rows]) assert.equal(column[slot], NONE)
 })

@@ -1,0 +1,37 @@
+/**
+ * What is known of a span in sixteen words, a cache line: of one that waits and of one that is
+ * settled alike, so that a row or a child takes its ids from either. Ids are u32, low half first.
+ */
+export const RECORD_WORDS = 16
+
+export const SPAN_ID = 0
+export const TRACE_ID = 2
+export const PARENT_ID = 6
+/**
+ * What its request's traceparent names or, if FLAG says so, its candidate. Never both: a call with
+ * a header has no candidate, and only a call has one.
+ */
+export const OTHER_TRACE_ID = 8
+export const OTHER_SPAN_ID = 12
+/** How its parent is found, until it is settled of what is awaited: a LINK_METHOD, and flags. */
+export const METHOD = 14
+/** Once settled: when its last row came. */
+export const TIME = 15
+
+export const METHOD_MASK = 0xff
+export const FLAG = {
+  candidate: 0x100,
+  /** Its parent is its cause, which is as sure as its rows say. */
+  cause: 0x200,
+  /** Its end did not come, and was made up. */
+  unheard: 0x400,
+} as const
+
+/** Copies words. A loop, for `copyWithin` and `set` cost more than they copy here. */
+export function copyWords(
+  to: Uint32Array,
+  at: number,
+  { from, first, count }: { from: Uint32Array; first: number; count: number },
+): void {
+  for (let i = 0; i < count; i++) to[at + i] = from[first + i] as number
+}
