@@ -1,8 +1,9 @@
 /**
  * One value for each end (pod, process, peer) that rows name, found without making texts of a row.
  *
- * Within a batch equal strings have equal indexes, so an end is found by the indexes in its
- * columns; across batches by its texts, which are looked at once a batch and end.
+ * Rows of one first (first_rows.ts) have one end. Of other rows of a batch an end is found by the
+ * indexes in its columns, as equal strings have equal ones; across batches by its texts, which are
+ * looked at once a batch and end.
  *
  *     const resources = new EndCache('local', { make: encodeResource, entriesMax: 4096 })
  *     resources.begin(batch)
@@ -18,8 +19,18 @@ type OwnColumn = (typeof OWN_COLUMNS)[number]
 /** All texts that rows have of an end, '' where there is none. */
 export type EndNames = { readonly [N in EndName | OwnColumn]: string }
 
-const NAMES = [...(Object.keys(END_COLUMNS) as EndName[]), ...OWN_COLUMNS] as const
-const COLUMNS_NONE = new Uint32Array(0)
+const END_NAMES = Object.keys(END_COLUMNS) as EndName[]
+const NAMES = [...END_NAMES, ...OWN_COLUMNS] as const
+/** An end's texts by which it is told from most others, the first that it has. */
+const TELLING = (
+  ['container_id', 'k8s_pod_uid', 'pod_uid', 'service_name', 'executable', 'comm'] as const
+).map((name) => NAMES.indexOf(name))
+
+interface Entry<T> {
+  readonly texts: readonly string[]
+  readonly key: string
+  readonly value: T
+}
 
 interface Found<T> {
   readonly columns: readonly Uint32Array[]
@@ -35,13 +46,18 @@ export interface EndCacheOptions<T> {
   readonly entriesMax: number
 }
 
-export class EndCache<T> {
+export class EndCache<T extends NonNullable<unknown>> {
   readonly #which: 'local' | 'remote'
   readonly #options: EndCacheOptions<T>
   /** By the names' texts, in order of the last batch they were in. */
-  readonly #values = new Map<string, T>()
+  readonly #entries = new Map<string, Entry<T>>()
+  /** By a telling text, the end that had it last: most often the one, found without a key. */
+  readonly #guesses = new Map<string, Entry<T>>()
   /** By hash of the names' indexes, for the batch. */
   readonly #found = new Map<number, Found<T>>()
+  /** By row that is a first, for the batch. */
+  readonly #ofFirsts: (T | undefined)[] = []
+  #firstOf = new Uint32Array(0)
   #batch: FlowBatch | undefined
   #src: readonly Uint32Array[] = []
   #dst: readonly Uint32Array[] = []
@@ -54,12 +70,24 @@ export class EndCache<T> {
   /** The batch that `at` is about from now on. */
   begin(batch: FlowBatch): void {
     this.#found.clear()
+    this.#ofFirsts.fill(undefined, 0, batch.rows)
+    while (this.#ofFirsts.length < batch.rows) this.#ofFirsts.push(undefined)
+    this.#firstOf = batch.firstOf as Uint32Array<ArrayBuffer>
     this.#batch = batch
     this.#src = this.#columns(batch, 'src')
     this.#dst = this.#columns(batch, 'dst')
   }
 
   at(row: number): T {
+    const first = this.#firstOf[row] as number
+    const known = this.#ofFirsts[first]
+    if (known !== undefined) return known
+    const value = this.#find(first)
+    this.#ofFirsts[first] = value
+    return value
+  }
+
+  #find(row: number): T {
     const batch = this.#batch as FlowBatch
     const isClient = batch.base.role[row] === ROLE.client
     const columns = isClient === (this.#which === 'local') ? this.#src : this.#dst
@@ -68,41 +96,76 @@ export class EndCache<T> {
     for (let found = first; found !== undefined; found = found.next) {
       if (same(columns, row, found)) return found.value
     }
-    const value = this.#value(batch, columns, row)
+    const value = this.#value(textsOf(batch, { columns, row, which: this.#which }))
     this.#found.set(hash, { columns, row, value, next: first })
     return value
   }
 
+  /** In the order of NAMES, those that the batch has of such an end. */
   #columns(batch: FlowBatch, side: 'src' | 'dst'): readonly Uint32Array[] {
-    const { k8s } = batch
-    return NAMES.map((name) => {
-      if (isOwn(name)) return this.#which === 'local' ? batch.base[name] : COLUMNS_NONE
-      return k8s === undefined ? COLUMNS_NONE : k8s[`${side}_${name}`]
-    })
+    const { base, k8s } = batch
+    const ofCluster = k8s === undefined ? [] : END_NAMES.map((name) => k8s[`${side}_${name}`])
+    const own = this.#which === 'local' ? OWN_COLUMNS.map((name) => base[name]) : []
+    return [...ofCluster, ...own]
   }
 
-  #value(batch: FlowBatch, columns: readonly Uint32Array[], row: number): T {
-    const texts = columns.map((column) => batch.strings.at(column[row] ?? 0))
-    const key = JSON.stringify(texts)
-    const names = () => Object.fromEntries(NAMES.map((name, i) => [name, texts[i]])) as EndNames
-    const value = this.#values.get(key) ?? this.#options.make(names(), key)
-    this.#values.delete(key)
-    this.#values.set(key, value)
-    if (this.#values.size > this.#options.entriesMax) {
-      this.#values.delete(this.#values.keys().next().value as string)
+  #value(texts: readonly string[]): T {
+    const telling = tellingOf(texts)
+    const guess = this.#guesses.get(telling)
+    if (guess !== undefined && sameTexts(guess.texts, texts)) {
+      this.#remember(guess)
+      return guess.value
     }
-    return value
+    const key = JSON.stringify(texts)
+    const known = this.#entries.get(key)
+    const names = () => Object.fromEntries(NAMES.map((name, i) => [name, texts[i]])) as EndNames
+    const entry = known ?? { texts, key, value: this.#options.make(names(), key) }
+    this.#remember(entry)
+    this.#guesses.set(telling, entry)
+    return entry.value
+  }
+
+  #remember(entry: Entry<T>): void {
+    this.#entries.delete(entry.key)
+    this.#entries.set(entry.key, entry)
+    if (this.#entries.size <= this.#options.entriesMax) return
+    const oldest = this.#entries.values().next().value as Entry<T>
+    this.#entries.delete(oldest.key)
+    const telling = tellingOf(oldest.texts)
+    if (this.#guesses.get(telling) === oldest) this.#guesses.delete(telling)
   }
 }
 
-function isOwn(name: EndName | OwnColumn): name is OwnColumn {
-  return (OWN_COLUMNS as readonly string[]).includes(name)
+/** All of NAMES, '' for those that the batch does not have. */
+function textsOf(
+  { strings, k8s }: FlowBatch,
+  of: { columns: readonly Uint32Array[]; row: number; which: 'local' | 'remote' },
+): readonly string[] {
+  const { columns, row, which } = of
+  const texts = columns.map((column) => strings.at(column[row] as number))
+  const before = k8s === undefined ? END_NAMES.map(() => '') : []
+  const behind = which === 'local' ? [] : OWN_COLUMNS.map(() => '')
+  return [...before, ...texts, ...behind]
+}
+
+function tellingOf(texts: readonly string[]): string {
+  for (let i = 0; i < TELLING.length; i++) {
+    const text = texts[TELLING[i] as number] as string
+    if (text !== '') return text
+  }
+  return ''
+}
+
+function sameTexts(a: readonly string[], b: readonly string[]): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
 }
 
 function hashOf(columns: readonly Uint32Array[], row: number): number {
   let hash = 0
   for (let i = 0; i < columns.length; i++) {
-    hash = Math.imul(hash ^ ((columns[i] as Uint32Array)[row] ?? 0), 0x01000193) ^ (hash >>> 15)
+    const index = (columns[i] as Uint32Array)[row] as number
+    hash = Math.imul(hash ^ index, 0x01000193) ^ (hash >>> 15)
   }
   // Small integers are the cheapest keys of a Map.
   return hash & 0x3fffffff
