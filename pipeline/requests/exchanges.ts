@@ -12,7 +12,7 @@
 import { ROLE, TRANSPORT } from '../flows/schema.ts'
 import type { Causes } from './causes.ts'
 import type { Connection } from './connection.ts'
-import { Exchange, type Request, type Start } from './exchange.ts'
+import { beginExchange, type Exchange, type Request, type Start } from './exchange.ts'
 import type { OpenExchanges } from './open_exchanges.ts'
 import type { Parser } from './parser.ts'
 
@@ -101,7 +101,7 @@ export class Exchanges {
     const { causes, open, limits } = context
     if (this.#waiting.length >= limits.pipelinedMax) this.abandon(this.oldest as Exchange)
     const of = { start, request, lossEpoch: context.lossEpoch() }
-    const exchange = new Exchange(this.connection, of)
+    const exchange = beginExchange(this.connection, of)
     this.#waiting.push(exchange)
     if (!exchange.multiplexed) this.asking = exchange
     if (this.#isServer) causes.received(exchange)

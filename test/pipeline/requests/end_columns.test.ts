@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import type { FlowBatch } from '../../../pipeline/flows/batch.ts'
 import { flowLog } from '../../../pipeline/flows/json.ts'
 import type { Connection } from '../../../pipeline/requests/connection.ts'
-import { Exchange } from '../../../pipeline/requests/exchange.ts'
+import { beginExchange, type Exchange } from '../../../pipeline/requests/exchange.ts'
 import { Identity } from '../../../pipeline/requests/identity.ts'
 import { RowWriter } from '../../../pipeline/requests/rows.ts'
 import { connectionOf } from './talk.ts'
@@ -29,7 +29,7 @@ function writerOf(rowsMax: number): { writer: RowWriter; batches: FlowBatch[] } 
 function exchangeOf(connection: Connection, more: { target: string; lookup: boolean }): Exchange {
   const flow = more.lookup ? { lo: 7, hi: 8 } : undefined
   const request = { protocol: 'http', method: 'GET', target: more.target, flow }
-  return new Exchange(connection, { start: START, request, lossEpoch: 0 })
+  return beginExchange(connection, { start: START, request, lossEpoch: 0 })
 }
 
 function identityOf(executable: string): Identity {
