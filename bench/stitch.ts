@@ -26,11 +26,13 @@ const CHAINS = 5000
 const CHAIN = 3
 const BATCH_ROWS = 512
 const SERVICES = 30
+/** From each service to the next; chains take them in turn. */
+const CONNECTIONS = 16
 
 type Order = 'leaf first' | 'root first'
 
 /** One row as the receiver and k8s_attributes leave it. */
-function addRow(batch: FlowBatch, role: number, [chain, depth]: [number, number]): void {
+function addRow(batch: FlowBatch, role: number, [chain, depth]: [number, number]): number {
   const { base } = batch
   const k8s = batch.add('k8s')
   const row = batch.addRow()
@@ -38,12 +40,15 @@ function addRow(batch: FlowBatch, role: number, [chain, depth]: [number, number]
   base.kind[row] = KIND.exchange
   base.state[row] = STATE.closed
   base.role[row] = role
-  base.flow_id.set([Math.imul(depth + 1, 0x9e3779b1), Math.imul(chain % 64, 0x85ebca6b)], row * 2)
+  base.flow_id.set(
+    [Math.imul(depth + 1, 0x9e3779b1), Math.imul(chain % CONNECTIONS, 0x85ebca6b)],
+    row * 2,
+  )
   base.request_offset[row] = chain * 200
   base.cause_offset[row] = Number.NaN
   base.cause_confidence[row] = Number.NaN
   if (role === ROLE.client && depth > 0) {
-    const flow = [Math.imul(depth, 0x9e3779b1), Math.imul(chain % 64, 0x85ebca6b)]
+    const flow = [Math.imul(depth, 0x9e3779b1), Math.imul(chain % CONNECTIONS, 0x85ebca6b)]
     base.cause_flow_id.set(flow, row * 2)
     base.cause_offset[row] = chain * 200
     base.cause_method[row] = LINK_METHOD.thread
@@ -64,7 +69,7 @@ function addRow(batch: FlowBatch, role: number, [chain, depth]: [number, number]
   base.target[row] = text(`/orders/${chain % 100}?page=`)
   base.host[row] = text('orders:8080')
   base.status[row] = 200
-  const service = (chain + depth) % SERVICES
+  const service = ((chain % CONNECTIONS) + depth) % SERVICES
   for (const [side, number] of [
     ['src', service],
     ['dst', service + 1],
@@ -77,17 +82,26 @@ function addRow(batch: FlowBatch, role: number, [chain, depth]: [number, number]
     k8s[`${side}_k8s_workload`][row] = text(`service-${number}`)
     k8s[`${side}_k8s_node`][row] = text('node-a')
   }
+  return row
 }
 
 function batches(order: Order): FlowBatch[] {
   const all: FlowBatch[] = []
+  let firsts = new Map<string, number>()
   for (let chain = 0; chain < CHAINS; chain++) {
     for (let i = 0; i < CHAIN; i++) {
       const depth = order === 'leaf first' ? CHAIN - 1 - i : i
       const roles = order === 'leaf first' ? [ROLE.server, ROLE.client] : [ROLE.client, ROLE.server]
       for (const role of roles) {
-        if (all.at(-1)?.full ?? true) all.push(new FlowBatch(BATCH_ROWS))
-        addRow(all.at(-1) as FlowBatch, role, [chain, depth])
+        if (all.at(-1)?.full ?? true) {
+          all.push(new FlowBatch(BATCH_ROWS))
+          firsts = new Map()
+        }
+        const batch = all.at(-1) as FlowBatch
+        const row = addRow(batch, role, [chain, depth])
+        const end = `${depth} ${chain % CONNECTIONS} ${role}`
+        batch.firstOf[row] = firsts.get(end) ?? row
+        firsts.set(end, batch.firstOf[row] as number)
       }
     }
   }

@@ -3,12 +3,13 @@
  *
  * Most are of connections that are used again and again, so they are encoded once. A connection of
  * one exchange is not worth remembering, which costs more than to encode: that happens on second
- * sight, until then the bytes are good for one span alone.
+ * sight, until then the bytes are good for one span alone. What is remembered is found once for the
+ * rows of a batch that are of one end (`batch.firstOf`).
  */
 import { addressText } from '../../pipeline/flows/address_text.ts'
 import type { Columns, FlowBatch } from '../../pipeline/flows/batch.ts'
-import { addressWords, RowIndex } from '../../pipeline/flows/row_index.ts'
 import { ROLE, TRANSPORTS } from '../../pipeline/flows/schema.ts'
+import { addressWord, WordIndex } from '../../pipeline/flows/word_index.ts'
 import {
   attributePrefix,
   writeIntBehind,
@@ -35,13 +36,31 @@ const PID = attributePrefix(SPAN_ATTRIBUTES, 'process.pid')
 const CONNECT = attributePrefix(SPAN_ATTRIBUTES, 'flowspan.tcp.connect_us')
 
 export class ConnectionBlocks {
-  readonly #index = new RowIndex<Uint8Array>(15, ENTRIES_MAX)
+  readonly #index = new WordIndex<Uint8Array>(15, ENTRIES_MAX)
   /** By a hash of an end, a word of its flow's id. */
   readonly #seen = new Uint32Array(SEEN_MAX)
   readonly #wire = new WireWriter(1024)
+  /** By row that is a first, of the batch: what is remembered. */
+  readonly #ofFirsts: (Uint8Array | undefined)[] = []
+  #batch: FlowBatch | undefined
+
+  /** The batch whose rows are asked for from now on. */
+  begin(batch: FlowBatch): void {
+    this.#batch = batch
+    this.#ofFirsts.fill(undefined, 0, batch.rows)
+    while (this.#ofFirsts.length < batch.rows) this.#ofFirsts.push(undefined)
+  }
 
   /** Fields of the span, good until the next call. */
-  at(batch: FlowBatch, row: number): Uint8Array {
+  at(row: number): Uint8Array {
+    const batch = this.#batch as FlowBatch
+    const first = batch.firstOf[row] as number
+    const known = this.#ofFirsts[first]
+    if (known !== undefined) return known
+    return this.#find(batch, first)
+  }
+
+  #find(batch: FlowBatch, row: number): Uint8Array {
     const { flow_id: id, role } = batch.base
     const hi = id[row * 2 + 1] as number
     const place = ((id[row * 2] as number) + (role[row] as number)) & (SEEN_MAX - 1)
@@ -51,23 +70,30 @@ export class ConnectionBlocks {
       return this.#wire.written
     }
     this.#fill(batch.base, row)
-    const known = this.#index.get()
-    if (known !== undefined) return known
+    const found = this.#index.get() ?? this.#index.set(this.#encode(batch, row))
+    this.#ofFirsts[row] = found
+    return found
+  }
+
+  #encode(batch: FlowBatch, row: number): Uint8Array {
     this.#write(batch, row)
-    return this.#index.set(this.#wire.take())
+    return this.#wire.take()
   }
 
   #fill(base: Columns<'base'>, row: number): void {
-    const { numbers } = this.#index
-    numbers[0] = base.flow_id[row * 2] as number
-    numbers[1] = base.flow_id[row * 2 + 1] as number
-    numbers[2] = (base.role[row] as number) + (base.transport[row] as number) * 2
-    numbers[3] = base.pid[row] as number
-    numbers[4] = connectOf(base, row)
-    numbers[5] = base.src_port[row] as number
-    numbers[6] = base.dst_port[row] as number
-    addressWords(numbers, 7, [base.src_address, row])
-    addressWords(numbers, 11, [base.dst_address, row])
+    const { words } = this.#index
+    const connect = connectOf(base, row)
+    words[0] = base.flow_id[row * 2] as number
+    words[1] = base.flow_id[row * 2 + 1] as number
+    words[2] = (base.role[row] as number) + (base.transport[row] as number) * 2
+    words[3] = base.pid[row] as number
+    words[4] = ((base.src_port[row] as number) << 16) | (base.dst_port[row] as number)
+    words[5] = connect
+    words[6] = Math.floor(connect / 2 ** 32)
+    for (let i = 0; i < 4; i++) {
+      words[7 + i] = addressWord(base.src_address, row * 16 + i * 4)
+      words[11 + i] = addressWord(base.dst_address, row * 16 + i * 4)
+    }
   }
 
   #write({ base }: FlowBatch, row: number): void {

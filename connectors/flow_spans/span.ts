@@ -57,6 +57,7 @@ export class SpanWriter {
     this.#batch = batch
     this.#columns = { base, stitch, head: this.#head(batch) }
     this.#requests.begin(batch)
+    this.#connections.begin(batch)
     this.#peers.begin(batch)
     this.#own.begin(batch)
   }
@@ -72,7 +73,7 @@ export class SpanWriter {
     writer.beginSpanOf(head, row)
     writer.raw(block.fields)
     this.#own.write(block, row)
-    writer.raw(this.#connections.at(batch, row))
+    writer.raw(this.#connections.at(row))
     const peer = this.#peers.at(row)
     if (peer.length > 0) writer.raw(peer)
     writer.raw(block.numbers.at(columns, row))

@@ -88,3 +88,13 @@ export class WordIndex<T> {
     for (let entry = 0; entry < this.#values.length - 1; entry++) this.#place(entry)
   }
 }
+
+/** One of the four words of an address, of which the first byte is at `at`. */
+export function addressWord(bytes: Uint8Array, at: number): number {
+  return (
+    ((bytes[at] as number) << 24) |
+    ((bytes[at + 1] as number) << 16) |
+    ((bytes[at + 2] as number) << 8) |
+    (bytes[at + 3] as number)
+  )
+}

@@ -8,7 +8,7 @@
  */
 import type { Columns, FlowBatch } from '../batch.ts'
 import { ROLE } from '../schema.ts'
-import { WordIndex } from '../word_index.ts'
+import { addressWord, WordIndex } from '../word_index.ts'
 import type { Conventions, Detail, Of } from './conventions.ts'
 import { Families } from './families.ts'
 import { type HttpRoutesConfig, Routes } from './routes.ts'
@@ -118,16 +118,7 @@ export class Alike<T> {
     words[8] = host
     const hasAddress = matters && host === 0
     for (let i = 0; i < 4; i++) {
-      words[ADDRESS + i] = hasAddress ? wordOf(base.dst_address, row * 16 + i * 4) : 0
+      words[ADDRESS + i] = hasAddress ? addressWord(base.dst_address, row * 16 + i * 4) : 0
     }
   }
-}
-
-function wordOf(bytes: Uint8Array, at: number): number {
-  return (
-    ((bytes[at] as number) << 24) |
-    ((bytes[at + 1] as number) << 16) |
-    ((bytes[at + 2] as number) << 8) |
-    (bytes[at + 3] as number)
-  )
 }
