@@ -11,10 +11,12 @@ import { SpanWriter } from './span.ts'
 /** Local ends whose encoded resource is remembered. */
 const RESOURCES_MAX = 4096
 
-/** The rows of one local end in a batch. */
+/** The rows of one local end in a batch: `first`, what is behind it, and so on up to `last`. */
 interface Resource {
   readonly attributes: Uint8Array
-  rows: number[]
+  first: number
+  last: number
+  rows: number
 }
 
 /** Makes a span of each closed exchange row. */
@@ -26,9 +28,14 @@ export class FlowSpans implements Connector<'flows'> {
   readonly #writer = new TracesWriter()
   readonly #spans: SpanWriter
   readonly #resources = new EndCache<Resource>('local', {
-    make: (names) => ({ attributes: encodeResource(names), rows: [] }),
+    make: (names) => ({ attributes: encodeResource(names), first: 0, last: 0, rows: 0 }),
     entriesMax: RESOURCES_MAX,
   })
+
+  /** By row, the next one of its resource. */
+  #behind = new Uint32Array(0)
+  /** Bytes of a span in the batch before. */
+  #spanBytes = 1000
 
   constructor(settings: Settings, config: FlowSpansConfig, next: Consumer<'traces'>) {
     this.#settings = settings
@@ -41,14 +48,9 @@ export class FlowSpans implements Connector<'flows'> {
     const resources = this.#group(batch)
     if (resources.length === 0) return this.#account(OK, { spans: 0, rows: batch.rows })
     this.#spans.begin(batch)
-    for (const resource of resources) {
-      this.#writer.beginResource()
-      this.#writer.raw(resource.attributes)
-      this.#writer.beginScope('flowspan', this.#settings.version)
-      for (const row of resource.rows) this.#spans.write(row)
-      resource.rows = []
-    }
+    for (const resource of resources) this.#write(resource)
     const made = this.#writer.finish()
+    this.#spanBytes = made.bytes.length / made.items
     const counts = { spans: made.items, rows: batch.rows }
     const outcome = this.#next.consume(made)
     return outcome instanceof Promise
@@ -64,13 +66,30 @@ export class FlowSpans implements Connector<'flows'> {
   #group(batch: FlowBatch): readonly Resource[] {
     const { kind, state } = batch.base
     const resources: Resource[] = []
+    if (this.#behind.length < batch.rows) this.#behind = new Uint32Array(batch.rows * 2)
     this.#resources.begin(batch)
     for (let row = 0; row < batch.rows; row++) {
       if (kind[row] !== KIND.exchange || state[row] !== STATE.closed) continue
       const resource = this.#resources.at(row)
-      if (resource.rows.push(row) === 1) resources.push(resource)
+      if (resource.rows === 0) {
+        resource.first = row
+        resources.push(resource)
+      } else this.#behind[resource.last] = row
+      resource.last = row
+      resource.rows++
     }
     return resources
+  }
+
+  #write(resource: Resource): void {
+    const writer = this.#writer
+    writer.beginResource(resource.rows * this.#spanBytes)
+    writer.raw(resource.attributes)
+    writer.beginScope('flowspan', this.#settings.version)
+    for (let row = resource.first; resource.rows > 0; resource.rows--) {
+      this.#spans.write(row)
+      row = this.#behind[row] as number
+    }
   }
 
   #account(outcome: Outcome, { spans, rows }: { spans: number; rows: number }): Outcome {

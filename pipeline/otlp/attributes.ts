@@ -96,6 +96,11 @@ export function writeStringBehind(wire: WireWriter, prefix: Uint8Array, value: s
   wire.setLengths(start, prefix.length)
 }
 
+/** Begins the value of an attribute that is a string: see `open`, with a guess of 1. */
+export function openString(wire: WireWriter): number {
+  return wire.open(STRING_VALUE, 1)
+}
+
 export function writeIntBehind(wire: WireWriter, prefix: Uint8Array, value: number): void {
   const start = wire.copy(prefix)
   wire.int(INT_VALUE, value)

@@ -193,6 +193,13 @@ export class WireWriter {
     this.close(start, guess)
   }
 
+  /** A part of a string field that is open. */
+  text(text: string): void {
+    const { length } = text
+    this.#room(length * 3)
+    if (length > SHORT_TEXT || !this.#ascii(text)) this.at += this.#bytes.write(text, this.at)
+  }
+
   /** A bytes field, or a string field whose text is UTF-8 already: [start, end) of `source`. */
   bytes(tagNumber: number, source: Uint8Array, range: { start: number; end: number }): void {
     const { start, end } = range
@@ -244,22 +251,26 @@ export class WireWriter {
 
   /** Writes the field if the text is ASCII, else nothing; its length is known before then. */
   #shortAscii(tagNumber: number, text: string): boolean {
-    const { length } = text
     this.#room(SHORT_TEXT + 15)
     const before = this.at
     this.#varint(tagNumber)
+    this.#bytes[this.at++] = text.length
+    if (this.#ascii(text)) return true
+    this.at = before
+    return false
+  }
+
+  /** Writes the text if it is ASCII, else nothing. Room must have been made. */
+  #ascii(text: string): boolean {
     const bytes = this.#bytes
-    let at = this.at
-    bytes[at++] = length
+    const { length } = text
+    const { at } = this
     for (let i = 0; i < length; i++) {
       const code = text.charCodeAt(i)
-      if (code > 0x7f) {
-        this.at = before
-        return false
-      }
-      bytes[at++] = code
+      if (code > 0x7f) return false
+      bytes[at + i] = code
     }
-    this.at = at
+    this.at = at + length
     return true
   }
 

@@ -20,6 +20,7 @@
  *     const batch = writer.finish()                  and the writer can be used again
  */
 import {
+  openString,
   writeBool,
   writeDouble,
   writeDoubleBehind,
@@ -30,6 +31,7 @@ import {
   writeStrings,
 } from './attributes.ts'
 import type { OtlpBatch } from './batch.ts'
+import { varintSize } from './varint.ts'
 import { LEN, tag, WireWriter } from './wire.ts'
 
 const RESOURCES = tag(1, LEN)
@@ -42,9 +44,9 @@ const SCOPE_VERSION = tag(2, LEN)
 export const ITEMS = tag(2, LEN)
 
 /** Guesses of the bytes a length takes; see wire.ts. */
-const RESOURCE_GUESS = 3
-const SCOPE_GUESS = 3
 const SHORT_GUESS = 1
+/** Of a resource of which nothing is said: its length takes three bytes. */
+const RESOURCE_BYTES = 100_000
 
 const CLOSED = -1
 
@@ -53,6 +55,11 @@ export abstract class SignalWriter {
   /** Items begun since the last `finish`. */
   #items = 0
   #resources = CLOSED
+  #string = CLOSED
+  #text = CLOSED
+  #prefixLength = 0
+  /** Of what is open, its scopes' too. */
+  #resourceGuess = 0
   #resource = CLOSED
   #scopes = CLOSED
   /** The tag under which an attribute stands in what is open now. */
@@ -73,10 +80,14 @@ export abstract class SignalWriter {
     return this.#items
   }
 
-  /** Begins a resource; attributes until `beginScope` are its own. */
-  beginResource(): void {
+  /**
+   * Begins a resource; attributes until `beginScope` are its own. Nothing has to be moved when it
+   * ends if it has about as many bytes as was expected.
+   */
+  beginResource(bytesExpected = RESOURCE_BYTES): void {
     this.#closeResource()
-    this.#resources = this.wire.open(RESOURCES, RESOURCE_GUESS)
+    this.#resourceGuess = varintSize(bytesExpected)
+    this.#resources = this.wire.open(RESOURCES, this.#resourceGuess)
     this.#resource = this.wire.open(RESOURCE, SHORT_GUESS)
     this.#attributes = RESOURCE_ATTRIBUTES
   }
@@ -87,7 +98,7 @@ export abstract class SignalWriter {
     this.#closeScope()
     if (this.#resource !== CLOSED) this.wire.close(this.#resource, SHORT_GUESS)
     this.#resource = CLOSED
-    this.#scopes = this.wire.open(SCOPES, SCOPE_GUESS)
+    this.#scopes = this.wire.open(SCOPES, this.#resourceGuess)
     const scope = this.wire.open(SCOPE, SHORT_GUESS)
     if (name !== '') this.wire.string(SCOPE_NAME, name)
     if (version !== '') this.wire.string(SCOPE_VERSION, version)
@@ -128,6 +139,25 @@ export abstract class SignalWriter {
   /** As attrString; `prefix` as of attrIntBehind. */
   attrStringBehind(prefix: Uint8Array, value: string): void {
     writeStringBehind(this.wire, prefix, value)
+  }
+
+  /**
+   * Begins what `attrStringBehind` writes at once: `text` as often as wanted, then `endString`. To
+   * join texts before would make one more.
+   */
+  beginString(prefix: Uint8Array): void {
+    this.#prefixLength = prefix.length
+    this.#string = this.wire.copy(prefix)
+    this.#text = openString(this.wire)
+  }
+
+  text(text: string): void {
+    this.wire.text(text)
+  }
+
+  endString(): void {
+    this.wire.close(this.#text, SHORT_GUESS)
+    this.wire.setLengths(this.#string, this.#prefixLength)
   }
 
   /** As attrInt; `prefix`: `attributePrefix` of the field that attributes are now, and the key. */
@@ -190,7 +220,7 @@ export abstract class SignalWriter {
 
   #closeScope(): void {
     this.closeItem()
-    if (this.#scopes !== CLOSED) this.wire.close(this.#scopes, SCOPE_GUESS)
+    if (this.#scopes !== CLOSED) this.wire.close(this.#scopes, this.#resourceGuess)
     this.#scopes = CLOSED
   }
 
@@ -198,7 +228,7 @@ export abstract class SignalWriter {
     this.#closeScope()
     if (this.#resource !== CLOSED) this.wire.close(this.#resource, SHORT_GUESS)
     this.#resource = CLOSED
-    if (this.#resources !== CLOSED) this.wire.close(this.#resources, RESOURCE_GUESS)
+    if (this.#resources !== CLOSED) this.wire.close(this.#resources, this.#resourceGuess)
     this.#resources = CLOSED
   }
 }

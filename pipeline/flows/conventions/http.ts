@@ -96,11 +96,15 @@ function errorType(batch: FlowBatch, row: number): string {
 /** The conventions want the whole URL of the client, of the server its parts. */
 function writeUrl(writer: TracesWriter, batch: FlowBatch, row: number): void {
   const { base } = batch
+  const target = batch.text(base.target, row)
   if (base.role[row] === ROLE.client) {
-    writer.attrStringBehind(URL_FULL, urlOf(batch, row))
+    writer.beginString(URL_FULL)
+    writer.text('http://')
+    writer.text(authorityOf(batch, row))
+    writer.text(pathOf(target))
+    writer.endString()
     return
   }
-  const target = batch.text(base.target, row)
   const question = target.indexOf('?')
   writer.attrStringBehind(URL_PATH, question < 0 ? target : target.slice(0, question))
   if (question >= 0 && question + 1 < target.length) {
@@ -108,12 +112,15 @@ function writeUrl(writer: TracesWriter, batch: FlowBatch, row: number): void {
   }
 }
 
-/** `url.full` of a request to a server, which may be a proxy. */
-export function urlOf(batch: FlowBatch, row: number): string {
+/** Of the server, which may be a proxy. */
+function authorityOf(batch: FlowBatch, row: number): string {
   const { base } = batch
-  const target = batch.text(base.target, row)
-  const path = target.startsWith('/') ? target : ''
-  return `http://${batch.text(base.host, row) || addressAndPort(base, row)}${path}`
+  return batch.text(base.host, row) || addressAndPort(base, row)
+}
+
+/** Of what a request asks for: `*` and the place of a CONNECT are none. */
+function pathOf(target: string): string {
+  return target.startsWith('/') ? target : ''
 }
 
 function addressAndPort(base: Columns<'base'>, row: number): string {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { FlowBatch } from '../../../../pipeline/flows/batch.ts'
-import { urlOf } from '../../../../pipeline/flows/conventions/http.ts'
+import { http } from '../../../../pipeline/flows/conventions/http.ts'
 import { serverOf } from '../../../../pipeline/flows/conventions/server.ts'
+import { TracesView } from '../../../../pipeline/otlp/traces_view.ts'
+import { TracesWriter } from '../../../../pipeline/otlp/traces_writer.ts'
 
 function rowOf({
   host,
@@ -41,10 +43,29 @@ test('the server is what the request names, else the address it went to', () => 
   }
 })
 
+/** `url.full` of a client's span; rows are clients' unless they say otherwise. */
+function urlOf(batch: FlowBatch): unknown {
+  const writer = new TracesWriter()
+  writer.beginResource()
+  writer.beginScope('', '')
+  writer.beginSpan()
+  http.own(writer, batch, 0)
+  const view = new TracesView(writer.finish().bytes)
+  assert.ok(view.nextResource() && view.nextScope() && view.nextSpan())
+  const { attributes } = view.span
+  assert.ok(attributes.next())
+  const { key, value } = attributes
+  assert.equal(key, 'url.full')
+  assert.ok(!attributes.next())
+  return value
+}
+
 test('the URL is made of what the request names and its path', () => {
-  assert.equal(urlOf(rowOf({ host: 'api', target: '/a?b' }), 0), 'http://api/a?b')
-  assert.equal(urlOf(rowOf({ host: 'api:80', target: '*' }), 0), 'http://api:80')
-  assert.equal(urlOf(rowOf({ host: '' }), 0), 'http://10.1.2.3:8080/')
-  assert.equal(urlOf(rowOf({ host: '', port: 80 }), 0), 'http://10.1.2.3/')
-  assert.equal(urlOf(rowOf({ host: 'api', target: 'other:443' }), 0), 'http://api')
+  assert.equal(urlOf(rowOf({ host: 'api', target: '/a?b' })), 'http://api/a?b')
+  assert.equal(urlOf(rowOf({ host: 'api:80', target: '*' })), 'http://api:80')
+  assert.equal(urlOf(rowOf({ host: '' })), 'http://10.1.2.3:8080/')
+  assert.equal(urlOf(rowOf({ host: '', port: 80 })), 'http://10.1.2.3/')
+  assert.equal(urlOf(rowOf({ host: 'api', target: 'other:443' })), 'http://api')
+  const long = { host: 'é'.repeat(60), target: `/${'ü'.repeat(200)}` }
+  assert.equal(urlOf(rowOf(long)), `http://${long.host}${long.target}`)
 })
