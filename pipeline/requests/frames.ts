@@ -37,8 +37,10 @@ export interface FrameSink {
 export class Frames extends PieceReader {
   readonly isClient: boolean
   readonly header = Buffer.alloc(HEADER_BYTES_MAX)
-  /** The beginning of the body, as much as was wanted and known. */
-  body: Buffer = EMPTY
+  /** The beginning of the body, as much as was wanted and known: `bytes[at … to)`. */
+  bodyBytes: Buffer = EMPTY
+  bodyAt = 0
+  bodyTo = 0
   bodyLength = 0
   /** Bytes that were wanted are not in `body`. */
   cut = false
@@ -61,6 +63,11 @@ export class Frames extends PieceReader {
 
   get isLost(): boolean {
     return this.#state === LOST
+  }
+
+  /** The same, for whom a view more is no matter. */
+  get body(): Buffer {
+    return this.bodyBytes.subarray(this.bodyAt, this.bodyTo)
   }
 
   /** The next byte is that of a header. */
@@ -115,8 +122,9 @@ export class Frames extends PieceReader {
     if (this.#headerLength === 0) this.markStart(piece, this.position)
     const wanted = this.#sink.headerBytes(this)
     const count = Math.min(wanted - this.#headerLength, to - from)
-    piece.bytes.copy(this.header, this.#headerLength, from, from + count)
-    this.#headerLength += count
+    const { bytes } = piece
+    // So few that a call to copy them would cost more.
+    for (let i = 0; i < count; i++) this.header[this.#headerLength++] = bytes[from + i] as number
     this.position += count
     if (this.#headerLength < wanted) return from + count
     const length = this.#sink.bodyBytes(this)
@@ -129,7 +137,6 @@ export class Frames extends PieceReader {
     this.#left = length
     this.#wanted = Math.min(length, this.#sink.wanted(this))
     this.cut = false
-    this.body = EMPTY
     this.#keptLength = 0
     this.#state = BODY
     if (length === 0) this.#end()
@@ -141,10 +148,9 @@ export class Frames extends PieceReader {
     const done = this.bodyLength - this.#left
     const missing = this.#wanted - done
     if (missing > 0 && !this.cut) {
-      const of = piece.bytes.subarray(from, from + Math.min(missing, count))
       // Whole in this piece: no copy.
-      if (done === 0 && of.length === this.#wanted && count === this.#left) this.body = of
-      else this.#keep(of)
+      if (done === 0 && count === this.#left) this.#show(piece.bytes, from, from + missing)
+      else this.#keep(piece.bytes, from, from + Math.min(missing, count))
     }
     this.position += count
     this.#left -= count
@@ -152,14 +158,20 @@ export class Frames extends PieceReader {
     return from + count
   }
 
-  #keep(bytes: Buffer): void {
+  #show(bytes: Buffer, at: number, to: number): void {
+    this.bodyBytes = bytes
+    this.bodyAt = at
+    this.bodyTo = to
+  }
+
+  #keep(bytes: Buffer, at: number, to: number): void {
     if (this.#kept.length < this.#wanted && !this.#grow(this.#wanted)) {
       this.cut = true
       this.#shared.count('messages_not_kept')
       return
     }
-    this.#keptLength += bytes.copy(this.#kept, this.#keptLength)
-    this.body = this.#kept.subarray(0, this.#keptLength)
+    this.#keptLength += bytes.copy(this.#kept, this.#keptLength, at, to)
+    this.#show(this.#kept, 0, this.#keptLength)
   }
 
   /** Bodies of a connection are alike, so the memory stays until the connection's end. */
@@ -187,7 +199,7 @@ export class Frames extends PieceReader {
   #end(): void {
     this.#state = HEADER
     this.#sink.frame(this)
-    this.body = EMPTY
+    this.#show(EMPTY, 0, 0)
   }
 
   /** Gives the memory back. */
@@ -195,6 +207,6 @@ export class Frames extends PieceReader {
     this.#shared.release(this.#kept.length)
     this.#kept = EMPTY
     this.#keptLength = 0
-    this.body = EMPTY
+    this.#show(EMPTY, 0, 0)
   }
 }

@@ -15,14 +15,24 @@ const HIGH_BITS = 0x80808080
 
 let viewed: Buffer = EMPTY
 let view: DataView = new DataView(EMPTY.buffer, 0, 0)
+let viewedBefore: Buffer = EMPTY
+let viewBefore: DataView = view
 
-/** For reading words of `bytes`: heads come one after the other in the same ring. */
+/** For reading words of `bytes`: mostly of one ring, or of it and a decoder's memory in turns. */
 export function viewOf(bytes: Buffer): DataView {
-  if (bytes !== viewed) {
-    viewed = bytes
-    view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  }
-  return view
+  return bytes === viewed ? view : otherView(bytes)
+}
+
+function otherView(bytes: Buffer): DataView {
+  const isBefore = bytes === viewedBefore
+  const found = isBefore
+    ? viewBefore
+    : new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  viewedBefore = viewed
+  viewBefore = view
+  viewed = bytes
+  view = found
+  return found
 }
 
 /** Makes the letters of a word lower case; no other byte becomes a letter. */

@@ -5,7 +5,7 @@
  * authority-form `host:port` (CONNECT), asterisk-form `*`.
  */
 
-import { PLACES } from './texts.ts'
+import { MadeOf } from './texts.ts'
 
 export type QueryPolicy = 'redact' | 'drop' | 'keep'
 
@@ -24,31 +24,15 @@ export function pathOf(target: string, policy: QueryPolicy): string {
   return path.slice(0, query + 1) + redacted(path.slice(query + 1))
 }
 
-/** Paths of targets that come again and again, by the place of the target among texts. */
-class Paths {
-  readonly #policy: QueryPolicy
-  readonly #targets: string[] = new Array(PLACES).fill('')
-  readonly #paths: string[] = new Array(PLACES).fill('')
-
-  constructor(policy: QueryPolicy) {
-    this.#policy = policy
-  }
-
-  of(target: string, place: number): string {
-    // As long as a text has its place it is the same object, so that this is no comparison.
-    if (this.#targets[place] === target) return this.#paths[place] as string
-    const path = pathOf(target, this.#policy)
-    this.#targets[place] = target
-    this.#paths[place] = path
-    return path
-  }
+const PATHS = {
+  redact: new MadeOf((target) => pathOf(target, 'redact')),
+  drop: new MadeOf((target) => pathOf(target, 'drop')),
+  keep: new MadeOf((target) => pathOf(target, 'keep')),
 }
 
-const PATHS = { redact: new Paths('redact'), drop: new Paths('drop'), keep: new Paths('keep') }
-
-/** As pathOf(), of the target whose text has that place, or of one without (-1). */
+/** As pathOf(), of a target that may come again: `place` as placeOf() has it, or -1. */
 export function pathAt(place: number, target: string, policy: QueryPolicy): string {
-  return place < 0 ? pathOf(target, policy) : PATHS[policy].of(target, place)
+  return PATHS[policy].of(target, place)
 }
 
 /** The authority of an absolute-form target, without user and password; '' for other forms. */

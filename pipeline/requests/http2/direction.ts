@@ -22,26 +22,28 @@ const BLOCK_BYTES_MAX = 65_536
 const GOAWAY_BYTES = 8
 const EMPTY = Buffer.alloc(0)
 
-const fields = new Fields()
 const probe = new FrameHeader()
 
-export interface Block {
-  readonly stream: number
-  readonly endsStream: boolean
-  /** Valid only while it is handled. */
-  readonly fields: Fields
+/** A header block. One object is filled again for each. */
+export class Block {
+  stream = 0
+  endsStream = false
   /** Only the beginning was seen. */
-  readonly isCut: boolean
+  isCut = false
   /** Of its frames. */
-  readonly bytes: number
+  bytes = 0
+  readonly fields = new Fields()
 }
+
+const block = new Block()
 
 export interface Http2Sink {
   isOpen(stream: number): boolean
   /** The piece has bytes of the stream. */
   touch(stream: number): void
   block(direction: Direction, block: Block): void
-  data(direction: Direction, of: { stream: number; bytes: number; endsStream: boolean }): void
+  /** Of a frame with this header. */
+  data(direction: Direction, header: FrameHeader): void
   reset(direction: Direction, stream: number, code: number): void
   /** The peer has not handled, and will not handle, streams beyond `lastStream`. */
   goaway(direction: Direction, lastStream: number): void
@@ -164,24 +166,24 @@ export class Direction implements FrameSink, Start {
     const header = this.#header
     const bytes = FRAME_HEADER_BYTES + header.length
     switch (header.type) {
-      case FRAME.data: {
-        const { stream } = header
-        this.#sink.data(this, { stream, bytes, endsStream: header.has(FLAG.endStream) })
+      case FRAME.data:
+        this.#sink.data(this, header)
         break
-      }
       case FRAME.headers:
       case FRAME.pushPromise:
         this.#beginBlock(frames, bytes)
         break
       case FRAME.continuation:
         this.#blockBytes += bytes
-        this.#goOn(frames.body, frames)
+        this.#goOn(frames, frames.bodyAt, frames.bodyTo)
         break
       case FRAME.rstStream:
-        if (!frames.cut) this.#sink.reset(this, header.stream, frames.body.readUInt32BE(0))
+        if (!frames.cut)
+          this.#sink.reset(this, header.stream, frames.bodyBytes.readUInt32BE(frames.bodyAt))
         break
       case FRAME.goaway:
-        if (!frames.cut) this.#sink.goaway(this, frames.body.readUInt32BE(0) & 0x7fffffff)
+        if (!frames.cut)
+          this.#sink.goaway(this, frames.bodyBytes.readUInt32BE(frames.bodyAt) & 0x7fffffff)
         break
     }
   }
@@ -219,31 +221,33 @@ export class Direction implements FrameSink, Start {
     this.#endsStream = !this.#isPromise && header.has(FLAG.endStream)
     this.#isCut = false
     this.#blockBytes = bytes
+    const { bodyBytes, bodyAt, bodyTo } = frames
     const isPadded = header.has(FLAG.padded)
     let at = isPadded ? 1 : 0
     if (this.#isPromise) at += 4
     else if (header.has(FLAG.priority)) at += 5
-    const padding = isPadded ? (frames.body[0] ?? 0) : 0
-    const to = Math.min(frames.body.length, header.length - padding)
+    const padding = isPadded && bodyAt < bodyTo ? (bodyBytes[bodyAt] as number) : 0
+    const to = Math.min(bodyTo - bodyAt, header.length - padding)
     if (header.length < at + padding) frames.lose()
-    else this.#goOn(at < to ? frames.body.subarray(at, to) : EMPTY, frames)
+    else this.#goOn(frames, bodyAt + at, bodyAt + to)
   }
 
-  /** The next part of the block has come. */
-  #goOn(part: Buffer, frames: Frames): void {
+  /** The next part of the block has come: `[at, to)` of the frame's body. */
+  #goOn(frames: Frames, at: number, to: number): void {
     const isLast = this.#header.has(FLAG.endHeaders)
-    const isCut = frames.cut || frames.body.length < frames.bodyLength
+    const isCut = frames.cut || frames.bodyTo - frames.bodyAt < frames.bodyLength
     if (isLast && this.#keptLength === 0 && !this.#isCut) {
       this.#isCut = isCut
-      this.#read(part)
+      this.#read(frames.bodyBytes, at, to)
       return
     }
-    if (!this.#isCut) this.#isCut = !this.#keep(part) || isCut
-    if (isLast) this.#read(this.#kept.subarray(0, this.#keptLength))
+    if (!this.#isCut) this.#isCut = !this.#keep(frames.bodyBytes, at, to) || isCut
+    if (isLast) this.#read(this.#kept, 0, this.#keptLength)
   }
 
-  #keep(part: Buffer): boolean {
-    const length = this.#keptLength + part.length
+  #keep(bytes: Buffer, at: number, to: number): boolean {
+    const part = Math.max(0, to - at)
+    const length = this.#keptLength + part
     if (length > this.#kept.length) {
       // Doubled, so that a block in a thousand parts is not copied a thousand times.
       const size = Math.min(BLOCK_BYTES_MAX, Math.max(length, 2 * this.#kept.length))
@@ -255,33 +259,29 @@ export class Direction implements FrameSink, Start {
       this.#kept.copy(larger, 0, 0, this.#keptLength)
       this.#kept = larger
     }
-    part.copy(this.#kept, this.#keptLength)
+    bytes.copy(this.#kept, this.#keptLength, at, at + part)
     this.#keptLength = length
     return true
   }
 
-  #read(block: Buffer): void {
-    const stream = this.#stream
-    const isCut = this.#isCut
-    const read = this.#hpack.read(fields, block, { at: 0, to: block.length })
+  #read(bytes: Buffer, at: number, to: number): void {
+    block.stream = this.#stream
+    block.isCut = this.#isCut
+    block.endsStream = this.#endsStream
+    block.bytes = this.#blockBytes
+    const read = this.#hpack.read(block.fields, bytes, { at, to })
     this.#dropBlock()
-    if (read === 'bad' || (read === 'cut' && !isCut)) {
+    if (read === 'bad' || (read === 'cut' && !block.isCut)) {
       this.frames.lose()
       return
     }
-    if (isCut) this.#forget()
-    if (this.#isPromise) return
-    this.#sink.block(this, {
-      stream,
-      endsStream: this.#endsStream,
-      fields,
-      isCut,
-      bytes: this.#blockBytes,
-    })
+    if (block.isCut) this.#forget()
+    if (!this.#isPromise) this.#sink.block(this, block)
   }
 
   #dropBlock(): void {
     this.#stream = 0
+    if (this.#kept === EMPTY) return
     this.#shared.release(this.#kept.length)
     this.#kept = EMPTY
     this.#keptLength = 0

@@ -10,27 +10,26 @@
  * entries that the peer still has: those are unknown then, never another's.
  */
 import type { Shared } from '../shared.ts'
-import { FIELD, type Field } from './field_names.ts'
+import { Entry } from './entry.ts'
+import { FIELD } from './field_names.ts'
 
 const SIZE_DEFAULT = 4096
 export const TABLE_SIZE_MAX = 65_536
 const ENTRY_OVERHEAD = 32
 
-/** What `find` says of an index: `none` is an error of the peer, or of our framing. */
-export type Found = 'known' | 'unknown' | 'none'
+const ENTRIES_FIRST = 16
+
+/** Stands for entries that were not seen. */
+const UNKNOWN = new Entry()
+UNKNOWN.field = FIELD.unknown
 
 export class DynamicTable {
-  /** Of the entry that `find` has found. */
-  field: Field = FIELD.other
-  value = ''
-  nameBytes = 0
   readonly #shared: Shared
-  /** Oldest first, from `#first` on. */
-  readonly #fields: Field[] = []
-  readonly #values: string[] = []
-  readonly #nameBytes: number[] = []
-  readonly #sizes: number[] = []
+  /** A ring, as long as a power of two, of entries that are used again. */
+  #entries: Entry[] = []
+  /** Of the oldest, counted from the first there ever was, and how many there are. */
   #first = 0
+  #count = 0
   #size = 0
   #sizeMax = SIZE_DEFAULT
   /** There may be older entries than those that are known. */
@@ -41,23 +40,17 @@ export class DynamicTable {
     this.#shared = shared
   }
 
-  /** `age`: 0 for the newest entry. */
-  find(age: number): Found {
-    const at = this.#fields.length - 1 - age
-    if (at < this.#first) return this.#isPartial ? 'unknown' : 'none'
-    this.field = this.#fields[at] as Field
-    this.value = this.#values[at] as string
-    this.nameBytes = this.#nameBytes[at] as number
-    return 'known'
+  /** `age`: 0 for the newest entry. None is an error of the peer, or of our framing. */
+  find(age: number): Entry | undefined {
+    if (age < this.#count) return this.#at(this.#first + this.#count - 1 - age)
+    return this.#isPartial ? UNKNOWN : undefined
   }
 
-  add(entry: { field: Field; value: string; nameBytes: number; valueBytes: number }): void {
-    const { field, nameBytes, valueBytes } = entry
-    const value = field === FIELD.other ? '' : entry.value
-    const size = nameBytes + valueBytes + ENTRY_OVERHEAD
-    this.#evict(this.#sizeMax - size)
+  add(entry: Entry): void {
+    const size = sizeOf(entry)
+    if (this.#size + size > this.#sizeMax) this.#evict(this.#sizeMax - size)
     if (size > this.#sizeMax) return
-    const kept = value.length + ENTRY_OVERHEAD
+    const kept = entry.text.length + ENTRY_OVERHEAD
     if (!this.#shared.keep(kept)) {
       this.#shared.count('http2_tables_forgotten')
       this.forget()
@@ -65,10 +58,8 @@ export class DynamicTable {
     }
     this.#kept += kept
     this.#size += size
-    this.#fields.push(field)
-    this.#values.push(value)
-    this.#nameBytes.push(nameBytes)
-    this.#sizes.push(size)
+    if (this.#count === this.#entries.length) this.#grow()
+    this.#at(this.#first + this.#count++).copy(entry)
   }
 
   resize(size: number): void {
@@ -87,23 +78,36 @@ export class DynamicTable {
     this.#kept = 0
     this.#size = 0
     this.#first = 0
-    for (const column of [this.#fields, this.#values, this.#nameBytes, this.#sizes]) {
-      column.length = 0
-    }
+    this.#count = 0
+    this.#entries = []
+  }
+
+  #at(index: number): Entry {
+    return this.#entries[index & (this.#entries.length - 1)] as Entry
+  }
+
+  #grow(): void {
+    const length = Math.max(ENTRIES_FIRST, 2 * this.#count)
+    const entries = Array.from({ length: this.#count }, (_, i) => this.#at(this.#first + i))
+    while (entries.length < length) entries.push(new Entry())
+    this.#entries = entries
+    this.#first = 0
   }
 
   #evict(sizeMax: number): void {
-    while (this.#size > sizeMax && this.#first < this.#fields.length) {
-      const kept = (this.#values[this.#first] as string).length + ENTRY_OVERHEAD
+    while (this.#size > sizeMax && this.#count > 0) {
+      const oldest = this.#at(this.#first)
+      const kept = oldest.text.length + ENTRY_OVERHEAD
       this.#shared.release(kept)
       this.#kept -= kept
-      this.#values[this.#first] = ''
-      this.#size -= this.#sizes[this.#first++] as number
+      this.#size -= sizeOf(oldest)
+      oldest.text = ''
+      this.#first = (this.#first + 1) & (this.#entries.length - 1)
+      this.#count--
     }
-    if (this.#first < 64 || this.#first < this.#fields.length / 2) return
-    for (const column of [this.#fields, this.#values, this.#nameBytes, this.#sizes]) {
-      column.splice(0, this.#first)
-    }
-    this.#first = 0
   }
+}
+
+function sizeOf({ nameBytes, valueBytes }: Entry): number {
+  return nameBytes + valueBytes + ENTRY_OVERHEAD
 }

@@ -1,29 +1,15 @@
 /** What one header block says that rows need. One object is filled again for each block. */
 import { parseTraceparent } from '../http1/traceparent.ts'
-import { FIELD, type Field } from './field_names.ts'
+import { type Entry, VALUE_BYTES_MAX } from './entry.ts'
+import { FIELD } from './field_names.ts'
 
-const METHOD_CHARS_MAX = 24
-const HOST_CHARS_MAX = 255
-const GRPC = /^application\/grpc($|[+; ])/
-/** Eight digits at most, and a unit. */
-const TIMEOUT = /^(\d{1,8})([HMSmun])$/
-const UNIT_NS: Readonly<Record<string, number>> = {
-  H: 3600e9,
-  M: 60e9,
-  S: 1e9,
-  m: 1e6,
-  u: 1e3,
-  n: 1,
-}
-const STATUS = /^[1-5]\d\d$/
-/** Codes are 0 to 16; what is beyond is as good as unknown. */
-const GRPC_STATUS = /^\d{1,3}$/
-
-const scratch = Buffer.alloc(256)
+const scratch = Buffer.alloc(VALUE_BYTES_MAX)
 
 export class Fields {
   method = ''
   path = ''
+  /** Of the path, as texts.ts has it; -1: none. */
+  pathPlace = -1
   authority = ''
   host = ''
   /** 0: none was read. */
@@ -45,6 +31,7 @@ export class Fields {
   reset(): void {
     this.method = ''
     this.path = ''
+    this.pathPlace = -1
     this.authority = ''
     this.host = ''
     this.status = 0
@@ -57,42 +44,42 @@ export class Fields {
     this.unknown = 0
   }
 
-  /** `value` may be anything for fields that nobody asks for. */
-  take(field: Field, value: string): void {
-    switch (field) {
+  take(entry: Entry): void {
+    switch (entry.field) {
       case FIELD.method:
-        this.method = value.slice(0, METHOD_CHARS_MAX)
+        this.method = entry.text
         this.isRequest = true
         break
       case FIELD.path:
-        this.path = value
+        this.path = entry.text
+        this.pathPlace = entry.number
         this.isRequest = true
         break
       case FIELD.authority:
-        this.authority = hostOf(value)
+        this.authority = entry.text
         this.isRequest = true
         break
       case FIELD.scheme:
         this.isRequest = true
         break
       case FIELD.status:
-        if (STATUS.test(value)) this.status = Number(value)
+        if (entry.number > 0) this.status = entry.number
         break
       case FIELD.host:
-        this.host = hostOf(value)
+        this.host = entry.text
         break
       case FIELD.contentType:
         this.hasContentType = true
-        this.isGrpc = GRPC.test(value)
+        this.isGrpc = entry.number === 1
         break
       case FIELD.grpcStatus:
-        if (GRPC_STATUS.test(value)) this.grpcStatus = Number(value)
+        if (entry.number >= 0) this.grpcStatus = entry.number
         break
       case FIELD.grpcTimeout:
-        this.grpcTimeoutNs = timeoutOf(value)
+        this.grpcTimeoutNs = entry.number
         break
       case FIELD.traceparent:
-        this.#traceparent(value)
+        this.takeTrace(scratch, 0, scratch.write(entry.text, 'latin1'))
         break
       case FIELD.unknown:
         this.unknown++
@@ -100,19 +87,9 @@ export class Fields {
     }
   }
 
-  #traceparent(value: string): void {
-    const length = scratch.write(value, 'latin1')
-    if (parseTraceparent(this.trace, scratch, 0, length)) this.traces++
+  /** A trace context whose value is `bytes[at … to)`. */
+  takeTrace(bytes: Buffer, at: number, to: number): void {
+    const end = Math.min(to, at + VALUE_BYTES_MAX)
+    if (parseTraceparent(this.trace, bytes, at, end)) this.traces++
   }
-}
-
-/** Without user and password, which have no business there. */
-function hostOf(authority: string): string {
-  const host = authority.slice(authority.lastIndexOf('@') + 1)
-  return host.length > HOST_CHARS_MAX ? host.slice(0, HOST_CHARS_MAX) : host
-}
-
-function timeoutOf(value: string): number {
-  const [, digits = '', unit = ''] = TIMEOUT.exec(value) ?? []
-  return Number(digits) * (UNIT_NS[unit] ?? 0)
 }

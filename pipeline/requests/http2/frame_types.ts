@@ -43,11 +43,10 @@ export class FrameHeader {
   stream = 0
 
   read(bytes: Uint8Array, at: number): void {
-    const byte = (i: number) => bytes[at + i] as number
-    this.length = (byte(0) << 16) | (byte(1) << 8) | byte(2)
-    this.type = byte(3)
-    this.flags = byte(4)
-    this.stream = ((byte(5) & 0x7f) << 24) | (byte(6) << 16) | (byte(7) << 8) | byte(8)
+    this.length = wordAt(bytes, at) >>> 8
+    this.type = bytes[at + 3] as number
+    this.flags = bytes[at + 4] as number
+    this.stream = wordAt(bytes, at + 5) & 0x7fffffff
   }
 
   has(flag: number): boolean {
@@ -89,4 +88,9 @@ export class FrameHeader {
     if (type === FRAME.settings) return length <= SETTINGS_BYTES_MAX
     return length <= (type === FRAME.data ? DATA_BYTES_MAX : FRAME_BYTES_DEFAULT)
   }
+}
+
+function wordAt(bytes: Uint8Array, at: number): number {
+  const high = ((bytes[at] as number) << 24) | ((bytes[at + 1] as number) << 16)
+  return high | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number)
 }

@@ -12,44 +12,31 @@
 
 import { textOf } from '../http1/texts.ts'
 import type { Shared } from '../shared.ts'
+import { decoded, readCoded } from './coded_values.ts'
 import { DynamicTable } from './dynamic_table.ts'
-import {
-  FIELD,
-  type Field,
-  fieldOf,
-  NAME_BYTES_MAX,
-  STATIC_COUNT,
-  STATIC_FIELDS,
-  STATIC_NAME_BYTES,
-  STATIC_VALUES,
-} from './field_names.ts'
+import { Entry } from './entry.ts'
+import { FIELD, type Field, fieldOf, isNameLength } from './field_names.ts'
 import type { Fields } from './fields.ts'
 import { readHuffman } from './huffman.ts'
+import { STATIC } from './static_table.ts'
 
-/** What is kept of a path, and of every other value. */
-const PATH_BYTES_MAX = 4096
-const VALUE_BYTES_MAX = 256
 /** Of an integer that goes on behind its first byte: 28 bits, more than any length here. */
 const INTEGER_BYTES_MAX = 4
 const BAD = -1
 /** The block ends before what was expected. */
 const SHORT = -2
 
-const decoded = Buffer.alloc(PATH_BYTES_MAX)
-
 /** `ok`: to its end. `cut`: it ends within a field. `bad`: no such block can be. */
 export type BlockRead = 'ok' | 'cut' | 'bad'
+
+/** The literal that is being read: whoever keeps it copies it. */
+const literal = new Entry()
 
 export class Hpack {
   readonly #table: DynamicTable
   #bytes: Buffer = Buffer.alloc(0)
   #at = 0
   #to = 0
-  /** Of the field that is being read. */
-  #field: Field = FIELD.other
-  #value = ''
-  #nameBytes = 0
-  #valueBytes = 0
 
   constructor(shared: Shared) {
     this.#table = new DynamicTable(shared)
@@ -62,7 +49,8 @@ export class Hpack {
     this.#at = at
     this.#to = to
     while (this.#at < to) {
-      const end = this.#next(fields)
+      const first = bytes[this.#at] as number
+      const end = first >= 0x80 ? this.#indexed(fields, first) : this.#other(fields, first)
       if (end === SHORT) return 'cut'
       if (end === BAD) return 'bad'
     }
@@ -78,13 +66,23 @@ export class Hpack {
     this.#table.clear()
   }
 
-  /** Reads one field; BAD or SHORT when it cannot. */
-  #next(fields: Fields): number {
-    const first = this.#bytes[this.#at] as number
-    if (first >= 0x80) {
-      const index = this.#integer(0x7f)
-      return index <= 0 ? index || BAD : this.#indexed(fields, index)
-    }
+  #indexed(fields: Fields, first: number): number {
+    let index = first & 0x7f
+    if (index < 0x7f) this.#at++
+    else index = this.#integer(0x7f)
+    if (index <= 0) return index || BAD
+    const entry = this.#entryAt(index)
+    if (entry === undefined) return BAD
+    if (entry.field !== FIELD.other) fields.take(entry)
+    return 0
+  }
+
+  #entryAt(index: number): Entry | undefined {
+    return index < STATIC.length ? STATIC[index] : this.#table.find(index - STATIC.length)
+  }
+
+  /** Reads a literal, or the size of the table; BAD or SHORT when it cannot. */
+  #other(fields: Fields, first: number): number {
     if ((first & 0xe0) === 0x20) {
       const size = this.#integer(0x1f)
       if (size < 0) return size
@@ -96,95 +94,92 @@ export class Hpack {
     if (index < 0) return index
     const name = index === 0 ? this.#literalName() : this.#nameAt(index)
     if (name < 0) return name
-    const value = this.#literalValue(isAdded)
+    const isTrace = literal.field === FIELD.traceparent
+    const value = isTrace ? this.#trace(fields, isAdded) : this.#literalValue(isAdded)
     if (value < 0) return value
-    if (isAdded) {
-      this.#table.add({
-        field: this.#field,
-        value: this.#value,
-        nameBytes: this.#nameBytes,
-        valueBytes: this.#valueBytes,
-      })
-    }
-    if (this.#field !== FIELD.other) fields.take(this.#field, this.#value)
-    return 0
-  }
-
-  #indexed(fields: Fields, index: number): number {
-    if (index <= STATIC_COUNT) {
-      const field = STATIC_FIELDS[index] as Field
-      if (field !== FIELD.other) fields.take(field, STATIC_VALUES[index] as string)
-      return 0
-    }
-    const found = this.#table.find(index - STATIC_COUNT - 1)
-    if (found === 'none') return BAD
-    if (found === 'unknown') fields.take(FIELD.unknown, '')
-    else if (this.#table.field !== FIELD.other) fields.take(this.#table.field, this.#table.value)
+    if (isAdded) this.#table.add(literal)
+    if (!isTrace && literal.field !== FIELD.other) fields.take(literal)
     return 0
   }
 
   #nameAt(index: number): number {
-    if (index <= STATIC_COUNT) {
-      this.#field = STATIC_FIELDS[index] as Field
-      this.#nameBytes = STATIC_NAME_BYTES[index] as number
-      return 0
-    }
-    const found = this.#table.find(index - STATIC_COUNT - 1)
-    if (found === 'none') return BAD
-    this.#field = found === 'unknown' ? FIELD.unknown : this.#table.field
-    this.#nameBytes = found === 'unknown' ? 0 : this.#table.nameBytes
+    const entry = this.#entryAt(index)
+    if (entry === undefined) return BAD
+    literal.field = entry.field
+    literal.nameBytes = entry.nameBytes
     return 0
   }
 
   #literalName(): number {
-    const isCoded = this.#at < this.#to && (this.#bytes[this.#at] as number) >= 0x80
-    const length = this.#integer(0x7f)
-    if (length < 0) return length
+    const isCoded = this.#isCoded
+    const end = this.#string()
+    if (end < 0) return end
     const at = this.#at
-    const to = at + length
-    if (to > this.#to) return SHORT
-    this.#at = to
+    this.#at = end
     if (!isCoded) {
-      this.#nameBytes = length
-      this.#field = length <= NAME_BYTES_MAX ? fieldOf(textOf(this.#bytes, at, to)) : FIELD.other
+      literal.nameBytes = end - at
+      literal.field = this.#fieldOf(this.#bytes, at, end)
       return 0
     }
-    const bytes = readHuffman(decoded, this.#bytes, { at, to })
-    if (bytes < 0) return BAD
-    this.#nameBytes = bytes
-    this.#field = bytes <= NAME_BYTES_MAX ? fieldOf(textOf(decoded, 0, bytes)) : FIELD.other
+    const length = readHuffman(decoded, this.#bytes, { at, to: end })
+    if (length < 0) return BAD
+    literal.nameBytes = length
+    literal.field = this.#fieldOf(decoded, 0, length)
     return 0
+  }
+
+  #fieldOf(bytes: Buffer, at: number, to: number): Field {
+    return isNameLength(to - at) ? fieldOf(textOf(bytes, at, to)) : FIELD.other
   }
 
   #literalValue(isAdded: boolean): number {
-    const isCoded = this.#at < this.#to && (this.#bytes[this.#at] as number) >= 0x80
-    const length = this.#integer(0x7f)
-    if (length < 0) return length
+    const isCoded = this.#isCoded
+    const end = this.#string()
+    if (end < 0) return end
     const at = this.#at
-    const to = at + length
-    if (to > this.#to) return SHORT
-    this.#at = to
-    this.#value = ''
-    const isAsked = this.#field !== FIELD.other && this.#field !== FIELD.unknown
-    const bytesMax = this.#field === FIELD.path ? PATH_BYTES_MAX : VALUE_BYTES_MAX
+    this.#at = end
+    literal.text = ''
+    literal.number = 0
     if (!isCoded) {
-      this.#valueBytes = length
-      if (isAsked) this.#value = this.#text(this.#bytes, at, Math.min(to, at + bytesMax))
-      return 0
+      literal.valueBytes = end - at
+      if (literal.isAsked) literal.read(this.#bytes, at, end)
+    } else if (literal.isAsked) {
+      if (!readCoded(literal, this.#bytes, { at, to: end })) return BAD
+    } else if (isAdded) {
+      literal.valueBytes = readHuffman(decoded, this.#bytes, { at, to: end })
+      if (literal.valueBytes < 0) return BAD
     }
-    if (!isAsked && !isAdded) return 0
-    const bytes = readHuffman(decoded, this.#bytes, { at, to })
-    if (bytes < 0) return BAD
-    this.#valueBytes = bytes
-    if (isAsked) this.#value = this.#text(decoded, 0, Math.min(bytes, bytesMax))
     return 0
   }
 
-  /** Trace contexts never come again: they have no business among texts that do. */
-  #text(bytes: Buffer, at: number, to: number): string {
-    return this.#field === FIELD.traceparent
-      ? bytes.toString('latin1', at, to)
-      : textOf(bytes, at, to)
+  /** A trace context is read where it stands, for it never comes again. */
+  #trace(fields: Fields, isAdded: boolean): number {
+    const isCoded = this.#isCoded
+    const end = this.#string()
+    if (end < 0) return end
+    const at = this.#at
+    this.#at = end
+    const length = isCoded ? readHuffman(decoded, this.#bytes, { at, to: end }) : end - at
+    if (length < 0) return BAD
+    const bytes = isCoded ? decoded : this.#bytes
+    const from = isCoded ? 0 : at
+    literal.valueBytes = length
+    if (isAdded) literal.read(bytes, from, from + length)
+    fields.takeTrace(bytes, from, from + length)
+    return 0
+  }
+
+  /** The string that comes next is in the Huffman code. */
+  get #isCoded(): boolean {
+    return this.#at < this.#to && (this.#bytes[this.#at] as number) >= 0x80
+  }
+
+  /** Goes to where the string that comes next begins behind its length; returns where it ends. */
+  #string(): number {
+    const length = this.#integer(0x7f)
+    if (length < 0) return length
+    const end = this.#at + length
+    return end > this.#to ? SHORT : end
   }
 
   /** RFC 7541 §5.1: in the low bits of a byte, of `mask`; all ones: it goes on, 7 bits a byte. */

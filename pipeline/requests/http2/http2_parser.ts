@@ -8,12 +8,14 @@
 import type { Exchange } from '../exchange.ts'
 import type { Exchanges } from '../exchanges.ts'
 import type { Piece } from '../http1/piece.ts'
-import { pathOf } from '../http1/target.ts'
+import { pathAt } from '../http1/target.ts'
+import { MadeOf } from '../http1/texts.ts'
 import type { Parser } from '../parser.ts'
 import { type Remembered, remembered } from '../remembered.ts'
 import type { Shared } from '../shared.ts'
 import { type Block, Direction, type Http2Sink } from './direction.ts'
 import type { Fields } from './fields.ts'
+import { FLAG, FRAME_HEADER_BYTES, type FrameHeader } from './frame_types.ts'
 import {
   grpcError,
   grpcStatusOfHttp,
@@ -32,6 +34,7 @@ export interface Upgraded {
 }
 
 interface Stream {
+  readonly id: number
   readonly exchange: Exchange
   grpcTimeoutNs: number
   /** The header fields of the response have come; the next ones are trailers. */
@@ -43,6 +46,12 @@ interface Stream {
   isUnsure: boolean
 }
 
+/** Of data; one object is filled again for each. */
+const frame = { bytes: 0, endsStream: false }
+
+/** Of paths. */
+const METHODS = new MadeOf(methodOf)
+
 /** Remembered.words: what streams were. */
 const HAS_GRPC = 1
 const HAS_OTHER = 2
@@ -53,6 +62,8 @@ export class Http2Parser implements Parser, Http2Sink {
   readonly #requests: Direction
   readonly #responses: Direction
   readonly #streams = new Map<number, Stream>()
+  /** The stream that was looked for last, if it is open: most frames are of it again. */
+  #latest: Stream | undefined
   /** What streams of the connection were, as far as their content types were read. */
   #hasGrpc = false
   #hasOther = false
@@ -117,8 +128,8 @@ export class Http2Parser implements Parser, Http2Sink {
   sweep(): void {}
 
   abandoned(exchange: Exchange): void {
-    for (const [id, stream] of this.#streams) {
-      if (stream.exchange === exchange) this.#streams.delete(id)
+    for (const stream of this.#streams.values()) {
+      if (stream.exchange === exchange) this.#forget(stream)
     }
   }
 
@@ -126,6 +137,7 @@ export class Http2Parser implements Parser, Http2Sink {
     this.#requests.finish()
     this.#responses.finish()
     this.#streams.clear()
+    this.#latest = undefined
   }
 
   wantedFrom(fromClient: boolean): number {
@@ -137,51 +149,51 @@ export class Http2Parser implements Parser, Http2Sink {
   }
 
   touch(id: number): void {
-    const stream = this.#streams.get(id)
+    const stream = this.#find(id)
     if (stream !== undefined) this.#touch(stream.exchange)
   }
 
   block(direction: Direction, block: Block): void {
-    const stream = this.#streams.get(block.stream)
+    const stream = this.#find(block.stream)
     if (direction.isClient) {
       if (stream === undefined) this.#request(block)
-      else this.#requestGoesOn(block.stream, stream, block)
-    } else if (stream !== undefined) this.#response(block.stream, stream, block)
+      else this.#requestGoesOn(stream, block)
+    } else if (stream !== undefined) this.#response(stream, block)
     else if (block.fields.status >= 200 && block.stream % 2 === 1) {
       this.#exchanges.orphanResponse()
     }
   }
 
-  data(
-    direction: Direction,
-    { stream: id, bytes, endsStream }: { stream: number; bytes: number; endsStream: boolean },
-  ): void {
-    const stream = this.#streams.get(id)
+  data(direction: Direction, header: FrameHeader): void {
+    const stream = this.#find(header.stream)
     if (stream === undefined) return
-    if (direction.isClient) this.#requestGoesOn(id, stream, { bytes, endsStream })
+    frame.bytes = FRAME_HEADER_BYTES + header.length
+    frame.endsStream = header.has(FLAG.endStream)
+    if (direction.isClient) this.#requestGoesOn(stream, frame)
     else {
-      stream.exchange.responseBytes += bytes
-      if (endsStream) this.#responseEnds(id, stream)
+      stream.exchange.responseBytes += frame.bytes
+      if (frame.endsStream) this.#responseEnds(stream)
     }
   }
 
   reset(direction: Direction, id: number, code: number): void {
-    const stream = this.#streams.get(id)
-    if (stream !== undefined) this.#fails(id, stream, { code, byClient: direction.isClient })
+    const stream = this.#find(id)
+    if (stream !== undefined) this.#fails(stream, { code, byClient: direction.isClient })
   }
 
   goaway(direction: Direction, lastStream: number): void {
     if (direction.isClient) return
-    for (const [id, stream] of this.#streams) {
-      if (id > lastStream) this.#fails(id, stream, { code: REFUSED_STREAM, byClient: false })
+    for (const stream of this.#streams.values()) {
+      if (stream.id > lastStream) this.#fails(stream, { code: REFUSED_STREAM, byClient: false })
     }
   }
 
   /** Whose frames are missing may have ended among them. */
   lost(direction: Direction): void {
-    for (const [id, { exchange }] of this.#streams) {
+    for (const stream of this.#streams.values()) {
+      const { exchange } = stream
       if (direction.isClient ? exchange.requestDone : exchange.responseDone) continue
-      this.#streams.delete(id)
+      this.#forget(stream)
       exchange.desynchronised = true
       exchange.endNs ||= this.lastNs
       this.#exchanges.close(exchange)
@@ -196,11 +208,30 @@ export class Http2Parser implements Parser, Http2Sink {
     this.#open(1, { exchange, grpcTimeoutNs: 0 })
   }
 
-  #open(id: number, of: Pick<Stream, 'exchange' | 'grpcTimeoutNs'>): Stream {
+  #find(id: number): Stream | undefined {
+    if (this.#latest?.id !== id) this.#latest = this.#streams.get(id)
+    return this.#latest
+  }
+
+  #forget(stream: Stream): void {
+    this.#streams.delete(stream.id)
+    if (this.#latest === stream) this.#latest = undefined
+  }
+
+  #open(id: number, { exchange, grpcTimeoutNs }: Pick<Stream, 'exchange' | 'grpcTimeoutNs'>) {
     this.#lastStream = id
-    const stream = { ...of, answered: false, httpStatus: 0, grpcStatus: -1, isUnsure: false }
+    const stream: Stream = {
+      id,
+      exchange,
+      grpcTimeoutNs,
+      answered: false,
+      httpStatus: 0,
+      grpcStatus: -1,
+      isUnsure: false,
+    }
     this.#streams.set(id, stream)
-    this.#touch(of.exchange)
+    this.#latest = stream
+    this.#touch(exchange)
     return stream
   }
 
@@ -208,11 +239,11 @@ export class Http2Parser implements Parser, Http2Sink {
     // Of a stream that has ended, or that the server opens: no request. Trailers begin none.
     if (id <= this.#lastStream || id % 2 === 0 || !fields.isRequest) return
     const isGrpc = this.#isGrpc(fields, isCut)
-    const path = pathOf(fields.path, this.#shared.query)
+    const path = pathAt(fields.pathPlace, fields.path, this.#shared.query)
     const exchange = this.#exchanges.begin(this.#requests, {
       protocol: isGrpc ? 'grpc' : 'http',
       version: '2',
-      method: isGrpc ? methodOf(path) : fields.method,
+      method: isGrpc ? METHODS.of(path, fields.pathPlace) : fields.method,
       target: path,
       host: fields.authority || fields.host,
       trace: fields.traces === 1 ? fields.trace.slice() : undefined,
@@ -221,7 +252,7 @@ export class Http2Parser implements Parser, Http2Sink {
     })
     const stream = this.#open(id, { exchange, grpcTimeoutNs: fields.grpcTimeoutNs })
     exchange.requestBytes = bytes
-    if (endsStream) this.#requestEnds(id, stream)
+    if (endsStream) this.#requestEnds(stream)
   }
 
   /** Connections carry calls or other requests, hardly ever both: where it cannot be read. */
@@ -234,24 +265,22 @@ export class Http2Parser implements Parser, Http2Sink {
     return fields.isGrpc
   }
 
-  #requestGoesOn(
-    id: number,
-    stream: Stream,
-    { bytes, endsStream }: { bytes: number; endsStream: boolean },
-  ): void {
+  /** Of a frame of data, or of a block. */
+  #requestGoesOn(stream: Stream, { bytes, endsStream }: typeof frame): void {
     if (stream.exchange.requestDone) return
     stream.exchange.requestBytes += bytes
     if (this.#piece !== undefined) this.#exchanges.requestGoesOn(stream.exchange, this.#piece.tid)
-    if (endsStream) this.#requestEnds(id, stream)
+    if (endsStream) this.#requestEnds(stream)
   }
 
-  #requestEnds(id: number, { exchange }: Stream): void {
+  #requestEnds(stream: Stream): void {
+    const { exchange } = stream
     const { position, lastNs } = this.#requests.frames
     this.#exchanges.requestEnd(exchange, { position, ns: lastNs })
-    if (!exchange.open) this.#streams.delete(id)
+    if (!exchange.open) this.#forget(stream)
   }
 
-  #response(id: number, stream: Stream, { fields, isCut, bytes, endsStream }: Block): void {
+  #response(stream: Stream, { fields, isCut, bytes, endsStream }: Block): void {
     const { exchange } = stream
     // Interim responses go before the one that answers (RFC 9110 §15.2).
     if (!stream.answered && fields.status >= 100 && fields.status < 200) return
@@ -269,10 +298,10 @@ export class Http2Parser implements Parser, Http2Sink {
     }
     if (fields.grpcStatus >= 0) stream.grpcStatus = fields.grpcStatus
     exchange.responseBytes += bytes
-    if (endsStream) this.#responseEnds(id, stream)
+    if (endsStream) this.#responseEnds(stream)
   }
 
-  #responseEnds(id: number, stream: Stream): void {
+  #responseEnds(stream: Stream): void {
     const { exchange } = stream
     const { position, lastNs: ns } = this.#responses.frames
     if (exchange.protocol === 'grpc') {
@@ -281,7 +310,7 @@ export class Http2Parser implements Parser, Http2Sink {
       if (!exchange.requestDone) this.#exchanges.requestEnd(exchange, { position, ns })
     }
     this.#exchanges.responseEnd(exchange, { position, ns })
-    if (!exchange.open) this.#streams.delete(id)
+    if (!exchange.open) this.#forget(stream)
   }
 
   #grpcEnds({ exchange, grpcStatus, httpStatus, isUnsure }: Stream): void {
@@ -294,13 +323,9 @@ export class Http2Parser implements Parser, Http2Sink {
   }
 
   /** The stream was reset: by the server after its whole response, that is no failure (§8.1). */
-  #fails(
-    id: number,
-    stream: Stream,
-    { code, byClient }: { code: number; byClient: boolean },
-  ): void {
+  #fails(stream: Stream, { code, byClient }: { code: number; byClient: boolean }): void {
     const { exchange } = stream
-    this.#streams.delete(id)
+    this.#forget(stream)
     const ns = this.lastNs
     if (!exchange.responseDone) {
       const lastedNs = ns - exchange.startNs

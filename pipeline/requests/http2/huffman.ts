@@ -15,9 +15,11 @@ const LENGTHS =
 const EOS = 256
 const FAILED = -1
 
-/** Where the four bits `b` lead from node `n`, and the byte that ends on the way: at 16 n + b. */
-const NEXT = new Int16Array(EOS * 16)
-const ENDED = new Int16Array(EOS * 16).fill(-1)
+/**
+ * Where the four bits `b` lead from node `n`, at 16 n + b: sixteen times the next node, which makes
+ * room for the four bits, above the byte that ends on the way, above whether one does.
+ */
+const STEPS = new Int32Array(EOS * 16)
 /** Nodes that a string may end at: less than a byte of ones, the beginning of EOS. */
 const IS_END = new Uint8Array(EOS)
 
@@ -48,14 +50,15 @@ function fill(): void {
   for (let node = 0; node < EOS; node++) {
     for (let four = 0; four < 16; four++) {
       let at = node
+      let ended = 0
       for (let bit = 3; bit >= 0 && at !== FAILED; bit--) {
         at = children[2 * at + ((four >>> bit) & 1)] as number
         if (at >= 0) continue
         const symbol = -1 - at
-        if (symbol !== EOS) ENDED[16 * node + four] = symbol
+        ended = symbol === EOS ? 0 : 2 * symbol + 1
         at = symbol === EOS ? FAILED : 0
       }
-      NEXT[16 * node + four] = at
+      STEPS[16 * node + four] = at === FAILED ? FAILED : (16 * at * 512) | ended
     }
   }
   for (let node = 0, ones = 0; ones < 8; ones++, node = children[2 * node + 1] as number) {
@@ -74,18 +77,20 @@ export function readHuffman(
   bytes: Uint8Array,
   { at, to }: { at: number; to: number },
 ): number {
-  let node = 0
+  let from = 0
   let length = 0
   for (let i = at; i < to; i++) {
     const byte = bytes[i] as number
-    const high = 16 * node + (byte >>> 4)
-    if ((ENDED[high] as number) >= 0) out[length++] = ENDED[high] as number
-    node = NEXT[high] as number
-    if (node < 0) return FAILED
-    const low = 16 * node + (byte & 15)
-    if ((ENDED[low] as number) >= 0) out[length++] = ENDED[low] as number
-    node = NEXT[low] as number
-    if (node < 0) return FAILED
+    // Whether a byte has ended nobody can foresee: it is written anyway, and counted if it has.
+    const high = STEPS[from | (byte >>> 4)] as number
+    if (high < 0) return FAILED
+    out[length] = high >>> 1
+    length += high & 1
+    const low = STEPS[(high >>> 9) | (byte & 15)] as number
+    if (low < 0) return FAILED
+    out[length] = low >>> 1
+    length += low & 1
+    from = low >>> 9
   }
-  return IS_END[node] === 1 ? length : FAILED
+  return IS_END[from >>> 4] === 1 ? length : FAILED
 }

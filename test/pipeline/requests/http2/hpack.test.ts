@@ -111,6 +111,20 @@ for (const [name, blocks] of [
   })
 }
 
+test('the same code is read anew for another field, and again when it comes again', () => {
+  const { read } = decoder()
+  const code = '8cf1 e3c2 e5f2 3a6b a0ab 90f4 ff'
+  for (let i = 0; i < 3; i++) {
+    assert.equal(read(`01${code}`).authority, 'www.example.com')
+    assert.equal(read(`04${code}`).path, 'www.example.com')
+    assert.equal(read(`08${code}`).status, 0)
+    assert.equal(read('0882 6402').status, 302)
+    assert.equal(read('0482 6402').path, '302')
+    // Seven ones at most may stand behind the last byte's code.
+    assert.equal(read('0482 ffff').end, 'bad')
+  }
+})
+
 test('the Huffman code refuses EOS, long paddings, and paddings with a zero', () => {
   const out = Buffer.alloc(16)
   const length = (hex: string) => {
