@@ -90,6 +90,7 @@ export class Fields {
   /** A trace context whose value is `bytes[at … to)`. */
   takeTrace(bytes: Buffer, at: number, to: number): void {
     const end = Math.min(to, at + VALUE_BYTES_MAX)
-    if (parseTraceparent(this.trace, bytes, at, end)) this.traces++
+    // W3C Trace Context §3.2: with more than one, none is valid.
+    this.traces += this.traces > 0 || parseTraceparent(this.trace, bytes, at, end) ? 1 : 0
   }
 }

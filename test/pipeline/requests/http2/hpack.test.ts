@@ -125,6 +125,21 @@ test('the same code is read anew for another field, and again when it comes agai
   }
 })
 
+test('two traceparents are none, whichever of them is valid alone', () => {
+  const valid = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+  const invalid = `${valid.slice(0, 54)}g`
+  const { hpack, fields } = decoder()
+  const traces = (...values: string[]) => {
+    const bytes = Buffer.from(values.map((value) => `\x00\x0btraceparent\x37${value}`).join(''))
+    assert.equal(hpack.read(fields, bytes, { at: 0, to: bytes.length }), 'ok')
+    return fields.traces
+  }
+  assert.equal(traces(valid), 1)
+  assert.equal(traces(invalid), 0)
+  assert.notEqual(traces(valid, valid), 1)
+  assert.notEqual(traces(valid, invalid), 1)
+})
+
 test('the Huffman code refuses EOS, long paddings, and paddings with a zero', () => {
   const out = Buffer.alloc(16)
   const length = (hex: string) => {
