@@ -37,6 +37,10 @@ export class Datagrams {
     this.#edges.begin(batch)
   }
 
+  forget(): void {
+    this.#edges.forget()
+  }
+
   /** Measures a connection row. */
   measure(row: number, ends: Ends, now: number): void {
     const base = this.#base as Columns<'base'>

@@ -5,6 +5,9 @@ import { ROLES } from '../../pipeline/flows/schema.ts'
 import type { Peer, Resource } from './resources.ts'
 import type { Attributes, Metric, Series } from './series.ts'
 
+/** Edges that are remembered. */
+const EDGES_MAX = 4096
+
 export interface Ends {
   readonly local: Resource
   readonly remote: Peer
@@ -19,17 +22,21 @@ export interface Member {
 export interface Edge {
   readonly resource: Resource
   readonly attributes: Attributes
-  /** Those that the batch has needed so far. */
+  /** Those that were needed so far. */
   readonly series: Map<Member, Series>
 }
 
-/** The edges of a batch. */
+/** Edges and their series, until they are told to forget them. */
 export class Edges {
-  readonly #index = new RowIndex<Edge>(3)
+  readonly #index = new RowIndex<Edge>(3, EDGES_MAX)
   #base: Columns<'base'> | undefined
 
   begin(batch: FlowBatch): void {
     this.#base = batch.base
+  }
+
+  /** Some series may have expired. */
+  forget(): void {
     this.#index.clear()
   }
 

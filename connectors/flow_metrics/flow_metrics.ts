@@ -77,17 +77,18 @@ export class FlowMetrics implements Connector<'flows'> {
     this.#listeners.begin(batch)
     this.#episodes.begin(batch)
     for (let row = 0; row < batch.rows; row++) {
-      const local = this.#locals.at(row)
-      if (kind[row] === KIND.connection) {
-        const ends = { local, remote: this.#remotes.at(row) }
+      if (kind[row] === KIND.exchange) {
+        if (state[row] !== STATE.closed) continue
+        this.#requests.measure(row, this.#locals.at(row), now)
+      } else if (kind[row] === KIND.connection) {
+        const ends = { local: this.#locals.at(row), remote: this.#remotes.at(row) }
         this.#connections.measure(row, ends, now)
         this.#datagrams.measure(row, ends, now)
       } else if (kind[row] === KIND.listener) {
-        this.#listeners.measure(row, local, now)
-      } else if (kind[row] === KIND.episode) {
-        this.#episodes.measure(row, { local, remote: this.#remotes.at(row) }, now)
-      } else if (state[row] === STATE.closed) {
-        this.#requests.measure(row, local, now)
+        this.#listeners.measure(row, this.#locals.at(row), now)
+      } else {
+        const ends = { local: this.#locals.at(row), remote: this.#remotes.at(row) }
+        this.#episodes.measure(row, ends, now)
       }
     }
     this.#dirty = true
@@ -109,12 +110,20 @@ export class FlowMetrics implements Connector<'flows'> {
     if (this.#dirty) await this.flush()
   }
 
+  /** What is remembered of series: some may have expired, and others have room. */
+  #forget(): void {
+    this.#requests.forget()
+    this.#connections.forget()
+    this.#datagrams.forget()
+  }
+
   /** Points that are refused are not kept: the next flush has newer ones of the same series. */
   async #send(): Promise<void> {
     this.#dirty = false
     const { series_expiration: expiration } = this.#config
     const now = this.#clock()
     if (expiration > 0) for (const metric of this.#metrics) metric.expire(now - expiration)
+    this.#forget()
     for (const batch of pointsOf(this.#metrics, this.#settings.version)) {
       const outcome = await this.#next.consume(batch)
       if (outcome.kind === 'ok') continue

@@ -24,7 +24,10 @@ export class Requests {
   begin(batch: FlowBatch): void {
     this.#batch = batch
     this.#alike.begin(batch)
-    // Series are forgotten when nothing comes for a while.
+  }
+
+  /** Series that are remembered: some may have expired. */
+  forget(): void {
     this.#alike.forget()
   }
 

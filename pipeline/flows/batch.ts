@@ -107,6 +107,8 @@ interface Group {
   readonly list: readonly Column[]
 }
 
+const GROUP_NAMES = Object.keys(PLANS) as readonly GroupName[]
+
 const ROW_BYTES = Object.fromEntries(
   Object.entries(PLANS).map(([group, plans]) => [group, rowBytes(plans)]),
 ) as { readonly [G in GroupName]: number }
@@ -124,7 +126,14 @@ export class FlowBatch {
    * first_rows.ts. Its own number unless who made it has said otherwise.
    */
   readonly firstOf: Uint32Array
-  #groups = new Map<GroupName, Group>()
+  /** Those that the batch has; of fixed shape, as they are asked for with each row. */
+  readonly #groups: { [G in GroupName]: Group | undefined } = {
+    base: undefined,
+    k8s: undefined,
+    stitch: undefined,
+    origin: undefined,
+    carried: undefined,
+  }
   #rows = 0
 
   /** @param capacity rows that fit, fixed for the batch's life */
@@ -145,7 +154,7 @@ export class FlowBatch {
   /** Of all columns, for all rows that fit; texts are not counted. */
   get byteLength(): number {
     let bytes = 0
-    for (const group of this.#groups.keys()) bytes += ROW_BYTES[group] * this.capacity
+    for (const [group] of this.#all()) bytes += ROW_BYTES[group] * this.capacity
     return bytes
   }
 
@@ -160,7 +169,7 @@ export class FlowBatch {
   /** Takes back the row that was added last; its cells are 0 again. */
   dropRow(): void {
     const row = --this.#rows
-    for (const [group, { list }] of this.#groups) {
+    for (const [group, { list }] of this.#all()) {
       for (const [i, { stride }] of PLANS[group].entries()) {
         list[i]?.fill(0, row * stride, (row + 1) * stride)
       }
@@ -175,7 +184,7 @@ export class FlowBatch {
     const before = this.#rows
     const moves = movesFor(before, gone)
     this.#rows = before - gone.length
-    for (const [group, { list }] of this.#groups) {
+    for (const [group, { list }] of this.#all()) {
       const plans = PLANS[group]
       moveCells(list, plans, moves)
       for (let i = 0; i < plans.length; i++) {
@@ -189,23 +198,23 @@ export class FlowBatch {
   }
 
   get k8s(): Columns<'k8s'> | undefined {
-    return this.#groups.get('k8s')?.columns as Columns<'k8s'> | undefined
+    return this.#groups.k8s?.columns as Columns<'k8s'> | undefined
   }
 
   get stitch(): Columns<'stitch'> | undefined {
-    return this.#groups.get('stitch')?.columns as Columns<'stitch'> | undefined
+    return this.#groups.stitch?.columns as Columns<'stitch'> | undefined
   }
 
   get origin(): Columns<'origin'> | undefined {
-    return this.#groups.get('origin')?.columns as Columns<'origin'> | undefined
+    return this.#groups.origin?.columns as Columns<'origin'> | undefined
   }
 
   get carried(): Columns<'carried'> | undefined {
-    return this.#groups.get('carried')?.columns as Columns<'carried'> | undefined
+    return this.#groups.carried?.columns as Columns<'carried'> | undefined
   }
 
   has(group: GroupName): boolean {
-    return this.#groups.has(group)
+    return this.#groups[group] !== undefined
   }
 
   /** The group's columns, which are made (all 0) when the batch does not have them yet. */
@@ -213,11 +222,20 @@ export class FlowBatch {
     return this.#group(group).columns as unknown as Columns<G>
   }
 
+  #all(): readonly (readonly [GroupName, Group])[] {
+    const all: [GroupName, Group][] = []
+    for (const name of GROUP_NAMES) {
+      const group = this.#groups[name]
+      if (group !== undefined) all.push([name, group])
+    }
+    return all
+  }
+
   #group(name: GroupName): Group {
-    let group = this.#groups.get(name)
+    let group = this.#groups[name]
     if (group === undefined) {
       group = SPARES[name].take(this.capacity) ?? allocate(PLANS[name], this.capacity)
-      this.#groups.set(name, group)
+      this.#groups[name] = group
     }
     return group
   }
@@ -233,7 +251,7 @@ export class FlowBatch {
    */
   append(source: FlowBatch, row: number): number {
     const target = this.addRow()
-    for (const [group, { list: from }] of source.#groups) {
+    for (const [group, { list: from }] of source.#all()) {
       const { list: to } = this.#group(group)
       for (const [i, { isText, stride }] of PLANS[group].entries()) {
         const a = from[i] as Column
@@ -261,7 +279,7 @@ export class FlowBatch {
     }
     // Where the source's strings stand here; 0 until looked up (and for the empty string).
     const indexes = new Uint32Array(source.strings.size)
-    for (const [group, { list: from }] of source.#groups) {
+    for (const [group, { list: from }] of source.#all()) {
       const { list: to } = this.#group(group)
       const plans = PLANS[group]
       for (let i = 0; i < plans.length; i++) {
@@ -296,14 +314,14 @@ export class FlowBatch {
    * rows from now on, and whoever kept a column of it would see another batch's.
    */
   recycle(): void {
-    for (const [name, group] of this.#groups) {
+    for (const [name, group] of this.#all()) {
       // They may have room for more: they may have been another batch's before.
       const [{ stride }] = PLANS[name] as readonly [Plan]
       const [first] = group.list as readonly [Column]
       const rows = first.length / stride
       SPARES[name].give(group, { buffer: first.buffer as ArrayBuffer, rows })
+      this.#groups[name] = undefined
     }
-    this.#groups = new Map()
     this.#rows = 0
   }
 

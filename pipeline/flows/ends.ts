@@ -20,6 +20,10 @@ type OwnColumn = (typeof OWN_COLUMNS)[number]
 export type EndNames = { readonly [N in EndName | OwnColumn]: string }
 
 const END_NAMES = Object.keys(END_COLUMNS) as EndName[]
+const SIDES = {
+  src: END_NAMES.map((name) => `src_${name}` as const),
+  dst: END_NAMES.map((name) => `dst_${name}` as const),
+}
 const NAMES = [...END_NAMES, ...OWN_COLUMNS] as const
 /** An end's texts by which it is told from most others, the first that it has. */
 const TELLING = (
@@ -104,7 +108,7 @@ export class EndCache<T extends NonNullable<unknown>> {
   /** In the order of NAMES, those that the batch has of such an end. */
   #columns(batch: FlowBatch, side: 'src' | 'dst'): readonly Uint32Array[] {
     const { base, k8s } = batch
-    const ofCluster = k8s === undefined ? [] : END_NAMES.map((name) => k8s[`${side}_${name}`])
+    const ofCluster = k8s === undefined ? [] : SIDES[side].map((name) => k8s[name])
     const own = this.#which === 'local' ? OWN_COLUMNS.map((name) => base[name]) : []
     return [...ofCluster, ...own]
   }

@@ -261,6 +261,21 @@ test('a series not updated for series_expiration is forgotten, and begins anew',
   assert(BigInt(again?.data.startTimeUnixNano) > BigInt(before.timeUnixNano))
 })
 
+test('a connection’s series begin anew, too, and with another index for each text', async () => {
+  const stage = new Stage({ series_expiration: 60_000 })
+  const row = { kind: 'connection', role: 'client', state: 'closed', srtt: 90 } as const
+  const closed = async () =>
+    (await stage.flush()).find((point) => point.name === 'flowspan.tcp.connections')?.data.asInt
+  stage.send(row)
+  assert.equal(await closed(), '1')
+  stage.send({ role: 'server', method: 'PUT', comm: 'another' }, row)
+  assert.equal(await closed(), '2')
+  stage.now += 60_001
+  assert.equal(await closed(), undefined)
+  stage.send(row)
+  assert.equal(await closed(), '1')
+})
+
 test('series_expiration 0 keeps series for ever', async () => {
   const stage = new Stage({ series_expiration: 0 })
   stage.send({ role: 'server' })
