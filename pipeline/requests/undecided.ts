@@ -6,7 +6,7 @@
  */
 import type { Exchanges } from './exchanges.ts'
 import { Http1Parser } from './http1/http1_parser.ts'
-import { isMessageStart } from './http1/message_start.ts'
+import { isMessageStart, isRequestStart } from './http1/message_start.ts'
 import { Piece } from './http1/piece.ts'
 import type { Parser, Protocol } from './parser.ts'
 import { PROTOCOLS } from './protocols.ts'
@@ -19,7 +19,7 @@ const PIECES_MAX = 64
 /** The first bytes that were seen of one end, without a gap. */
 class Beginning {
   readonly fromClient: boolean
-  readonly bytes: Buffer = Buffer.alloc(DETECT_BYTES_MAX)
+  readonly bytes: Buffer = Buffer.allocUnsafe(DETECT_BYTES_MAX)
   length = 0
   /** Bytes without a gap, as many as were sent, known or not. */
   sent = 0
@@ -74,7 +74,7 @@ export class Undecided implements Parser {
   }
 
   feed(piece: Piece, fromClient: boolean): void {
-    if (PROTOCOLS.length === 0) {
+    if (PROTOCOLS.length === 0 || (fromClient && this.#isHttp1(piece))) {
       this.#become(new Http1Parser(this.#exchanges, this.#shared)).feed(piece, fromClient)
       return
     }
@@ -102,6 +102,12 @@ export class Undecided implements Parser {
   }
 
   #parser: Parser | undefined
+
+  /** Most connections begin with what is beyond doubt: nobody is asked, and nothing kept. */
+  #isHttp1({ bytes, at, captured, length }: Piece): boolean {
+    if (this.#client !== undefined || this.#server !== undefined) return false
+    return isRequestStart(bytes, at, at + Math.min(captured, length))
+  }
 
   /**
    * What an end began with; of an older connection, where that says nothing, what it begins with

@@ -88,12 +88,12 @@ export class Http1Parser implements Parser, MessageSink {
   /** A tunnel, or what was taken for HTTP for want of anything better. */
   wantedFrom(fromClient: boolean): number {
     if (this.#tunnel !== undefined) return this.#tunnel.wantedFrom(fromClient)
-    const requests = this.#requests
-    const responses = this.#responses
-    const isOver = requests.stopped && responses.stopped
-    const isOther = requests.otherPieces + responses.otherPieces >= OTHER_PIECES_MAX
-    if (isOver || isOther) return Number.POSITIVE_INFINITY
-    return (fromClient ? requests : responses).wantedFrom
+    const stream = fromClient ? this.#requests : this.#responses
+    if (stream.otherPieces < 0 && !stream.stopped) return stream.wantedFrom
+    const other = fromClient ? this.#responses : this.#requests
+    const isOver = stream.stopped && other.stopped
+    const isOther = stream.otherPieces + other.otherPieces >= OTHER_PIECES_MAX
+    return isOver || isOther ? Number.POSITIVE_INFINITY : stream.wantedFrom
   }
 
   head(stream: Http1Stream, head: Head): Body {

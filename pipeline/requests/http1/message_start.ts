@@ -28,16 +28,25 @@ export function beginsMessage(bytes: Buffer, at: number, to: number, request: bo
 
 /** Whether `[at, to)` begins with a method of RFC 9110 or 5789 and a blank. */
 export function hasKnownMethod(bytes: Buffer, at: number, to: number): boolean {
-  return METHODS.some((method) => {
+  for (const method of METHODS) {
     const end = at + method.length
-    return end < to && bytes[end] === SP && bytes.toString('latin1', at, end) === method
-  })
+    if (end >= to || bytes[end] !== SP) continue
+    let i = 0
+    while (i < method.length && bytes[at + i] === method.charCodeAt(i)) i++
+    if (i === method.length) return true
+  }
+  return false
 }
 
 /** The same beyond doubt: a whole request line, or as much of a status line as `HTTP/1.`. */
 export function isMessageStart(bytes: Buffer, at: number, to: number, request: boolean): boolean {
   const whole = request ? indexOfLf(viewOf(bytes), at, to) >= 0 : to - at >= HTTP1.length
   return whole && beginsMessage(bytes, at, to, request)
+}
+
+/** Whether `[at, to)` begins with a request line that no other protocol has. */
+export function isRequestStart(bytes: Buffer, at: number, to: number): boolean {
+  return hasKnownMethod(bytes, at, to) && isMessageStart(bytes, at, to, true)
 }
 
 /** Whether `[at, to)` begins like a protocol that is never left for HTTP/1. */
