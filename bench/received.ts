@@ -4,8 +4,8 @@
  *
  *     received.ts [--against TREE]
  *
- * `--against` gives another tree the same records in turns. The second load has next to nothing to
- * parse: what it takes is the way of a record, its connection, and the exchange. Figures are the
+ * `--against` gives another tree the same records in turns. Short heads are next to nothing to
+ * parse: what they take is the way of a record, its connection, and the exchange. Figures are the
  * median of rounds and the least of them, for noise only ever slows; ratios are of other to this.
  */
 import { fork } from 'node:child_process'
@@ -68,5 +68,5 @@ if (values.against !== undefined) all.push(contender('other', resolve(values.aga
 console.log(`${describeMachine()}\n`)
 console.log('| load | build | ns a row | least | ratio | of least |')
 console.log('|---|---|---|---|---|---|')
-for (const load of ['short heads', 'usual heads']) await bench(load, all)
+for (const load of ['short heads', 'usual heads', 'short heads, calls']) await bench(load, all)
 for (const each of all) each.end()

@@ -8,6 +8,7 @@ import type * as origins from '../../pipeline/flows/origin.ts'
 import {
   CONN_STATE,
   ConnRecord,
+  PayloadRecord,
   WANT_LIMIT,
   Want,
 } from '../../pipeline/kernel_events/events.gen.ts'
@@ -34,14 +35,30 @@ const EXCHANGES = 5000
 /** Of one look at the rings. */
 const LOOK_RECORDS = 2000
 
-const LOADS: Readonly<Record<string, readonly [request: Buffer, response: Buffer]>> = {
-  'usual heads': [REQUEST, RESPONSE],
-  'short heads': [Buffer.from('GET / HTTP/1.1\r\n\r\n'), Buffer.from('HTTP/1.1 204 OK\r\n\r\n')],
+/** Requests that a service has open at a time, each of which makes it call another. */
+const AT_A_TIME = 8
+const SERVICE = 1001
+
+interface Load {
+  readonly heads: readonly [request: Buffer, response: Buffer]
+  /** One thread reads requests, and asks another service for each, before it answers them. */
+  readonly calls?: boolean
+}
+
+const SHORT = [
+  Buffer.from('GET / HTTP/1.1\r\n\r\n'),
+  Buffer.from('HTTP/1.1 204 OK\r\n\r\n'),
+] as const
+
+const LOADS: Readonly<Record<string, Load>> = {
+  'usual heads': { heads: [REQUEST, RESPONSE] },
+  'short heads': { heads: SHORT },
+  'short heads, calls': { heads: SHORT, calls: true },
 }
 
 /** One receiver, its ring, and connections of a load that go on from round to round. */
 class Played {
-  readonly #heads: readonly [request: Buffer, response: Buffer]
+  readonly #load: Load
   readonly #ends: readonly (readonly [client: End, server: End])[]
   readonly #events: kernelEvents.KernelEvents
   readonly #producer = new ArrayBuffer(PAGE + 2 * RING_BYTES)
@@ -51,8 +68,8 @@ class Played {
   #position = 0
   #rows = 0
 
-  constructor(heads: readonly [request: Buffer, response: Buffer]) {
-    this.#heads = heads
+  constructor(load: Load) {
+    this.#load = load
     const wants = new Wants(new ArrayBuffer(WANT_LIMIT.WANTS_MAX * Want.size))
     this.#events = new KernelEvents(schema.parse({}), {
       ledger: new Ledger(pino({ enabled: false })),
@@ -88,15 +105,39 @@ class Played {
   }
 
   #fill(): void {
-    const [request, response] = this.#heads
+    if (this.#load.calls) this.#fillWithCalls()
+    else this.#fillInTurns()
+    new BigUint64Array(this.#producer, 0, 1)[0] = BigInt(this.#position)
+  }
+
+  #fillInTurns(): void {
+    const [request, response] = this.#load.heads
     for (let i = 0; i < EXCHANGES; i++) {
-      const [client, server] = this.#ends[i % CONNECTIONS] as readonly [End, End]
+      const [client, server] = this.#endsOf(i)
       this.#write(client.piece(true, request))
       this.#write(server.piece(false, request))
       this.#write(server.piece(true, response))
       this.#write(client.piece(false, response))
     }
-    new BigUint64Array(this.#producer, 0, 1)[0] = BigInt(this.#position)
+  }
+
+  #fillWithCalls(): void {
+    const [request, response] = this.#load.heads
+    for (let i = 0; i < EXCHANGES; i += AT_A_TIME) {
+      const group = Array.from({ length: AT_A_TIME }, (_, j) => this.#endsOf(i + j))
+      for (const [called, asked] of group) {
+        this.#write(ofService(asked.piece(false, request)))
+        this.#write(ofService(called.piece(true, request)))
+      }
+      for (const [called, asked] of group) {
+        this.#write(ofService(called.piece(false, response)))
+        this.#write(ofService(asked.piece(true, response)))
+      }
+    }
+  }
+
+  #endsOf(exchange: number): readonly [client: End, server: End] {
+    return this.#ends[exchange % CONNECTIONS] as readonly [End, End]
   }
 
   /** Nanoseconds of CPU time a row. */
@@ -118,6 +159,14 @@ class Played {
   }
 }
 
+/** A piece that the service's one thread has read or written. */
+function ofService(piece: Uint8Array): Uint8Array {
+  const view = viewOf(piece)
+  view.setUint32(PayloadRecord.pid, SERVICE, true)
+  view.setUint32(PayloadRecord.tid, SERVICE, true)
+  return piece
+}
+
 function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
   return new DataView(buffer, byteOffset, byteLength)
 }
@@ -125,7 +174,7 @@ function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
 const played = new Map<string, Played>()
 
 process.on('message', (load: string) => {
-  const known = played.get(load) ?? new Played(LOADS[load] as (typeof LOADS)[string])
+  const known = played.get(load) ?? new Played(LOADS[load] as Load)
   played.set(load, known)
   process.send?.(known.round())
 })

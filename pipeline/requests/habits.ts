@@ -55,10 +55,18 @@ export class Habits {
   /** Processes forgotten because there were too many. */
   forgotten = 0
   readonly #habits = new Map<number, Habit>()
+  /** The one asked for last, which often is the next. */
+  #lastPid = -1
+  #last = new Habit()
 
   get(pid: number): Habit {
-    const known = this.#habits.get(pid)
-    if (known !== undefined) return known
+    if (pid === this.#lastPid) return this.#last
+    this.#last = this.#habits.get(pid) ?? this.#add(pid)
+    this.#lastPid = pid
+    return this.#last
+  }
+
+  #add(pid: number): Habit {
     if (this.#habits.size >= PROCESSES_MAX) {
       const oldest = this.#habits.keys().next().value
       if (oldest !== undefined) this.#habits.delete(oldest)

@@ -11,7 +11,7 @@ import type { Piece } from './http1/piece.ts'
 const TURNS_MAX = 256
 
 /** Turns that a thread without a request keeps for its next one, to be filled again. */
-const KEPT_MAX = 8
+const KEPT_MAX = 32
 
 export interface Turn {
   timeNs: number
