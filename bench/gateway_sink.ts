@@ -2,7 +2,7 @@
  * The backend of `gateway`: takes spans or log records, and notes how long after its end each span
  * came. A child of the bench, which asks it by messages.
  *
- *     gateway_sink.ts ENDPOINT
+ *     gateway_sink.ts ENDPOINT [ENDPOINT OF HTTP]
  */
 import { pino } from 'pino'
 import type { OtlpBatch } from '../pipeline/otlp/batch.ts'
@@ -15,15 +15,17 @@ import { hostOf, settingsOf } from '../test/pipeline/surroundings.ts'
 
 export interface Arrived {
   readonly items: number
+  readonly requests: number
   /** Milliseconds from the end of a request to its span, of half and of 99 %. */
   readonly p50: number
   readonly p99: number
 }
 
 const LATENCY_MS_MAX = 60_000
-const [endpoint] = process.argv.slice(2)
+const [endpoint, http] = process.argv.slice(2)
 let latencies = new Uint32Array(LATENCY_MS_MAX + 1)
 let items = 0
+let requests = 0
 /** By how much rows are sent later than they say, in milliseconds. */
 let laterMs = 0
 
@@ -31,6 +33,7 @@ const next = {
   mutates: false,
   consume({ signal, bytes, items: count }: OtlpBatch) {
     items += count
+    requests++
     if (signal === 'traces') note(bytes)
     return OK
   },
@@ -62,14 +65,17 @@ function quantile(share: number): number {
 /** Told how much later the load began than it says; asked for what came since the last message. */
 process.on('message', ({ laterMs: later }: { laterMs?: number }) => {
   laterMs = later ?? laterMs
-  const arrived: Arrived = { items, p50: quantile(0.5), p99: quantile(0.99) }
+  const arrived: Arrived = { items, requests, p50: quantile(0.5), p99: quantile(0.99) }
   process.send?.(arrived)
   latencies = new Uint32Array(LATENCY_MS_MAX + 1)
   items = 0
+  requests = 0
 })
 process.on('disconnect', () => process.exit())
 
-const config = schema.parse({ protocols: { grpc: { endpoint } } })
+const config = schema.parse({
+  protocols: { grpc: { endpoint }, ...(http !== undefined && { http: { endpoint: http } }) },
+})
 const logger = pino({ level: 'warn' })
 const host = hostOf()
 for (const signal of ['traces', 'logs'] as const) {

@@ -20,11 +20,13 @@ import { Recorded } from './recorded.ts'
 
 const TICK_MS = 10
 
-const CONFIG = `
+/** The whole, spans to the exporter `spans`, given as YAML: `nop: {}`. */
+export function configTo(spans: string): string {
+  return `
 receivers: { ebpf: {} }
 processors: { k8s_attributes: { auth_type: none }, stitch: {} }
 connectors: { flow_spans: {}, flow_metrics: {} }
-exporters: { nop: {} }
+exporters: { nop/metrics: {}, ${spans} }
 service:
   telemetry: { logs: { level: warn }, metrics: { level: none } }
   pipelines:
@@ -32,9 +34,10 @@ service:
       receivers: [ebpf]
       processors: [k8s_attributes, stitch]
       exporters: [flow_spans, flow_metrics]
-    traces: { receivers: [flow_spans], exporters: [nop] }
-    metrics: { receivers: [flow_metrics], exporters: [nop] }
+    traces: { receivers: [flow_spans], exporters: [${spans.slice(0, spans.indexOf(':'))}] }
+    metrics: { receivers: [flow_metrics], exporters: [nop/metrics] }
 `
+}
 
 /** Nanoseconds that each thread of a process has run, by thread id, with its name. */
 function threads(pid: number): Map<string, { name: string; ns: number }> {
@@ -96,7 +99,7 @@ export interface Load {
 export interface PipelineOptions {
   readonly main: string
   readonly nodeOptions: readonly string[]
-  /** The whole, by default. */
+  /** The whole, with no backend, by default. */
   readonly config?: string
   /** Where to write a CPU profile. */
   readonly profile?: string | undefined
@@ -122,7 +125,7 @@ export class Pipeline {
     main,
     nodeOptions,
     profile,
-    config: yaml = CONFIG,
+    config: yaml = configTo('nop: {}'),
   }: PipelineOptions): Promise<Pipeline> {
     const directory = temporaryDirectory('recorded')
     const path = join(directory, 'config.yaml')

@@ -35,6 +35,7 @@ const BENCHES = [
   'gateway',
   'gateways',
   'exchange_path',
+  'export_path',
   'recording',
   'causes',
   'export_queue',
