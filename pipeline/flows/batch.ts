@@ -181,17 +181,9 @@ export class FlowBatch {
    * costs what it takes to move as many rows as go.
    */
   removeRows(gone: ArrayLike<number>): void {
-    const before = this.#rows
-    const moves = movesFor(before, gone)
-    this.#rows = before - gone.length
-    for (const [group, { list }] of this.#all()) {
-      const plans = PLANS[group]
-      moveCells(list, plans, moves)
-      for (let i = 0; i < plans.length; i++) {
-        const { stride } = plans[i] as Plan
-        list[i]?.fill(0, this.#rows * stride, before * stride)
-      }
-    }
+    const moves = movesFor(this.#rows, gone)
+    this.#rows = moves.left
+    for (const [group, { list }] of this.#all()) moveCells(list, PLANS[group], moves)
     const { firstOf } = this
     // Each is read before its place is written.
     copyFirsts(firstOf, moves.sources, { to: firstOf, at: 0 })

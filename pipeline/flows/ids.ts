@@ -59,6 +59,15 @@ export class RequestHash {
     block[3] = h4 ^ BYTES
   }
 
+  /** A hash of the request, of no further meaning: the same for all its ids. */
+  get number(): number {
+    const block = this.#block
+    return (
+      ((block[0] as number) + (block[1] as number) + (block[2] as number) + (block[3] as number)) |
+      0
+    )
+  }
+
   /** Writes the span id for one role as two u32, low half first. Never all zero. */
   spanId(out: Uint32Array, at: number, role: number): void {
     this.#finish(role === ROLE.client ? 0 : SIDE_SERVER)

@@ -5,6 +5,9 @@ export interface Moves {
   readonly sources: Uint32Array
   /** The places that others get. */
   readonly to: readonly number[]
+  /** How many rows there are, and are left. */
+  readonly rows: number
+  readonly left: number
 }
 
 /** `gone` in ascending order: the last rows that stay get their places, in order too. */
@@ -23,7 +26,7 @@ export function movesFor(rows: number, gone: ArrayLike<number>): Moves {
     }
     sources[hole] = mover++
   }
-  return { sources, to }
+  return { sources, to, rows, left }
 }
 
 /** How wide a column's cells are. */
@@ -33,8 +36,9 @@ export interface CellSize {
 }
 
 /**
- * Moves the cells of columns that stand in one buffer, whatever they are of: as bytes or words, for
- * a loop that sees arrays of several kinds is slow.
+ * Moves the cells of columns that stand in one buffer, and makes those 0 that no row has any more:
+ * as bytes or words, for a loop that sees arrays of several kinds is slow, and so is a native call
+ * for each of a hundred columns.
  */
 export function moveCells(
   columns: readonly ArrayBufferView[],
@@ -59,20 +63,30 @@ interface Cells {
   readonly size: number
 }
 
-function moveWords(words: Uint32Array, { sources, to }: Moves, { first, size }: Cells): void {
+function moveWords(
+  words: Uint32Array,
+  { rows, left, sources, to }: Moves,
+  { first, size }: Cells,
+): void {
   for (let i = 0; i < to.length; i++) {
     const hole = to[i] as number
     const into = first + hole * size
     const from = first + (sources[hole] as number) * size
     for (let word = 0; word < size; word++) words[into + word] = words[from + word] as number
   }
+  for (let at = first + left * size; at < first + rows * size; at++) words[at] = 0
 }
 
-function moveBytes(bytes: Uint8Array, { sources, to }: Moves, { first, size }: Cells): void {
+function moveBytes(
+  bytes: Uint8Array,
+  { rows, left, sources, to }: Moves,
+  { first, size }: Cells,
+): void {
   for (let i = 0; i < to.length; i++) {
     const hole = to[i] as number
     const into = first + hole * size
     const from = first + (sources[hole] as number) * size
     for (let byte = 0; byte < size; byte++) bytes[into + byte] = bytes[from + byte] as number
   }
+  for (let at = first + left * size; at < first + rows * size; at++) bytes[at] = 0
 }

@@ -10,7 +10,7 @@ import type { Columns } from '../../pipeline/flows/batch.ts'
 import { RequestHash, type RequestKey } from '../../pipeline/flows/ids.ts'
 import { LINK_METHOD, ROLE, STATE } from '../../pipeline/flows/schema.ts'
 import type { StitchConfig } from './config.ts'
-import { begin, decide } from './decide.ts'
+import { decide, noteTraceparent } from './decide.ts'
 import { adopt, aliased, writeDecided } from './decided.ts'
 import { EDGE, isDecided, newEvidence, readEvidence } from './evidence.ts'
 import { HeldRows, type Pin, type PinOwner } from './held_rows.ts'
@@ -18,7 +18,7 @@ import { NONE } from './id_log.ts'
 import type { KnownFlows } from './known_flows.ts'
 import { MissedSpans } from './missed_spans.ts'
 import { APART_MS_MAX } from './moments.ts'
-import { FLAG, METHOD, METHOD_MASK, RECORD_WORDS, SPAN_ID } from './record.ts'
+import { FLAG, METHOD, METHOD_MASK, RECORD_WORDS, SPAN_ID, TRACE_ID } from './record.ts'
 import { RememberedSpans } from './remembered_spans.ts'
 import type { SettledSpans } from './settled_spans.ts'
 import { ARRIVING, EXPECTED, INNER, SETTLED, type SpanTable, TOP } from './span_table.ts'
@@ -131,7 +131,7 @@ export class CallTrees {
     const hi = this.#id[1] as number
     const slot = this.#spans.find(lo, hi)
     if (slot === NONE) {
-      const record = this.#settled.find(lo, hi)
+      const record = this.#settled.find(lo, hi, this.#hash.number)
       if (record !== NONE) return this.#again(record, pin, row)
     } else if (this.#spans.state[slot] !== EXPECTED) {
       this.#nextRow(slot, pin, row)
@@ -200,7 +200,7 @@ export class CallTrees {
    */
   #settleAtOnce(pin: Pin, row: number): boolean {
     const { base } = pin.batch
-    const { edge, span } = this.#evidence
+    const { edge, span, request } = this.#evidence
     const settled = this.#settled
     settled.reserve()
     let parents = settled.words
@@ -208,7 +208,7 @@ export class CallTrees {
     if (edge !== EDGE.none) {
       const slot = this.#spans.find(span[0] as number, span[1] as number)
       if (slot === NONE) {
-        parent = settled.find(span[0] as number, span[1] as number)
+        parent = settled.find(span[0] as number, span[1] as number, request)
         if (parent === NONE && this.#isAwaited(base, row)) return false
       } else {
         if (this.#spans.state[slot] !== SETTLED) return false
@@ -216,9 +216,13 @@ export class CallTrees {
         parents = this.#spans.words
       }
     }
-    const at = settled.add(this.#id[0] as number, this.#id[1] as number, this.#now)
+    const at = settled.add(this.#id[0] as number, this.#id[1] as number, {
+      request: this.#hash.number,
+      now: this.#now,
+    })
     const { words } = settled
-    begin(words, at, { base, row, hash: this.#hash })
+    if (parent === NONE || edge !== EDGE.parent) this.#hash.traceId(words, at + TRACE_ID)
+    noteTraceparent(words, at, { base, row })
     words[at + METHOD] = this.#evidence.method
     decide(words, at, { edge, parents, parent })
     writeDecided(words, at, { pin, row })
@@ -236,9 +240,12 @@ export class CallTrees {
     spans.time[slot] = this.#now
     spans.oldest[slot] = this.#now
     spans.open[slot] = base.state[row] === STATE.closed ? 0 : 1
+    spans.request[slot] = this.#hash.number
     spans.flow[2 * slot] = this.#key.flowLo
     spans.flow[2 * slot + 1] = this.#key.flowHi
-    begin(spans.words, at, { base, row, hash: this.#hash })
+    // What it is if it turns out to be a root, which costs less than to keep flow and offset.
+    this.#hash.traceId(spans.words, at + TRACE_ID)
+    noteTraceparent(spans.words, at, { base, row })
     this.#row = of
     this.#arriving = slot
     this.#waiting.answerForwarded(slot)
@@ -256,7 +263,7 @@ export class CallTrees {
   }
 
   #findParent(slot: number, base: Columns<'base'>, row: number): void {
-    const { edge, span } = this.#evidence
+    const { edge, span, request } = this.#evidence
     const lo = span[0] as number
     const hi = span[1] as number
     if (edge === EDGE.none) {
@@ -265,7 +272,7 @@ export class CallTrees {
     }
     let parent = this.#spans.find(lo, hi)
     if (parent === NONE) {
-      const record = this.#settled.find(lo, hi)
+      const record = this.#settled.find(lo, hi, request)
       if (record !== NONE) {
         this.#waiting.arriveUnder(slot, this.#settled.words, record)
         return

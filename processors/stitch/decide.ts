@@ -1,6 +1,5 @@
 /** How a span's record gets its ids: from its first row, and from its parent's record. */
 import type { Columns } from '../../pipeline/flows/batch.ts'
-import type { RequestHash } from '../../pipeline/flows/ids.ts'
 import { LINK_METHOD } from '../../pipeline/flows/schema.ts'
 import { EDGE, hasTraceparent } from './evidence.ts'
 import { NONE } from './id_log.ts'
@@ -15,13 +14,12 @@ import {
   TRACE_ID,
 } from './record.ts'
 
-/** What a first row says of its span, whose trace is its own until it has a parent. */
-export function begin(
+/** Notes what a row's traceparent names, if it has one. */
+export function noteTraceparent(
   words: Uint32Array,
   at: number,
-  { base, row, hash }: { base: Columns<'base'>; row: number; hash: RequestHash },
+  { base, row }: { base: Columns<'base'>; row: number },
 ): void {
-  hash.traceId(words, at + TRACE_ID)
   if (!hasTraceparent(base, row)) return
   const { wire_trace_id: trace, wire_span_id: span } = base
   copyWords(words, at + OTHER_TRACE_ID, { from: trace, first: row * 4, count: 4 })

@@ -48,7 +48,7 @@ interface StitchRow {
 export function writeDecided(
   words: Uint32Array,
   at: number,
-  { pin: { stitch, batch, part }, row }: { pin: Pin; row: number },
+  { pin: { stitch, batch, part, isBlank }, row }: { pin: Pin; row: number },
 ): void {
   const { trace_id: trace, span_id: span, parent_span_id: parent } = stitch
   const two = row * 2
@@ -70,8 +70,9 @@ export function writeDecided(
       : method === LINK_METHOD.none
         ? Number.NaN
         : 1
-  const { candidate_trace_id: candidateTrace, candidate_span_id: candidateSpan } = stitch
   const has = (flags & FLAG.candidate) !== 0
+  if (!has && isBlank) return
+  const { candidate_trace_id: candidateTrace, candidate_span_id: candidateSpan } = stitch
   for (let i = 0; i < 4; i++) {
     candidateTrace[four + i] = has ? (words[at + OTHER_TRACE_ID + i] as number) : 0
   }

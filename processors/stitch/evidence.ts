@@ -36,24 +36,28 @@ export interface Evidence {
   method: number
   /** The awaited span. */
   span: Uint32Array
+  /** The number of its request. */
+  request: number
 }
 
 const cause: RequestKey = { flowLo: 0, flowHi: 0, offset: 0 }
 const causeHash = new RequestHash()
 
 export function newEvidence(): Evidence {
-  return { edge: EDGE.none, method: 0, span: new Uint32Array(2) }
+  return { edge: EDGE.none, method: 0, span: new Uint32Array(2), request: 0 }
 }
 
 export function hasTraceparent(base: Columns<'base'>, row: number): boolean {
   const { wire_trace_id: trace, wire_span_id: span } = base
+  // Mostly there is none, so half of it is looked at.
+  if (((span[row * 2] as number) | (span[row * 2 + 1] as number)) === 0) return false
   const at = row * 4
   return (
     ((trace[at] as number) |
       (trace[at + 1] as number) |
       (trace[at + 2] as number) |
       (trace[at + 3] as number)) !==
-      0 && ((span[row * 2] as number) | (span[row * 2 + 1] as number)) !== 0
+    0
   )
 }
 
@@ -92,6 +96,7 @@ function readServer(out: Evidence, base: Columns<'base'>, { row, hash }: RowRead
   // An id made from addresses, ports and start: the other end has another one.
   if (base.flow_id_local[row] === 1) return
   hash.spanId(out.span, 0, ROLE.client)
+  out.request = hash.number
   out.edge = EDGE.parent
   out.method = LINK_METHOD.identity
 }
@@ -108,6 +113,7 @@ function readClient(out: Evidence, base: Columns<'base'>, { row, confidenceMin }
   if (header && !sure) return
   causeHash.of(cause)
   causeHash.spanId(out.span, 0, ROLE.server)
+  out.request = causeHash.number
   out.edge = header ? EDGE.forwarder : sure ? EDGE.parent : EDGE.candidate
   out.method = (base.cause_method[row] as number) | FLAG.cause
 }

@@ -26,6 +26,8 @@ export interface PinOwner {
 export class Pin {
   batch: FlowBatch
   stitch: Columns<'stitch'>
+  /** Whether no row came with anything in those columns. */
+  readonly isBlank: boolean
   owner: PinOwner
   /** Rows that wait. */
   held = 0
@@ -45,6 +47,7 @@ export class Pin {
   constructor(batch: FlowBatch, owner: PinOwner, part: StitchConfig['part'] = 'all') {
     this.batch = batch
     this.part = part
+    this.isBlank = !batch.has('stitch')
     this.stitch = batch.add('stitch')
     this.owner = owner
   }

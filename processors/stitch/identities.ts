@@ -52,8 +52,9 @@ export class Identities {
    * @param way '' or a way of its own that rows come by, such as before they are sent on to here
    */
   isDouble(batch: FlowBatch, row: number, { way }: { way: string }): boolean {
+    if (this.#pagesMax === 0) return false
     const sequence = batch.origin?.sequence[row] ?? 0
-    if (this.#pagesMax === 0 || !(sequence > 0)) return false
+    if (!(sequence > 0)) return false
     const page = this.#pageOf(way + this.#runOf(batch, row), Math.floor(sequence / PAGE_ROWS))
     const bit = sequence % PAGE_ROWS
     const word = bit >>> 5

@@ -1,20 +1,16 @@
 /**
  * Flows of which something was seen from the client's end, so that the CLIENT row of a request on
- * them can be expected. There is none with the id 0.
+ * them can be expected. There is none with the id 0. They are found by the lower half of it, which
+ * is a hash.
  */
-import { IdLog, NONE } from './id_log.ts'
+import { ID_WORDS, IdLog, NONE } from './id_log.ts'
 import { isAfter } from './moments.ts'
 
-/** Words of an entry: the id, and of an open flow whether it was seen since it was looked at. */
-const WORDS = 3
-const SEEN = 2
-/** Of a closed one: until when it is known, in milliseconds. */
-const UNTIL = 2
-
 export class KnownFlows {
-  readonly #open = new IdLog(WORDS)
-  /** Those that are known for the shortest first. */
-  readonly #closed = new IdLog(WORDS)
+  /** Stamped with whether they were seen since they were looked at. */
+  readonly #open = new IdLog(ID_WORDS)
+  /** Stamped with until when they are known, in milliseconds; the first to be forgotten first. */
+  readonly #closed = new IdLog(ID_WORDS)
   #max: number
 
   /** @param max flows known at once, open and closed each; beyond, the longest unseen go */
@@ -32,19 +28,20 @@ export class KnownFlows {
   }
 
   has(lo: number, hi: number): boolean {
-    return this.#open.find(lo, hi) !== NONE || this.#closed.find(lo, hi) !== NONE
+    return this.#open.find(lo, hi, lo) !== NONE || this.#closed.find(lo, hi, lo) !== NONE
   }
 
   /** A row of the client's end was seen. A closed flow stays closed. */
   seen(lo: number, hi: number): void {
     const open = this.#open
-    const place = open.find(lo, hi)
+    const place = open.find(lo, hi, lo)
     if (place !== NONE) {
-      open.words[place * WORDS + SEEN] = 1
+      // Mostly it is, and what is not written need not be written back.
+      if (open.stamps[place] === 0) open.stamps[place] = 1
       return
     }
-    if ((lo === 0 && hi === 0) || this.#closed.find(lo, hi) !== NONE) return
-    open.append(lo, hi)
+    if ((lo === 0 && hi === 0) || this.#closed.find(lo, hi, lo) !== NONE) return
+    open.append(lo, hi, lo)
     this.#shrink()
   }
 
@@ -53,15 +50,15 @@ export class KnownFlows {
     if (lo === 0 && hi === 0) return
     removeFrom(this.#open, lo, hi)
     removeFrom(this.#closed, lo, hi)
-    const place = this.#closed.append(lo, hi)
-    this.#closed.words[place * WORDS + UNTIL] = untilMs
+    const place = this.#closed.append(lo, hi, lo)
+    this.#closed.stamps[place] = untilMs
     this.#shrink()
   }
 
   expire(now: number): void {
     const closed = this.#closed
     for (let place = closed.oldest; place !== NONE; place = closed.oldest) {
-      if (isAfter(closed.words[place * WORDS + UNTIL] as number, now)) return
+      if (isAfter(closed.stamps[place] as number, now)) return
       closed.remove(place)
     }
   }
@@ -75,8 +72,8 @@ export class KnownFlows {
   #forgetOpen(): void {
     const open = this.#open
     let place = open.oldest
-    while (open.words[place * WORDS + SEEN] === 1) {
-      open.words[place * WORDS + SEEN] = 0
+    while (open.stamps[place] === 1) {
+      open.stamps[place] = 0
       open.renew(place)
       place = open.oldest
     }
@@ -85,6 +82,6 @@ export class KnownFlows {
 }
 
 function removeFrom(log: IdLog, lo: number, hi: number): void {
-  const place = log.find(lo, hi)
+  const place = log.find(lo, hi, lo)
   if (place !== NONE) log.remove(place)
 }

@@ -1,14 +1,10 @@
 /** Spans that somebody waited for in vain, so that a row that comes after all counts as late. */
-import { IdLog, NONE } from './id_log.ts'
+import { ID_WORDS, IdLog, NONE } from './id_log.ts'
 import { isAfter } from './moments.ts'
 
-/** Words of an entry: the id, and until when it is remembered, in milliseconds. */
-const WORDS = 3
-const UNTIL = 2
-
 export class MissedSpans {
-  /** Earliest first. */
-  readonly #spans = new IdLog(WORDS)
+  /** Stamped with until when they are remembered, in milliseconds; earliest first. */
+  readonly #spans = new IdLog(ID_WORDS)
   max: number
 
   /** @param max spans; beyond, the earliest go */
@@ -22,15 +18,15 @@ export class MissedSpans {
 
   add(lo: number, hi: number, untilMs: number): void {
     this.take(lo, hi)
-    const place = this.#spans.append(lo, hi)
-    this.#spans.words[place * WORDS + UNTIL] = untilMs
+    const place = this.#spans.append(lo, hi, lo)
+    this.#spans.stamps[place] = untilMs
     while (this.size > this.max) this.#spans.remove(this.#spans.oldest)
   }
 
   /** Whether the span was missed, and forgets it. */
   take(lo: number, hi: number): boolean {
     if (this.#spans.size === 0) return false
-    const place = this.#spans.find(lo, hi)
+    const place = this.#spans.find(lo, hi, lo)
     if (place !== NONE) this.#spans.remove(place)
     return place !== NONE
   }
@@ -39,7 +35,7 @@ export class MissedSpans {
     const spans = this.#spans
     while (spans.size > this.max) spans.remove(spans.oldest)
     for (let place = spans.oldest; place !== NONE; place = spans.oldest) {
-      if (isAfter(spans.words[place * WORDS + UNTIL] as number, now)) return
+      if (isAfter(spans.stamps[place] as number, now)) return
       spans.remove(place)
     }
   }

@@ -1,5 +1,5 @@
 /**
- * What is known of a span in sixteen words, a cache line: of one that waits and of one that is
+ * What is known of a span in a cache line: of one that waits and of one that is
  * settled alike, so that a row or a child takes its ids from either. Ids are u32, low half first.
  */
 export const RECORD_WORDS = 16
@@ -15,8 +15,6 @@ export const OTHER_TRACE_ID = 8
 export const OTHER_SPAN_ID = 12
 /** How its parent is found, until it is settled of what is awaited: a LINK_METHOD, and flags. */
 export const METHOD = 14
-/** Once settled: when its last row came. */
-export const TIME = 15
 
 export const METHOD_MASK = 0xff
 export const FLAG = {

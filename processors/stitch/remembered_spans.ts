@@ -37,7 +37,8 @@ export class RememberedSpans {
     const { words } = spans
     const from = slot * RECORD_WORDS
     const lo = words[from + SPAN_ID] as number
-    const at = this.settled.add(lo, words[from + SPAN_ID + 1] as number, now)
+    const request = spans.request[slot] as number
+    const at = this.settled.add(lo, words[from + SPAN_ID + 1] as number, { request, now })
     const first = SPAN_ID + 2
     const of = { from: words, first: from + first, count: METHOD + 1 - first }
     copyWords(this.settled.words, at + first, of)

@@ -32,6 +32,8 @@ const CAPACITY_FIRST = 1024
 export class SpanTable {
   /** A record a slot: see record.ts. */
   words = new Uint32Array(0)
+  /** The RequestHash's number, of one whose row has come. */
+  request = new Int32Array(0)
   /** Two words a slot: the flow of the request. */
   flow = new Uint32Array(0)
   state = new Uint8Array(0)
@@ -157,6 +159,7 @@ export class SpanTable {
     const before = this.state.length
     const capacity = Math.max(CAPACITY_FIRST, before * 2)
     this.words = grown(this.words, new Uint32Array(capacity * RECORD_WORDS))
+    this.request = grown(this.request, new Int32Array(capacity))
     this.flow = grown(this.flow, new Uint32Array(2 * capacity))
     this.state = grown(this.state, new Uint8Array(capacity))
     this.edge = grown(this.edge, new Uint8Array(capacity))
