@@ -248,6 +248,18 @@ test('a body whose pieces were withheld is as long, and ends when it did', () =>
   }
 })
 
+test('behind a piece of which nothing is there the next is read from its own bytes', () => {
+  const script = new Script()
+  const connection = script.connection()
+  const head = 'HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n'
+  connection.request({ bytes: GET }).response({ bytes: head })
+  connection.response({ bytes: 'x'.repeat(9000), skipped: 9000 })
+  const next = 'GET /next HTTP/1.1\r\nHost: shop\r\n\r\n'
+  connection.request({ bytes: next }).response({ bytes: OK })
+  const last = script.exchanges().at(-1)
+  assert.deepEqual([last?.target, last?.status], ['/next', 200])
+})
+
 test('a chunked body whose end was not seen ends with the next request', () => {
   const script = new Script()
   const connection = script.connection()

@@ -63,6 +63,9 @@ export interface WantFields {
 /** On the clock of scripts: every silence is over. */
 export const LONG_AFTER_NS = 1e15
 
+/** More than the longest record. */
+const RING_BYTES = 1 << 20
+
 /** One connection in a script. */
 export class ScriptedConnection {
   readonly client: boolean
@@ -147,6 +150,8 @@ export class ScriptedConnection {
 }
 
 export class Script {
+  readonly #ring = new DataView(new ArrayBuffer(RING_BYTES))
+  #ringAt = 0
   readonly ledger = new Ledger(pino({ enabled: false }))
   readonly followed: Followed
   /** Who gets the records: `followed`, or somebody else. */
@@ -236,8 +241,10 @@ export class Script {
     const skipped = piece.skipped ?? 0
     const wanted = Math.min(piece.captured ?? bytes.length, bytes.length - skipped)
     const captured = again === true ? 0 : wanted
-    const view = new DataView(new ArrayBuffer(PayloadRecord.size + captured))
-    const target = new Uint8Array(view.buffer)
+    const size = PayloadRecord.size + captured
+    const at = this.#room(size)
+    const view = new DataView(this.#ring.buffer, at, size)
+    const target = new Uint8Array(this.#ring.buffer, at, size).fill(0)
     view.setUint8(PayloadRecord.type, RECORD_TYPE.RECORD_PAYLOAD)
     const { DIRECTION_SENT, DIRECTION_RECEIVED } = DIRECTION
     view.setUint8(PayloadRecord.direction, piece.sent ? DIRECTION_SENT : DIRECTION_RECEIVED)
@@ -256,7 +263,15 @@ export class Script {
     const tail = bytes.subarray(-8)
     target.set(tail, PayloadRecord.tail + 8 - tail.length)
     target.set(bytes.subarray(skipped, skipped + captured), PayloadRecord.size)
-    this.records.payloadRecord(view, 0, view.byteLength)
+    this.records.payloadRecord(this.#ring, at, size)
+  }
+
+  /** As the kernel's ring: one view of one buffer, records behind each other, the oldest go. */
+  #room(bytes: number): number {
+    if (this.#ringAt + bytes > this.#ring.byteLength) this.#ringAt = 0
+    const at = this.#ringAt
+    this.#ringAt += (bytes + 7) & ~7
+    return at
   }
 }
 
