@@ -122,11 +122,14 @@ export class Frames extends PieceReader {
     if (this.#headerLength === 0) this.markStart(piece, this.position)
     const wanted = this.#sink.headerBytes(this)
     const count = Math.min(wanted - this.#headerLength, to - from)
+    const { header } = this
     const { bytes } = piece
+    const before = this.#headerLength
     // So few that a call to copy them would cost more.
-    for (let i = 0; i < count; i++) this.header[this.#headerLength++] = bytes[from + i] as number
+    for (let i = 0; i < count; i++) header[before + i] = bytes[from + i] as number
+    this.#headerLength = before + count
     this.position += count
-    if (this.#headerLength < wanted) return from + count
+    if (before + count < wanted) return from + count
     const length = this.#sink.bodyBytes(this)
     if (!(length >= 0)) {
       this.lose()

@@ -95,7 +95,8 @@ export interface Protocol {
   /**
    * Whether a connection that begins so speaks the protocol. Asked for each end's first bytes,
    * with more of them each time, up to DETECT_BYTES_MAX. `yes` must be beyond doubt, for no other
-   * protocol is asked any more; when all say `no` the connection is taken for HTTP/1.
+   * protocol is asked any more; when all say `no` the connection is taken for HTTP/1. Nobody is
+   * asked where a client begins with a whole request line of HTTP/1: to that all must say `no`.
    */
   detect(first: FirstBytes): Verdict
   open(exchanges: Exchanges, shared: Shared, opening: Opening): Parser
