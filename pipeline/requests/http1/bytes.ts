@@ -76,7 +76,7 @@ export function wordOf(bytes: string): number {
 }
 
 /** Of the bytes of a word that `zeros()` or the like has marked, the index of the first. */
-export function firstMarked(marks: number): number {
+function firstMarked(marks: number): number {
   return (31 - Math.clz32(marks & -marks)) >> 3
 }
 

@@ -210,7 +210,7 @@ export class Http1Stream extends StreamReader {
     this.cut = false
     const end = this.#read(bytes, from, to)
     if (end < 0) return from
-    // A doubt that only beginsMessage() has.
+    // As beginsMessage() has it: no target begins with what is not ASCII.
     if (this.isRequest && (bytes[from + scratch.method.length + 1] as number) >= 127) return from
     this.#begins(piece, this.position)
     return this.#headRead(end, from, from)
