@@ -91,12 +91,31 @@ static __always_inline void report_datagram(struct __sk_buff *skb, const struct 
 		OUTPUT_DATAGRAM(DATAGRAM_MAX);
 }
 
+/*
+ * TCP's packets are most of all, and are let go by a header that is at hand; what is none of TCP or
+ * not read so easily is told by its socket.
+ */
+static __always_inline bool is_tcp(const struct __sk_buff *skb)
+{
+	const __u8 *header = (const __u8 *)(long)skb->data;
+	__u8 version;
+
+	if (header + IPV4_BYTES > (const __u8 *)(long)skb->data_end)
+		return false;
+	version = header[0] >> 4;
+	return (version == 4 && header[9] == IPPROTO_TCP) ||
+	       (version == 6 && header[6] == IPPROTO_TCP);
+}
+
 static __always_inline void take_udp(struct __sk_buff *skb, enum direction direction)
 {
 	struct datagram datagram = { .direction = direction };
-	struct bpf_sock *sk = skb->sk;
 	struct udp_flow *flow;
+	struct bpf_sock *sk;
 
+	if (is_tcp(skb))
+		return;
+	sk = skb->sk;
 	if (sk)
 		sk = bpf_sk_fullsock(sk);
 	if (!sk || sk->protocol != IPPROTO_UDP)

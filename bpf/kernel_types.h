@@ -239,6 +239,7 @@ enum tcp_chrono {
 #define AF_INET 2
 #define AF_INET6 10
 #define PF_KTHREAD 0x00200000
+#define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
 #define IPPROTO_MPTCP 262
 #define SOCK_BINDPORT_LOCK 8
