@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import {
   BOOKED,
   CONN_STATE,
-  COUNTER,
+  COUNTER_SLOTS,
   ConnRecord,
   DIRECTION,
   PayloadRecord,
@@ -105,7 +105,7 @@ export class Recorded {
     this.connections = new FileRing(join(directory, 'connections'), connBytes)
     this.payload = new FileRing(join(directory, 'payload'), payloadBytes)
     const arrays: readonly (readonly [name: string, bytes: number])[] = [
-      ['counters', COUNTER.COUNTER_MAX * 8],
+      ['counters', COUNTER_SLOTS.COUNTER_SLOTS * 8],
       ['wants', WANT_LIMIT.WANTS_MAX * Want.size],
       ['booked', BOOKED.BOOKED_MAX * 8],
       ['spoken', SPOKEN_LIMIT.SPOKEN_MAX * Spoken.size],

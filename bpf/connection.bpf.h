@@ -63,9 +63,8 @@ static __always_inline void take_isns(struct conn *conn, const struct tcp_sock *
 	__u32 sent = tp->snd_una - (__u32)tp->bytes_acked - conn->role;
 	__u32 received = tp->rcv_nxt - (__u32)tp->bytes_received - 1;
 
-	conn->isn_client = conn->role == ROLE_CLIENT ? sent : received;
-	conn->isn_server = conn->role == ROLE_CLIENT ? received : sent;
-	conn->flow_id = flow_id_of_isns(conn->isn_client, conn->isn_server);
+	conn->flow_id = conn->role == ROLE_CLIENT ? flow_id_of_isns(sent, received) :
+						    flow_id_of_isns(received, sent);
 }
 
 /* Where the stream that this end receives has been read to; of an unlocked socket, about. */
@@ -97,6 +96,7 @@ static __always_inline void report_connection(struct conn *conn, const struct tc
 					      enum conn_state state, enum close_reason reason)
 {
 	struct conn_record *record;
+	__u64 isns;
 
 	/* the closed record of what was open names the same cgroup */
 	if (state != CONN_CLOSED || !conn->established_ns)
@@ -126,8 +126,9 @@ static __always_inline void report_connection(struct conn *conn, const struct tc
 	record->pid = conn->pid;
 	record->tid = conn->tid;
 	record->sleeps = conn->sleeps;
-	record->isn_client = conn->isn_client;
-	record->isn_server = conn->isn_server;
+	isns = conn->flags & CONN_ID_LOCAL ? 0 : unmix64(conn->flow_id);
+	record->isn_client = isns >> 32;
+	record->isn_server = isns;
 	record->segs_out = tp->segs_out;
 	record->segs_in = tp->segs_in;
 	record->retrans = tp->total_retrans - conn->syn_retries;

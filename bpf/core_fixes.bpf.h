@@ -58,7 +58,8 @@ static __always_inline bool is_ubuf(const struct iov_iter *iter)
 
 /*
  * The buffer's address, as a number: it shares its place with pointers to kernel memory, for one of
- * which the verifier takes it (Linux 6.1: "math between ptr_ pointer and register").
+ * which the verifier takes it (Linux 6.1: "math between ptr_ pointer and register"), or to memory of
+ * no length (6.18: "R2 is not a scalar").
  */
 static __always_inline __u64 get_ubuf(const struct iov_iter *iter)
 {
@@ -71,16 +72,16 @@ static __always_inline __u64 get_ubuf(const struct iov_iter *iter)
 /*
  * de4f5fed3f23 ("iov_iter: add iter_iovec() helper") and 747b1f65d39a, v6.4: `iov` became `__iov`.
  */
-static __always_inline const struct iovec *get_iovecs(const struct iov_iter *iter)
+static __always_inline __u64 get_iovecs(const struct iov_iter *iter)
 {
 	const struct iov_iter___old *old = (const void *)iter;
-	const struct iovec *iovecs = NULL;
+	__u64 address = 0;
 
 	if (bpf_core_field_exists(iter->__iov))
-		bpf_probe_read_kernel(&iovecs, sizeof(iovecs), &iter->__iov);
+		bpf_probe_read_kernel(&address, sizeof(address), &iter->__iov);
 	else
-		bpf_probe_read_kernel(&iovecs, sizeof(iovecs), &old->iov);
-	return iovecs;
+		bpf_probe_read_kernel(&address, sizeof(address), &old->iov);
+	return address;
 }
 
 /*

@@ -271,6 +271,13 @@ enum counter {
 };
 
 /*
+ * The first counters are counted by CPU, a cache line each, behind all counters: such a one is the
+ * sum of its own slot and of those of all CPUs. CPUs beyond share slots.
+ */
+enum counter_slots { COUNTERS_BY_CPU = 8, COUNTER_CPUS = 128, COUNTER_SLOTS = 1536 };
+_Static_assert(COUNTER_SLOTS == COUNTER_MAX + COUNTERS_BY_CPU * COUNTER_CPUS, "behind all");
+
+/*
  * Of the array `booked`, which the reader writes: first what it has booked of each counter, then
  * these.
  */
@@ -315,7 +322,8 @@ struct knobs {
 	__u32 capture_max;
 	/* the kernel's tick */
 	__u32 jiffy_us;
-	__u32 pad;
+	/* the size of the ring "payload" */
+	__u32 payload_bytes;
 	/* an open connection has a record so often, at most */
 	__u64 interim_ns;
 	struct udp_knobs udp;

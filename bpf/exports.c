@@ -15,6 +15,7 @@ enum direction direction;
 enum conn_flag conn_flag;
 enum payload_flag payload_flag;
 enum counter counter;
+enum counter_slots counter_slots;
 enum booked booked;
 enum capture_limit capture_limit;
 enum want_limit want_limit;

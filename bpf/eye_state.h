@@ -52,8 +52,6 @@ struct eye {
 	__u64 loss_ns;
 	__u32 first_transit;
 	__u32 last_transit;
-	__u32 samples;
-	__u32 jumps;
 	__u32 jump_sum;
 	__u32 jump_most;
 	__u32 rtt_samples;
@@ -66,7 +64,10 @@ struct eye {
 	/* enum eye_probing */
 	__u8 probing;
 	__u8 clock;
-	__u8 pad[6];
+	/* of the window of jitter: segments, at most 0xffff */
+	__u16 samples;
+	__u16 jumps;
+	__u16 pad;
 };
 
 #endif

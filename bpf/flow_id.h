@@ -16,6 +16,14 @@ static __always_inline __u64 mix64(__u64 z)
 	return z ^ (z >> 31);
 }
 
+/* Back again: the pair need not be kept beside the id. */
+static __always_inline __u64 unmix64(__u64 z)
+{
+	z = (z ^ (z >> 31) ^ (z >> 62)) * 0x319642b2d24d8ec3ULL;
+	z = (z ^ (z >> 27) ^ (z >> 54)) * 0x96de1b173f119089ULL;
+	return z ^ (z >> 30) ^ (z >> 60);
+}
+
 static __always_inline __u64 flow_id_of_isns(__u32 client_isn, __u32 server_isn)
 {
 	return mix64((__u64)client_isn << 32 | server_isn);

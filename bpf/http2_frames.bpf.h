@@ -89,13 +89,13 @@ static __always_inline __u32 first_of(__u32 word, __u32 count)
  * Volatile, lest the compiler tells the verifier where the preface ends: from a known number on,
  * each turn of the loop is a state of its own (Linux 6.18: E2BIG).
  */
-static __always_inline __u64 first_frame(struct stream *stream, const struct piece *piece)
+static __always_inline __u64 first_frame(struct frames *frames, const struct piece *piece)
 {
-	__u64 frame = *(const volatile __u64 *)&stream->frame;
+	__u64 frame = *(const volatile __u64 *)&frames->frame;
 
 	if (frame + FRAME_EDGE_BYTES > piece->offset)
 		return frame;
-	stream->bulk = 0;
+	frames->bulk = 0;
 	return piece->offset;
 }
 
@@ -104,7 +104,7 @@ static __always_inline __u64 first_frame(struct stream *stream, const struct pie
  * for the next one. Returns how many there are; 0: they could not be read.
  */
 static __always_inline __u32 read_head(struct scratch *scratch, const struct source *source,
-				       const struct piece *piece, struct stream *stream,
+				       const struct piece *piece, struct frames *frames,
 				       __u64 at, bool whole, __u32 *head)
 {
 	__u32 have = at < piece->offset ? (piece->offset - at) & 3 : 0;
@@ -124,8 +124,8 @@ static __always_inline __u32 read_head(struct scratch *scratch, const struct sou
 		word = *(__u32 *)scratch->bytes;
 	}
 	word = first_of(word, count);
-	*head = have ? first_of(stream->first, have) | word << have * 8 : word;
-	stream->first = *head;
+	*head = have ? first_of(frames->first, have) | word << have * 8 : word;
+	frames->first = *head;
 	return have + count;
 }
 
@@ -136,7 +136,7 @@ struct walk {
 	struct scratch *scratch;
 	const struct source *source;
 	const struct piece *piece;
-	struct stream *stream;
+	struct frames *frames;
 	struct run run;
 	__u64 at;
 	__u64 end;
@@ -171,14 +171,14 @@ static __always_inline void report_run(const struct walk *walk, __u64 stop, __u6
 /* One frame of a piece; 1: no more. */
 static long next_frame(__u32 turn, struct walk *walk)
 {
-	struct stream *stream = walk->stream;
+	struct frames *frames = walk->frames;
 	__u64 at = walk->at;
 	__u64 end = walk->end;
 	__u64 next;
 	__s64 len;
 	__u32 head;
 
-	if (at >= end || read_head(walk->scratch, walk->source, walk->piece, stream, at,
+	if (at >= end || read_head(walk->scratch, walk->source, walk->piece, frames, at,
 				   walk->whole, &head) < FRAME_EDGE_BYTES)
 		return 1;
 	len = frame_bytes(head);
@@ -187,9 +187,9 @@ static long next_frame(__u32 turn, struct walk *walk)
 		return 1;
 	}
 	next = at + FRAME_HEADER_BYTES + len;
-	stream->bulk = 0;
+	frames->bulk = 0;
 	if (head >> 24 == FRAME_DATA && len >= DATA_BYTES_MIN && at + FRAME_HEADER_BYTES < end) {
-		stream->bulk = next;
+		frames->bulk = next;
 		if (!walk->whole) {
 			report_run(walk, at + FRAME_HEADER_BYTES, next < end ? next : end);
 			walk->run.start = walk->run.copy = next < end ? next : end;
@@ -208,16 +208,16 @@ static __always_inline void report_frames(struct conn *conn, const struct tcp_so
 					  struct scratch *scratch, const struct source *source,
 					  struct piece *piece)
 {
-	struct stream *stream = &conn->streams[piece->direction & 1];
+	struct frames *frames = &conn->frames[piece->direction & 1];
 	struct walk walk = {
 		.conn = conn,
 		.tp = tp,
 		.scratch = scratch,
 		.source = source,
 		.piece = piece,
-		.stream = stream,
+		.frames = frames,
 		.run = { .start = piece->offset, .copy = piece->offset },
-		.at = first_frame(stream, piece),
+		.at = first_frame(frames, piece),
 		.end = piece->offset + piece->len,
 		.whole = piece->len <= knobs.capture_max,
 	};
@@ -227,11 +227,11 @@ static __always_inline void report_frames(struct conn *conn, const struct tcp_so
 		piece->flags |= PAYLOAD_FAULT;
 		readable = false;
 	}
-	if (stream->bulk > piece->offset)
-		walk.run.copy = stream->bulk < walk.end ? stream->bulk : walk.end;
+	if (frames->bulk > piece->offset)
+		walk.run.copy = frames->bulk < walk.end ? frames->bulk : walk.end;
 	if (readable)
 		bpf_loop(FRAMES_MAX, next_frame, &walk, 0);
-	stream->frame = walk.at;
+	frames->frame = walk.at;
 	if (walk.whole || !readable) {
 		piece->captured = readable ? piece->len : 0;
 		__builtin_memset(scratch->record.tail, 0, EDGE_BYTES);

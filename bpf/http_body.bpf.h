@@ -12,8 +12,9 @@
 
 #include "payload.bpf.h"
 
-/* A word a turn, and a turn for each line. */
-#define HEAD_TURNS_MAX (CAPTURE_MAX / 8 + 512)
+/* A turn for so many words, and one for each line and digit. */
+#define WORDS_A_TURN 4
+#define HEAD_TURNS_MAX (CAPTURE_MAX / 8 / WORDS_A_TURN + 512)
 #define LENGTH_DIGITS_MAX 15
 /* Behind a head; of so few none is worth reading the next head for, which takes 0.5 us. */
 #define SHORT_BODY_PIECES 2
@@ -42,11 +43,6 @@ struct heading {
 	__u32 digits;
 	__u32 in_length;
 };
-
-static __always_inline __u64 word_at(const struct scratch *scratch, __u32 at)
-{
-	return *(const __u64 *)(scratch->bytes + (at & (CAPTURE_MAX - 1)));
-}
 
 /* The place of the first line feed in a word; 8: there is none. */
 static __always_inline __u32 line_feed_in(__u64 word)
@@ -121,18 +117,24 @@ static __always_inline long read_line(struct heading *heading)
 	return 0;
 }
 
-static long next_word(__u32 turn, struct heading *heading)
+/* Up to WORDS_A_TURN words, as a turn costs as much as to look through three or four of them. */
+static long next_words(__u32 turn, struct heading *heading)
 {
-	__u32 feed;
+	__u32 at = heading->at;
+	__u32 feed = 8;
 
-	if (heading->at >= heading->len)
+	if (at >= heading->len)
 		return 1;
 	if (heading->in_length) {
 		read_digit(heading);
 		return 0;
 	}
-	feed = line_feed_in(word_at(heading->scratch, heading->at));
-	heading->at += feed == 8 ? 8 : feed + 1;
+#pragma unroll
+	for (int i = 0; i < WORDS_A_TURN && feed == 8; i++) {
+		feed = line_feed_in(word_at(heading->scratch, at));
+		at += feed == 8 ? 8 : feed + 1;
+	}
+	heading->at = at;
 	return feed == 8 ? 0 : read_line(heading);
 }
 
@@ -149,7 +151,7 @@ __noinline int read_head_fields(struct scratch *scratch, __u32 at, __u32 len,
 
 	if (!scratch || !framing)
 		return 0;
-	bpf_loop(HEAD_TURNS_MAX, next_word, &heading, 0);
+	bpf_loop(HEAD_TURNS_MAX, next_words, &heading, 0);
 	/* what is beyond is of another piece */
 	if (framing->head > len)
 		framing->head = 0;
@@ -281,7 +283,7 @@ static __always_inline bool needs_telling(struct conn *conn, const struct tcp_so
 		report_withheld(conn, tp, !piece->direction);
 		return true;
 	}
-	if (stream->pieces && stream->pieces < 255)
+	if (stream->pieces && stream->pieces < PIECES_MAX)
 		stream->pieces++;
 	if (conn->verdict != VERDICT_HTTP || piece->captured)
 		return true;

@@ -21,12 +21,30 @@ enum verdict {
 	VERDICT_TLS = 4,
 };
 
-/* One direction of a connection. Positions are bytes from the stream's begin. */
+/* One direction of a connection, as every piece needs it. Positions are from the stream's begin. */
 struct stream {
 	/* all before has been reported */
 	__u64 reported;
 	/* bytes before this may belong to a message's head, or to a hello of TLS */
 	__u64 capture_until;
+	/* of HTTP/1: the end of a body that is known; BODY_OPEN: of one that tells itself; 0: none */
+	__u64 body_end;
+	/* since when nobody was told of what is withheld */
+	__u32 told_jiffies;
+	/* bytes before `reported` that nobody was told of (withheld.bpf.h): WITHHELD_BYTES_MAX */
+	__u32 withheld : 26;
+	/* some of this body were; the other direction has begun a message since this one's head */
+	__u32 was_withheld : 1;
+	__u32 is_doubtful : 1;
+	/* that came since the last head, with it, and were not withheld; 0: there was none */
+	__u32 pieces : 4;
+};
+
+/* The most that stream.pieces counts to. */
+#define PIECES_MAX 15
+
+/* What some of what is spoken needs beside it, of one direction. */
+struct frames {
 	/*
 	 * the stream's first 8 bytes, as far as seen, while the verdict is open or TLS; of HTTP/2
 	 * afterwards, the beginning of a frame that goes on in the next piece
@@ -35,17 +53,6 @@ struct stream {
 	/* of HTTP/2: where the next frame begins; bytes before `bulk` are of a long DATA frame */
 	__u64 frame;
 	__u64 bulk;
-	/* of HTTP/1: the end of a body that is known; BODY_OPEN: of one that tells itself; 0: none */
-	__u64 body_end;
-	/* bytes before `reported` that nobody was told of (withheld.bpf.h), and since when */
-	__u32 withheld;
-	__u32 told_jiffies;
-	/* some of this body were; the other direction has begun a message since this one's head */
-	__u8 was_withheld;
-	__u8 is_doubtful;
-	/* that came since the last head, with it, and were not withheld; 0: there was none */
-	__u8 pieces;
-	__u8 pad[5];
 };
 
 /* What the connection's last record said. */
@@ -62,25 +69,17 @@ struct told {
 	__u32 chrono[3];
 };
 
+/*
+ * A piece of payload needs two cache lines of it, as mostly neither is in the CPU's cache. The kernel
+ * puts 8 bytes of its own before it, at the beginning of a line.
+ */
 struct conn {
 	__u64 conn_id;
-	__u64 flow_id;
-	__u64 start_ns;
+	char comm[COMM_LEN];
 	/* 0 until ESTABLISHED */
 	__u64 established_ns;
-	__u64 cgroup_id;
-	__u32 netns;
 	__u32 pid;
-	__u32 tid;
-	__u32 isn_client;
-	__u32 isn_server;
 	__u32 syn_retries;
-	/* of the thread that called connect() */
-	__u32 sleeps;
-	/* pieces seen while undecided */
-	__u32 pieces;
-	__u16 local_port;
-	__u16 remote_port;
 	__u8 role;
 	__u8 flags;
 	/* flowspan's own: nothing is reported */
@@ -95,19 +94,37 @@ struct conn {
 	__u8 awaits_server;
 	/* HTTP/1: the last request was one whose answer has no body, whatever that says */
 	__u8 asks_bodiless;
-	__u8 pad[7];
+	/* pieces seen while undecided */
+	__u8 pieces;
+	__u16 local_port;
+	__u16 remote_port;
+	__u16 pad;
+	/* by enum direction */
+	struct stream streams[2];
+	struct frames frames[2];
+	__u64 flow_id;
+	__u64 start_ns;
+	__u64 cgroup_id;
+	__u32 netns;
+	__u32 tid;
+	/* of the thread that called connect() */
+	__u32 sleeps;
 	__u32 drops;
 	/* the reason of most drops, by majority vote */
 	__u32 drop_reason;
 	__u32 drop_votes;
 	__u8 local_addr[16];
 	__u8 remote_addr[16];
-	char comm[COMM_LEN];
 	struct told told;
 	struct eye eye;
-	/* by enum direction */
-	struct stream streams[2];
 };
+
+#define CACHE_LINE 64
+#define BEFORE_CONN 8
+_Static_assert(BEFORE_CONN + offsetof(struct conn, streams) == CACHE_LINE, "one line");
+_Static_assert(2 * sizeof(struct stream) == CACHE_LINE, "and one more");
+/* 64 bytes of the kernel's own come first: more would be kmalloc-1k for each connection. */
+_Static_assert(CACHE_LINE + BEFORE_CONN + sizeof(struct conn) <= 512, "kmalloc-512");
 
 /* Sizes of both rings are the loader's. */
 struct {
@@ -123,7 +140,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, COUNTER_MAX);
+	__uint(max_entries, COUNTER_SLOTS);
 	__type(key, __u32);
 	__type(value, __u64);
 } counters SEC(".maps");
@@ -167,9 +184,19 @@ static __always_inline const volatile struct want *want_of(const struct conn *co
 	return want && want->conn_id == conn->conn_id ? want : NULL;
 }
 
+/* Of the busiest each CPU has its own: all CPUs would wait for one cache line at each piece. */
+static __always_inline __u32 counter_slot(__u32 counter)
+{
+	if (counter >= COUNTERS_BY_CPU)
+		return counter;
+	return COUNTER_MAX +
+	       (bpf_get_smp_processor_id() & (COUNTER_CPUS - 1)) * COUNTERS_BY_CPU + counter;
+}
+
 static __always_inline void count_many(__u32 counter, __u64 more)
 {
-	__u64 *value = bpf_map_lookup_elem(&counters, &counter);
+	__u32 slot = counter_slot(counter);
+	__u64 *value = bpf_map_lookup_elem(&counters, &slot);
 
 	if (value)
 		__sync_fetch_and_add(value, more);

@@ -26,6 +26,11 @@ struct {
 	__type(value, struct scratch);
 } scratches SEC(".maps");
 
+static __always_inline __u64 word_at(const struct scratch *scratch, __u32 at)
+{
+	return *(const __u64 *)(scratch->bytes + (at & (CAPTURE_MAX - 1)));
+}
+
 /* The first 8 bytes of the scratch; bytes that the piece does not have are 0. */
 static __always_inline __u64 head_of(const struct scratch *scratch, __u32 captured)
 {
@@ -34,10 +39,20 @@ static __always_inline __u64 head_of(const struct scratch *scratch, __u32 captur
 	return captured >= EDGE_BYTES ? head : head & ~(~0ULL << captured * 8);
 }
 
-/* A piece of less than 8 bytes as its tail: right-aligned, that is, in the high bytes. */
-static __always_inline __u64 short_tail(__u64 head, __u32 len)
+/* Is the piece's tail known without another look at its memory? Then it is in the record. */
+static __always_inline bool has_tail(struct scratch *scratch, const struct piece *piece,
+				     __u64 head)
 {
-	return head << (EDGE_BYTES - len) * 8;
+	__u64 *tail = (__u64 *)scratch->record.tail;
+
+	/* right-aligned, that is, in the high bytes */
+	if (piece->len < EDGE_BYTES)
+		*tail = head << (EDGE_BYTES - piece->len) * 8;
+	else if (piece->captured == piece->len)
+		*tail = word_at(scratch, piece->len - EDGE_BYTES);
+	else
+		return false;
+	return true;
 }
 
 /*
@@ -97,7 +112,7 @@ static __always_inline void report_payload(struct conn *conn, const struct tcp_s
 	struct payload_record *record = &scratch->record;
 	struct stream *stream = &conn->streams[piece->direction & 1];
 	__u32 withheld = piece->flags & PAYLOAD_AGAIN ? 0 : stream->withheld;
-	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	const struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
 	__u32 captured = piece->captured;
 	__u64 flags;
 
@@ -107,9 +122,9 @@ static __always_inline void report_payload(struct conn *conn, const struct tcp_s
 	record->flags = piece->flags;
 	record->len = withheld + piece->len;
 	record->captured = captured;
-	record->pid = pid_tgid >> 32;
-	record->tid = (__u32)pid_tgid;
-	record->sleeps = sleeps();
+	record->pid = task->tgid;
+	record->tid = task->pid;
+	record->sleeps = task->nvcsw;
 	record->skipped = withheld + piece->skipped;
 	record->srtt_us = tp->srtt_us >> 3;
 	record->min_rtt_us = min_rtt_us(tp);
@@ -125,7 +140,7 @@ static __always_inline void report_payload(struct conn *conn, const struct tcp_s
 	count(COUNTER_PAYLOAD_EVENTS);
 	if (piece->flags & PAYLOAD_FAULT)
 		count(COUNTER_PAYLOAD_FAULT);
-	flags = wake_flags_ahead(&payload, sizeof(*record) + captured);
+	flags = wake_flags_ahead(sizeof(*record) + captured);
 	/* lest the verifier bounds a copy of it, or one that is on the stack meanwhile (Linux 6.1) */
 	barrier_var(captured);
 	if (captured > CAPTURE_MAX)

@@ -46,9 +46,7 @@ static __always_inline bool copy_received(struct conn *conn, const struct tcp_so
 	if ((__u32)want > piece->captured && !read_buffer(scratch, buffer, at, want))
 		want = 0;
 	piece->captured = want;
-	if (piece->len < EDGE_BYTES)
-		*(__u64 *)scratch->record.tail = short_tail(head, piece->len);
-	else
+	if (!has_tail(scratch, piece, head))
 		read_tail(scratch, buffer, at, piece);
 	return needs_telling(conn, tp, scratch, piece);
 }
@@ -102,7 +100,7 @@ static __always_inline bool find_reading(const struct sk_buff *skb, int len,
 {
 	struct sock *sk = socket_of(skb);
 	const struct tcp_sock *tp;
-	struct tcp_skb_cb cb;
+	const struct tcp_skb_cb *cb;
 	struct conn *conn;
 	__u32 copied;
 
@@ -119,16 +117,16 @@ static __always_inline bool find_reading(const struct sk_buff *skb, int len,
 		conn = meet(sk, tp);
 	if (!conn || !follows(conn, tp))
 		return false;
-	bpf_probe_read_kernel(&cb, sizeof(cb), &skb->cb);
+	cb = (const struct tcp_skb_cb *)skb->cb;
 	copied = tp->copied_seq;
-	if ((__s32)(copied - cb.seq) < 0 || (__s32)(cb.end_seq - copied) <= 0)
+	if ((__s32)(copied - cb->seq) < 0 || (__s32)(cb->end_seq - copied) <= 0)
 		return false;
 	piece->offset = read_position(tp);
 	piece->len = len;
 	reading->conn = conn;
 	reading->tp = tp;
 	reading->known = trim(&conn->streams[DIRECTION_RECEIVED], piece);
-	reading->at = copied - cb.seq + reading->known;
+	reading->at = copied - cb->seq + reading->known;
 	return true;
 }
 

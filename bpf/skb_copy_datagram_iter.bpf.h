@@ -55,7 +55,7 @@ static __always_inline void find_copied(const struct iov_iter *to, __u32 len,
 	}
 	if (!is_iovec(to))
 		return;
-	back.iovec = get_iovecs(to);
+	back.iovec = (const struct iovec *)get_iovecs(to);
 	back.filled = to->iov_offset;
 	bpf_loop(IOVECS_MAX, rewind_one, &back, 0);
 	if (!back.found)
@@ -91,7 +91,8 @@ static __always_inline bool copy_memory(struct conn *conn, const struct tcp_sock
 	if ((__u32)want > piece->captured && !read_source(scratch, source, 0, want))
 		want = 0;
 	piece->captured = want;
-	*(__u64 *)scratch->record.tail = piece->len < EDGE_BYTES ? short_tail(head, piece->len) : tail;
+	if (!has_tail(scratch, piece, head))
+		*(__u64 *)scratch->record.tail = tail;
 	return needs_telling(conn, tp, scratch, piece);
 }
 

@@ -140,6 +140,8 @@ static __always_inline void watch_jitter(struct conn *conn, const struct tcp_soc
 		eye->jump_most = 0;
 	}
 	eye->last_transit = transit;
+	if (eye->samples == 0xffff)
+		return;
 	eye->samples++;
 	eye->jump_sum += jump;
 	if (jump > eye->jump_most)

@@ -41,12 +41,9 @@ static __always_inline bool copy_sent(struct conn *conn, const struct tcp_sock *
 	} else {
 		piece->captured = least(piece->captured, want);
 	}
-	if (piece->len < EDGE_BYTES)
-		*(__u64 *)scratch->record.tail = short_tail(head, piece->len);
-	else if (piece->end)
-		__builtin_memset(scratch->record.tail, 0, EDGE_BYTES);
-	else
-		read_user_tail(scratch, from);
+	/* with an end of its own it has none */
+	if (!has_tail(scratch, piece, head))
+		read_user_tail(scratch, piece->end ? NULL : from);
 	return needs_telling(conn, tp, scratch, piece);
 }
 

@@ -50,12 +50,13 @@ static __always_inline __u32 hello_bytes(__u64 head)
 }
 
 /* How far to hand a stream over, by as much of its first 8 bytes as is there. */
-static __always_inline void begin_hello(struct stream *stream, bool whole, __u8 type)
+static __always_inline void begin_hello(struct stream *stream, __u64 first, bool whole,
+					__u8 type)
 {
 	__u32 until = TLS_HEAD_BYTES;
 
-	if (whole && is_hello_start(stream->first, type))
-		until = hello_bytes(stream->first);
+	if (whole && is_hello_start(first, type))
+		until = hello_bytes(first);
 	stream->capture_until = until < knobs.capture_max ? until : knobs.capture_max;
 }
 
@@ -66,7 +67,7 @@ static __always_inline void begin_hello(struct stream *stream, bool whole, __u8 
  */
 static __always_inline int behind_hello(struct conn *conn, bool from_client, __u32 len, __u64 head)
 {
-	__u64 server = conn->streams[conn->role == ROLE_CLIENT ? 0 : 1].first;
+	__u64 server = conn->frames[conn->role == ROLE_CLIENT ? 0 : 1].first;
 	int few = len < TLS_HEAD_BYTES ? len : TLS_HEAD_BYTES;
 
 	if (!from_client) {

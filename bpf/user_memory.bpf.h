@@ -57,26 +57,43 @@ struct gathering {
 	__u32 len;
 };
 
-/* One buffer; 1: no more. */
-static long gather(__u32 i, struct gathering *gathering)
+/* What of the span is in one buffer; 1: no more. */
+static __always_inline long gather_from(struct gathering *gathering, const struct iovec *iovec)
 {
-	struct iovec iovec;
 	__u64 len;
 
-	if (bpf_probe_read_kernel(&iovec, sizeof(iovec), gathering->iovecs + i))
-		return 1;
-	if (gathering->skip >= iovec.iov_len) {
-		gathering->skip -= iovec.iov_len;
+	if (gathering->skip >= iovec->iov_len) {
+		gathering->skip -= iovec->iov_len;
 		return 0;
 	}
-	len = iovec.iov_len - gathering->skip;
+	len = iovec->iov_len - gathering->skip;
 	if (len > gathering->len - gathering->done)
 		len = gathering->len - gathering->done;
-	if (!read_at(gathering->scratch, gathering->done, iovec.iov_base + gathering->skip, len))
+	if (!read_at(gathering->scratch, gathering->done, iovec->iov_base + gathering->skip, len))
 		return 1;
 	gathering->done += len;
 	gathering->skip = 0;
 	return gathering->done >= gathering->len;
+}
+
+static long gather(__u32 i, struct gathering *gathering)
+{
+	struct iovec iovec;
+
+	if (bpf_probe_read_kernel(&iovec, sizeof(iovec), gathering->iovecs + i))
+		return 1;
+	return gather_from(gathering, &iovec);
+}
+
+/* Mostly there are two: a head, and a body. */
+static __always_inline void gather_pair(struct gathering *gathering)
+{
+	struct iovec pair[2];
+
+	if (bpf_probe_read_kernel(pair, sizeof(pair), gathering->iovecs))
+		return;
+	if (!gather_from(gathering, &pair[0]))
+		gather_from(gathering, &pair[1]);
 }
 
 /*
@@ -92,7 +109,7 @@ static __always_inline __u64 user_memory(const struct iov_iter *iter, __u32 *seg
 		memory = get_ubuf(iter);
 	} else if (is_iovec(iter)) {
 		*segments = iter->nr_segs < IOVECS_MAX ? iter->nr_segs : IOVECS_MAX;
-		memory = (__u64)get_iovecs(iter);
+		memory = get_iovecs(iter);
 	}
 	return memory;
 }
@@ -116,7 +133,10 @@ __noinline int read_memory(struct scratch *scratch, __u64 memory, __u32 segments
 		return 0;
 	if (!segments)
 		return read_at(scratch, 0, (const void *)(memory + skip), len) ? len : 0;
-	bpf_loop(segments, gather, &gathering, 0);
+	if (segments == 2)
+		gather_pair(&gathering);
+	else
+		bpf_loop(segments, gather, &gathering, 0);
 	return gathering.done;
 }
 
@@ -141,20 +161,27 @@ static __always_inline __u32 read_user(struct scratch *scratch, const struct iov
 	return is_iovec(iter) ? read_iovecs(scratch, iter, span) : 0;
 }
 
-/* Reads the message's last 8 bytes, of at most two buffers, to the record's tail. */
-static __always_inline void read_user_tail(struct scratch *scratch, const struct iov_iter *iter)
+/*
+ * Reads the message's last 8 bytes, of at most two buffers, to the record's tail; without a message
+ * there are none. Not inlined: it is called twice.
+ */
+static __noinline void read_user_tail(struct scratch *scratch, const struct iov_iter *iter)
 {
 	__u8 *tail = scratch->record.tail;
+	const struct iovec *end;
 	struct iovec last = {};
 	struct iovec before = {};
 	__u32 split;
 
 	__builtin_memset(tail, 0, EDGE_BYTES);
+	if (!iter)
+		return;
+	end = (const struct iovec *)get_iovecs(iter) + iter->nr_segs;
 	if (is_ubuf(iter)) {
 		last.iov_base = (void *)get_ubuf(iter);
 		last.iov_len = iter->iov_offset + iter->count;
 	} else if (is_iovec(iter) && iter->nr_segs) {
-		bpf_probe_read_kernel(&last, sizeof(last), get_iovecs(iter) + iter->nr_segs - 1);
+		bpf_probe_read_kernel(&last, sizeof(last), end - 1);
 	}
 	if (last.iov_len >= EDGE_BYTES) {
 		bpf_probe_read_user(tail, EDGE_BYTES, last.iov_base + last.iov_len - EDGE_BYTES);
@@ -163,7 +190,7 @@ static __always_inline void read_user_tail(struct scratch *scratch, const struct
 	if (!is_iovec(iter) || iter->nr_segs < 2)
 		return;
 	/* such as the end of a chunked body, written as a buffer of its own */
-	bpf_probe_read_kernel(&before, sizeof(before), get_iovecs(iter) + iter->nr_segs - 2);
+	bpf_probe_read_kernel(&before, sizeof(before), end - 2);
 	split = (EDGE_BYTES - last.iov_len) & (EDGE_BYTES - 1);
 	if (split == 0 || before.iov_len < split)
 		return;

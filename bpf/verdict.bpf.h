@@ -57,7 +57,7 @@ static __always_inline void decide(struct conn *conn, const struct piece *piece,
 	if (older && whole && is_http2_headers(head)) {
 		conn->verdict = VERDICT_FRAMED;
 		conn->interleaved = 1;
-		conn->streams[piece->direction & 1].frame = piece->offset;
+		conn->frames[piece->direction & 1].frame = piece->offset;
 		return;
 	}
 	if (older && is_from_client(conn, piece) && is_older_request(head, piece->len)) {
@@ -73,7 +73,7 @@ static __always_inline void decide(struct conn *conn, const struct piece *piece,
 		 is_framed_start(head, whole, is_from_client(conn, piece))) {
 		conn->verdict = VERDICT_FRAMED;
 		conn->interleaved = is_http2_start(head);
-		conn->streams[piece->direction & 1].frame = HTTP2_PREFACE_BYTES;
+		conn->frames[piece->direction & 1].frame = HTTP2_PREFACE_BYTES;
 	} else if (++conn->pieces > (older ? OLDER_PIECES_MAX : UNDECIDED_PIECES_MAX))
 		conn->verdict = VERDICT_NEVER;
 }
@@ -85,7 +85,7 @@ static __always_inline bool is_upgraded(struct conn *conn, const struct piece *p
 		return false;
 	conn->verdict = VERDICT_FRAMED;
 	conn->interleaved = 1;
-	conn->streams[piece->direction & 1].frame = piece->offset + HTTP2_PREFACE_BYTES;
+	conn->frames[piece->direction & 1].frame = piece->offset + HTTP2_PREFACE_BYTES;
 	return true;
 }
 
@@ -95,11 +95,11 @@ static __always_inline bool is_upgraded(struct conn *conn, const struct piece *p
  */
 static __always_inline bool is_message_start(struct conn *conn, struct piece *piece, __u64 head)
 {
-	struct stream *stream = &conn->streams[piece->direction & 1];
+	__u64 *first = &conn->frames[piece->direction & 1].first;
 
 	if (conn->verdict == VERDICT_UNDECIDED && piece->offset < EDGE_BYTES) {
-		stream->first |= head << piece->offset * 8;
-		head = stream->first;
+		*first |= head << piece->offset * 8;
+		head = *first;
 	}
 	if (is_http_start(head)) {
 		conn->verdict = VERDICT_HTTP;
@@ -156,11 +156,12 @@ static __always_inline bool is_unwanted(const struct piece *piece, const volatil
  *
  *     │◀── skipped ──▶│◀── captured ──▶│◀── length alone ──▶│◀── end ──▶│
  *
- * false: nothing is wanted of it, or ever again.
+ * 0: nothing is wanted of it, or ever again. As wanted(), not static: each is verified once, and not
+ * with all that comes before and behind it at each place.
  */
-static __always_inline bool choose(struct conn *conn, struct piece *piece)
+__noinline int choose(struct conn *conn, struct piece *piece)
 {
-	const volatile struct want *want = want_of(conn);
+	const volatile struct want *want;
 	__u32 most = knobs.capture_small;
 	__u32 end = most / 2;
 	__u64 before = 0;
@@ -168,12 +169,15 @@ static __always_inline bool choose(struct conn *conn, struct piece *piece)
 	__u64 from;
 	__u32 bytes;
 
+	if (!conn || !piece)
+		return 0;
+	want = want_of(conn);
 	if (is_over(want)) {
 		conn->verdict = VERDICT_NEVER;
-		return false;
+		return 0;
 	}
 	if (is_unwanted(piece, want))
-		return false;
+		return 0;
 	if (is_from_client(conn, piece) && may_be_hello(piece->offset))
 		most = knobs.capture_max;
 	/* 8 bytes are not worth a choice, and are their own tail */
@@ -194,7 +198,7 @@ static __always_inline bool choose(struct conn *conn, struct piece *piece)
 		left = most;
 	}
 	piece->captured = least(left, CAPTURE_MAX);
-	return true;
+	return 1;
 }
 
 /* From the piece to that which its end has become. */
@@ -211,11 +215,12 @@ static __always_inline void to_end(struct piece *piece)
 static __always_inline int wanted_hello(struct conn *conn, const struct piece *piece, __u64 head)
 {
 	struct stream *stream = &conn->streams[piece->direction & 1];
+	__u64 *first = &conn->frames[piece->direction & 1].first;
 	bool from_client = is_from_client(conn, piece);
 
 	if (piece->offset < EDGE_BYTES) {
-		stream->first |= head << piece->offset * 8;
-		begin_hello(stream, piece->offset + piece->len >= EDGE_BYTES,
+		*first |= head << piece->offset * 8;
+		begin_hello(stream, *first, piece->offset + piece->len >= EDGE_BYTES,
 			    from_client ? TLS_CLIENT_HELLO : TLS_SERVER_HELLO);
 	}
 	if (piece->offset >= stream->capture_until)
@@ -224,11 +229,14 @@ static __always_inline int wanted_hello(struct conn *conn, const struct piece *p
 }
 
 /* How many bytes of the piece to copy, its first 8 being `head`. -1: none, and no record either. */
-static __always_inline int wanted(struct conn *conn, struct piece *piece, __u64 head)
+__noinline int wanted(struct conn *conn, struct piece *piece, __u64 head)
 {
-	struct stream *stream = &conn->streams[piece->direction & 1];
+	struct stream *stream;
 	__u64 room;
 
+	if (!conn || !piece)
+		return -1;
+	stream = &conn->streams[piece->direction & 1];
 	if (piece->chosen)
 		return piece->captured;
 	if (conn->verdict != VERDICT_TLS && is_message_start(conn, piece, head))
@@ -264,6 +272,7 @@ static __always_inline bool is_interleaved(const struct conn *conn)
 static __always_inline bool look(struct conn *conn, struct piece *piece)
 {
 	struct stream *stream = &conn->streams[piece->direction & 1];
+	__u32 most;
 
 	if (conn->verdict == VERDICT_FRAMED)
 		return choose(conn, piece);
@@ -273,7 +282,10 @@ static __always_inline bool look(struct conn *conn, struct piece *piece)
 	     (piece->offset >= stream->capture_until && is_unwanted(piece, want_of(conn)))) &&
 	    withhold(stream, piece->len))
 		return false;
-	piece->captured = piece->len <= knobs.capture_small ? piece->len : EDGE_BYTES;
+	/* what is no body is mostly a head, however long: it is copied once, and not after a look */
+	most = conn->verdict == VERDICT_TLS || stream->body_end ? knobs.capture_small :
+								  knobs.capture_max;
+	piece->captured = piece->len <= most ? piece->len : EDGE_BYTES;
 	return true;
 }
 

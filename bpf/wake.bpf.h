@@ -33,26 +33,27 @@ static __always_inline bool is_reader_asleep(void)
  * `filled` is what is in it then. Two CPUs may each take the other's record for the one; then it is
  * the next eighth.
  */
-static __always_inline __u64 wake_at(void *ring, __u64 filled, __u64 len)
+static __always_inline __u64 wake_at(__u64 ring_bytes, __u64 filled, __u64 len)
 {
-	__u64 eighth = bpf_ringbuf_query(ring, BPF_RB_RING_SIZE) >> 3;
-
 	if (is_reader_asleep())
 		return BPF_RB_FORCE_WAKEUP;
-	return (filled & (eighth - 1)) < len ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	return (filled & ((ring_bytes >> 3) - 1)) < len ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
 /* Of a record that has its room in the ring. */
 static __always_inline __u64 wake_flags(void *ring, __u64 len)
 {
-	return wake_at(ring, bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA), IN_RING(len));
+	__u64 ring_bytes = bpf_ringbuf_query(ring, BPF_RB_RING_SIZE);
+
+	return wake_at(ring_bytes, bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA), IN_RING(len));
 }
 
-/* Of one that is to come. */
-static __always_inline __u64 wake_flags_ahead(void *ring, __u64 len)
+/* Of one that is to come, in the ring that most are for. */
+static __always_inline __u64 wake_flags_ahead(__u64 len)
 {
 	len = IN_RING(len);
-	return wake_at(ring, bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) + len, len);
+	return wake_at(knobs.payload_bytes,
+		       bpf_ringbuf_query(&payload, BPF_RB_AVAIL_DATA) + len, len);
 }
 
 #endif

@@ -89,6 +89,12 @@ export const COUNTER = {
   COUNTER_MAX: 512,
 } as const
 
+export const COUNTER_SLOTS = {
+  COUNTERS_BY_CPU: 8,
+  COUNTER_CPUS: 128,
+  COUNTER_SLOTS: 1536,
+} as const
+
 export const BOOKED = {
   BOOKED_HELD: 512,
   BOOKED_ASLEEP: 513,
@@ -293,7 +299,7 @@ export const Knobs = {
   capture_small: 0, // __u32
   capture_max: 4, // __u32
   jiffy_us: 8, // __u32
-  pad: 12, // __u32
+  payload_bytes: 12, // __u32
   interim_ns: 16, // __u64
   udp: 24, // udp_knobs
   eye: 48, // eye_knobs

@@ -2,7 +2,7 @@
  * Reads the kernel programs' counters (bpf/events.h, enum counter) from the array map that holds
  * them, mapped read-only: no system call, no capability.
  */
-import { COUNTER } from '../../pipeline/kernel_events/events.gen.ts'
+import { COUNTER, COUNTER_SLOTS } from '../../pipeline/kernel_events/events.gen.ts'
 import type { CounterReader } from '../../pipeline/kernel_events/loss.ts'
 import { map, pageBytes } from './memory.ts'
 
@@ -11,17 +11,36 @@ export interface Counters extends CounterReader {
   close(): void
 }
 
+const { COUNTERS_BY_CPU, COUNTER_CPUS } = COUNTER_SLOTS
+const U64_BYTES = 8
+const TWO_TO_32 = 2 ** 32
+
 /** Maps the array map that `fd` stands for; it was made with BPF_F_MMAPABLE. */
 export function openCounters(fd: number): Counters {
-  const mapping = map(fd, { offset: 0, bytes: pageBytes(), writable: false })
-  let values = new BigUint64Array(mapping.buffer, 0, COUNTER.COUNTER_MAX)
+  const page = pageBytes()
+  const bytes = Math.ceil((COUNTER_SLOTS.COUNTER_SLOTS * U64_BYTES) / page) * page
+  const mapping = map(fd, { offset: 0, bytes, writable: false })
+  // Halves of the values, which are little-endian: a BigInt each would be garbage.
+  let halves = new Uint32Array(mapping.buffer, 0, 2 * COUNTER_SLOTS.COUNTER_SLOTS)
   let open = true
+
+  function slot(index: number): number {
+    return (halves[2 * index] ?? 0) + (halves[2 * index + 1] ?? 0) * TWO_TO_32
+  }
+
   return {
-    read: (index) => Number(values[index] ?? 0n),
+    read(index) {
+      let sum = slot(index)
+      if (index >= COUNTERS_BY_CPU) return sum
+      for (let cpu = 0; cpu < COUNTER_CPUS; cpu++) {
+        sum += slot(COUNTER.COUNTER_MAX + cpu * COUNTERS_BY_CPU + index)
+      }
+      return sum
+    },
     close() {
       if (!open) return
       open = false
-      values = values.slice()
+      halves = halves.slice()
       mapping.unmap()
     },
   }

@@ -172,6 +172,7 @@ function knobs(config: KernelConfig): Uint8Array {
   view.setUint32(Knobs.capture_small, config.captureSmallBytes, true)
   view.setUint32(Knobs.capture_max, config.captureMaxBytes, true)
   view.setUint32(Knobs.jiffy_us, jiffyUs(), true)
+  view.setUint32(Knobs.payload_bytes, config.payloadRingBytes, true)
   // A pass comes to each connection a little earlier or later than the one before.
   const leastMs = Math.round(config.interimMs * INTERIM_SHARE)
   view.setBigUint64(Knobs.interim_ns, BigInt(leastMs) * 1_000_000n, true)
