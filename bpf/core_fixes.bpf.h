@@ -58,8 +58,8 @@ static __always_inline bool is_ubuf(const struct iov_iter *iter)
 
 /*
  * The buffer's address, as a number: it shares its place with pointers to kernel memory, for one of
- * which the verifier takes it (Linux 6.1: "math between ptr_ pointer and register"), or to memory of
- * no length (6.18: "R2 is not a scalar").
+ * which the verifier takes it (Linux 6.1: "math between ptr_ pointer and register"), or for memory
+ * without a length (6.18: "R2 is not a scalar").
  */
 static __always_inline __u64 get_ubuf(const struct iov_iter *iter)
 {

@@ -70,8 +70,8 @@ struct told {
 };
 
 /*
- * A piece of payload needs two cache lines of it, as mostly neither is in the CPU's cache. The kernel
- * puts 8 bytes of its own before it, at the beginning of a line.
+ * A piece of payload needs its first two cache lines: at the rate of most connections they are no
+ * longer in the CPU's cache. The kernel puts 8 bytes of its own before, at the beginning of a line.
  */
 struct conn {
 	__u64 conn_id;
@@ -123,7 +123,7 @@ struct conn {
 #define BEFORE_CONN 8
 _Static_assert(BEFORE_CONN + offsetof(struct conn, streams) == CACHE_LINE, "one line");
 _Static_assert(2 * sizeof(struct stream) == CACHE_LINE, "and one more");
-/* 64 bytes of the kernel's own come first: more would be kmalloc-1k for each connection. */
+/* Behind a line of the kernel's own: one byte more is kmalloc-1k for each connection. */
 _Static_assert(CACHE_LINE + BEFORE_CONN + sizeof(struct conn) <= 512, "kmalloc-512");
 
 /* Sizes of both rings are the loader's. */

@@ -156,8 +156,8 @@ static __always_inline bool is_unwanted(const struct piece *piece, const volatil
  *
  *     │◀── skipped ──▶│◀── captured ──▶│◀── length alone ──▶│◀── end ──▶│
  *
- * 0: nothing is wanted of it, or ever again. As wanted(), not static: each is verified once, and not
- * with all that comes before and behind it at each place.
+ * 0: nothing is wanted of it, or ever again. As wanted(), not static: each is verified once, and
+ * not with all that comes before and behind it at each place.
  */
 __noinline int choose(struct conn *conn, struct piece *piece)
 {
