@@ -66,7 +66,7 @@ async function contenders(): Promise<(PipelineOptions & { name: string })[]> {
 async function begin(load: Load): Promise<Contender[]> {
   const all: Contender[] = []
   for (const options of await contenders()) {
-    const pipeline = await Pipeline.start(options)
+    const pipeline = await Pipeline.start({ ...options, payload: load.payload })
     all.push({ name: options.name, pipeline, found: [], byThread: new Map() })
   }
   const perSecond = Math.min(load.perSecond * WARM_FACTOR, WARM_PER_SECOND_MAX)

@@ -21,9 +21,9 @@ import { Recorded } from './recorded.ts'
 const TICK_MS = 10
 
 /** The whole, spans to the exporter `spans`, given as YAML: `nop: {}`. */
-export function configTo(spans: string): string {
+export function configTo(spans: string, { payload = true } = {}): string {
   return `
-receivers: { ebpf: {} }
+receivers: { ebpf: { requests: { enabled: ${payload} } } }
 processors: { k8s_attributes: { auth_type: none }, stitch: {} }
 connectors: { flow_spans: {}, flow_metrics: {} }
 exporters: { nop/metrics: {}, ${spans} }
@@ -99,8 +99,9 @@ export interface Load {
 export interface PipelineOptions {
   readonly main: string
   readonly nodeOptions: readonly string[]
-  /** The whole, with no backend, by default. */
+  /** The whole, with no backend, by default: with requests or with connections alone. */
   readonly config?: string
+  readonly payload?: boolean
   /** Where to write a CPU profile. */
   readonly profile?: string | undefined
 }
@@ -125,7 +126,8 @@ export class Pipeline {
     main,
     nodeOptions,
     profile,
-    config: yaml = configTo('nop: {}'),
+    payload = true,
+    config: yaml = configTo('nop: {}', { payload }),
   }: PipelineOptions): Promise<Pipeline> {
     const directory = temporaryDirectory('recorded')
     const path = join(directory, 'config.yaml')
