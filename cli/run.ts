@@ -15,6 +15,7 @@ import { Keeper } from '../pipeline/keeper/keeper.ts'
 import { needPrivileges, Opened } from '../pipeline/keeper/opened.ts'
 import { findUser, NOBODY } from '../pipeline/keeper/privileges.ts'
 import { createLogger, Logs } from '../pipeline/logging.ts'
+import { giveBack } from '../pipeline/memory.ts'
 import { Service } from '../pipeline/service.ts'
 import { Stop } from '../pipeline/stop.ts'
 import { ConfigSource, type Loaded } from './load.ts'
@@ -37,6 +38,9 @@ export interface Program {
  * takes 10 to 15 % less CPU, and 25 MB less memory.
  */
 export const PIPELINE_NODE_OPTIONS = ['--initial-old-space-size=96', '--max-semi-space-size=4']
+
+/** When the keeper's child is starting, and the keeper has nothing more to do. */
+const BEGUN_MS = 500
 
 /** Builds everything and starts nothing. */
 export async function validate(config: Config, { version }: Program): Promise<number> {
@@ -124,9 +128,11 @@ async function runKeeper(parent: Parent, needy: readonly ComponentConfig[]): Pro
     reload: (by) => reloader.request(by),
   })
   stop.onReload(() => void reloader.request('SIGHUP'))
+  const begun = setTimeout(giveBack, BEGUN_MS).unref()
   try {
     return await keeper.run()
   } finally {
+    clearTimeout(begun)
     opened.close()
   }
 }

@@ -2,6 +2,7 @@
 import type { Config } from '../pipeline/config/config.ts'
 import { messageOf } from '../pipeline/graph/node.ts'
 import type { Logs } from '../pipeline/logging.ts'
+import { giveBack } from '../pipeline/memory.ts'
 import { Service, type ServiceSettings } from '../pipeline/service.ts'
 import type { ReloadResult } from '../pipeline/service_view.ts'
 import type { Stop } from '../pipeline/stop.ts'
@@ -50,6 +51,8 @@ export async function runService(config: Config, run: ServiceRun): Promise<numbe
     requestReload: async (by) => (await request?.(by)) ?? STARTING,
   })
   run.built?.()
+  // Before data comes: it takes 50 ms and more.
+  giveBack()
   await service.start()
   request = run.reloads(service)
   stop.onReload(() => void request?.('SIGHUP'))

@@ -9,9 +9,7 @@
  * frees, and `trim` gives free pages back to the kernel. Without `trim` a process that once was
  * above its limit would stay there for ever: 743 MiB with everything freed; then 69 + what is held.
  */
-import v8 from 'node:v8'
-import vm from 'node:vm'
-import koffi from 'koffi'
+import { collector, trimmer } from '../../pipeline/memory.ts'
 
 export interface Memory {
   /** Resident bytes; about 9 µs. */
@@ -23,24 +21,6 @@ export interface Memory {
 }
 
 export function processMemory(): Memory {
-  return { used: () => process.memoryUsage.rss(), gc: collector(), trim: trimmer() }
-}
-
-/** V8's collector, which it gives only to contexts that are made after this flag was set. */
-function collector(): () => void {
-  if (globalThis.gc !== undefined) return () => void globalThis.gc?.()
-  v8.setFlagsFromString('--expose-gc')
-  const gc = vm.runInNewContext('gc') as () => void
-  v8.setFlagsFromString('--no-expose-gc')
-  return gc
-}
-
-/** malloc_trim(3) of glibc. Other C libraries have no need of it, and no such function. */
-function trimmer(): () => void {
-  try {
-    const trim = koffi.load('libc.so.6').func('int malloc_trim(size_t pad)')
-    return () => void trim(0)
-  } catch {
-    return () => {}
-  }
+  const collect = collector() as () => void
+  return { used: () => process.memoryUsage.rss(), gc: () => collect(), trim: trimmer() }
 }
