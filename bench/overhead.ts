@@ -7,6 +7,8 @@
  * - rates: CPU and kernel time at 1,000 and 10,000 requests/s and at the most (overhead/rates.ts)
  * - sidecars: proxies at both ends under the same requests (overhead/sidecars.ts). Envoy, where
  *   there is one: its path in ENVOY.
+ * - streams, if named: what a stream loses, within narrow bounds (overhead/streams.ts); 8 minutes,
+ *   with `--quick` two, in which nothing else may run, as the kernel's programs run for all
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -26,6 +28,7 @@ import { withBpfStats } from './overhead/processes.ts'
 import { type Captured, type Cost, costOf } from './overhead/rates.ts'
 import { costOfSidecar, isThere, SIDECARS, type SidecarCost } from './overhead/sidecars.ts'
 import { type Loss, slices } from './overhead/slices.ts'
+import { streamTables } from './overhead/stream_tables.ts'
 import { percent } from './statistics.ts'
 import { Traced } from './traced.ts'
 
@@ -38,6 +41,8 @@ const { quick } = values
 const parts = positionals.length > 0 ? positionals : PARTS
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? (quick ? 4 : 20))
+/** Of `streams`. */
+const TURNS = Number(process.env.BENCH_TURNS ?? (quick ? 10 : 90))
 const SECONDS = Number(process.env.BENCH_SECONDS ?? (quick ? 3 : 6))
 /** A slice has so many latencies that a hundredth of them are some. */
 const LATENCY = { perSecond: 4000, sliceMs: 300 } as const
@@ -150,7 +155,8 @@ console.log(`# Overhead\n\n${describeMachine()}, ${began.toISOString().slice(0, 
 const losses = parts.includes('throughput') ? await throughput() : []
 const costs = parts.includes('rates') ? await withBpfStats(rates) : []
 const proxies = parts.includes('sidecars') ? await sidecars() : []
-if (parts.length === PARTS.length && !quick) {
+if (parts.includes('streams')) await streamTables(TURNS)
+if (positionals.length === 0 && !quick) {
   writeFileSync(join(import.meta.dirname, 'overhead.svg'), plot(losses, [...costs, ...proxies]))
 }
 console.log(`\n${Math.round((Date.now() - began.getTime()) / 1000)} s`)

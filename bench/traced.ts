@@ -31,6 +31,8 @@ export interface TracedOptions {
   readonly requests: boolean
   /** The rest of the pipeline behind the eBPF receiver: `exporters` and their options as YAML. */
   readonly exporters: string
+  /** Whether delay, jitter and loss are watched for. */
+  readonly episodes?: boolean
 }
 
 export class Traced {
@@ -126,12 +128,27 @@ export class Traced {
 
   /** What all programs have run so far, while kernel.bpf_stats_enabled is 1. */
   stats(): ProgramStats {
-    const { ways, object } = this.#loaded
+    const { tracing, cgroup } = this.statsByHook()
+    return {
+      runs: tracing.runs + cgroup.runs,
+      runNs: tracing.runNs + cgroup.runNs,
+      recursionMisses: tracing.recursionMisses + cgroup.recursionMisses,
+    }
+  }
+
+  /** The same, of those on tracepoints and those on the cgroup tree. */
+  statsByHook(): { readonly tracing: ProgramStats; readonly cgroup: ProgramStats } {
+    const { ways } = this.#loaded
+    return {
+      tracing: this.#sum(ways.flatMap((way) => way.programs)),
+      cgroup: this.#sum(ways.flatMap((way) => way.cgroup ?? [])),
+    }
+  }
+
+  #sum(programs: readonly string[]): ProgramStats {
     const sum = { runs: 0, runNs: 0, recursionMisses: 0 }
-    for (const program of new Set(
-      ways.flatMap((way) => [...way.programs, ...(way.cgroup ?? [])]),
-    )) {
-      const { runs, runNs, recursionMisses } = object.stats(program)
+    for (const program of new Set(programs)) {
+      const { runs, runNs, recursionMisses } = this.#loaded.object.stats(program)
       sum.runs += runs
       sum.runNs += runNs
       sum.recursionMisses += recursionMisses
@@ -158,9 +175,9 @@ export class Traced {
   }
 }
 
-function yaml({ requests, exporters }: TracedOptions): string {
+function yaml({ requests, exporters, episodes = false }: TracedOptions): string {
   return `
-receivers: { ebpf: { requests: { enabled: ${requests} } } }
+receivers: { ebpf: { requests: { enabled: ${requests} }, episodes: { enabled: ${episodes} } } }
 processors: { k8s_attributes: { auth_type: none }, stitch: {} }
 connectors: { flow_spans: {}, flow_metrics: {} }
 exporters: ${exporters}
