@@ -118,14 +118,29 @@ export class CallTrees {
     return this.#now + Math.min(this.#config.retention, APART_MS_MAX)
   }
 
-  /** Takes an exchange's row; false for one that comes when its span was sent as unfinished. */
-  take(pin: Pin, row: number): boolean {
-    const { base } = pin.batch
+  /** The number of a row's request, for `expect`. */
+  numberOf(base: Columns<'base'>, row: number): number {
+    this.#hashRequest(base, row)
+    return this.#hash.number
+  }
+
+  /** Rows of requests of these numbers are taken next: their memory is fetched together. */
+  expect(numbers: Int32Array, count: number): void {
+    this.#settled.touch(numbers, count)
+  }
+
+  #hashRequest(base: Columns<'base'>, row: number): void {
     const key = this.#key
     key.flowLo = base.flow_id[row * 2] as number
     key.flowHi = base.flow_id[row * 2 + 1] as number
     key.offset = base.request_offset[row] as number
     this.#hash.of(key)
+  }
+
+  /** Takes an exchange's row; false for one that comes when its span was sent as unfinished. */
+  take(pin: Pin, row: number): boolean {
+    const { base } = pin.batch
+    this.#hashRequest(base, row)
     this.#hash.spanId(this.#id, 0, base.role[row] as number)
     const lo = aliased(this.#id[0] as number, pin.part)
     const hi = this.#id[1] as number

@@ -41,6 +41,8 @@ export class IdLog {
   /** Places from the first on that are taken, also by what was removed. */
   #taken = 0
   #size = 0
+  /** Of no meaning: what is read for nothing would not be read. */
+  touched = 0
 
   constructor(stride: number) {
     this.#stride = stride
@@ -69,6 +71,34 @@ export class IdLog {
       const at = place * this.#stride
       if (this.words[at] === lo && this.words[at + 1] === hi) return place
     }
+  }
+
+  /**
+   * Looks at where entries of these numbers are found, and does nothing with it, so that it is in a
+   * cache when they are asked for. A processor fetches a dozen lines at a time where none is needed
+   * to go on; `find` waits for one after another.
+   */
+  touch(numbers: Int32Array, count: number): void {
+    const index = this.#index
+    const shift = this.#shift
+    let sum = 0
+    for (let i = 0; i < count; i++) {
+      sum = (sum + (index[2 * (hashOf(numbers[i] as number) >>> shift)] as number)) | 0
+    }
+    this.touched = sum
+  }
+
+  /** The same of the oldest, as many as are there: before so many are removed. */
+  touchOldest(count: number): void {
+    const index = this.#index
+    const shift = this.#shift
+    const hashes = this.#hashes
+    let sum = 0
+    for (let i = 0; i < count; i++) {
+      const hash = hashes[this.#placeOf(i)] as number
+      sum = (sum + (index[2 * (hash >>> shift)] as number)) | 0
+    }
+    this.touched = sum
   }
 
   /** The place that has been there for longest, or NONE. */

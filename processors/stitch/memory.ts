@@ -28,6 +28,8 @@ export class Memory {
   readonly #identities: Identities
   /** Of each row of the batch that is being taken, what was seen of it. */
   #looks = new Uint8Array(0)
+  /** Of the requests of those that have ended. */
+  #numbers = new Int32Array(0)
 
   constructor(config: StitchConfig, note: Note) {
     this.#flows = new KnownFlows(config.entries_max)
@@ -87,15 +89,22 @@ export class Memory {
   take(pin: Pin, now: number): number {
     const trees = this.#trees
     const { rows } = pin.batch
-    if (this.#looks.length < rows) this.#looks = new Uint8Array(2 * rows)
+    if (this.#looks.length < rows) {
+      this.#looks = new Uint8Array(2 * rows)
+      this.#numbers = new Int32Array(2 * rows)
+    }
     const looks = this.#looks
+    const numbers = this.#numbers
+    let ended = 0
     let doubles = 0
     trees.now = now
     for (let row = 0; row < rows; row++) {
       const look = this.#look(pin, row)
       looks[row] = look
       if (look === DOUBLE) doubles++
+      if (look === ENDED) numbers[ended++] = trees.numberOf(pin.batch.base, row)
     }
+    trees.expect(numbers, ended)
     for (let row = rows - 1; row >= 0; row--) {
       if (looks[row] === ENDED && !trees.take(pin, row)) doubles++
     }

@@ -64,7 +64,7 @@ export class RememberedSpans {
     const { settled } = this
     for (let at = settled.oldest; at !== NONE; at = settled.oldest) {
       if (settled.age(at, now) < retention) return
-      settled.remove(at)
+      settled.removeOldest()
     }
   }
 
@@ -75,7 +75,7 @@ export class RememberedSpans {
     if (open === NONE && settled === NONE) return false
     const openAge = open === NONE ? -1 : now - (this.spans.time[open] as number)
     if (settled !== NONE && openAge <= this.settled.age(settled, now)) {
-      this.settled.remove(settled)
+      this.settled.removeOldest()
       return true
     }
     this.#open.remove(open)

@@ -6,9 +6,14 @@
 import { IdLog, NONE } from './id_log.ts'
 import { RECORD_WORDS } from './record.ts'
 
+/** Fetched at a time. */
+const TOUCHED = 32
+
 export class SettledSpans {
   /** In order of their last row: a record each, whose span id is the entry's. */
   readonly #log = new IdLog(RECORD_WORDS)
+  /** Of the oldest, how many have been looked at to be forgotten. */
+  #touched = 0
 
   get size(): number {
     return this.#log.size
@@ -22,6 +27,11 @@ export class SettledSpans {
   /** Index in `words` of a span's record, or NONE. `request`: the RequestHash's number. */
   find(lo: number, hi: number, request: number): number {
     return at(this.#log.find(lo, hi, request))
+  }
+
+  /** Both ends of requests of these numbers are looked for, or added, next. */
+  touch(numbers: Int32Array, count: number): void {
+    this.#log.touch(numbers, count)
   }
 
   /** The one whose last row is the oldest, or NONE. */
@@ -48,8 +58,14 @@ export class SettledSpans {
     return at(renewed)
   }
 
-  remove(record: number): void {
-    this.#log.remove(record / RECORD_WORDS)
+  /** Forgets the oldest, which others are likely to follow. */
+  removeOldest(): void {
+    if (this.#touched === 0) {
+      this.#touched = Math.min(TOUCHED, this.#log.size)
+      this.#log.touchOldest(this.#touched)
+    }
+    this.#touched--
+    this.#log.remove(this.#log.oldest)
   }
 
   /** How long ago its last row came. */
