@@ -30,3 +30,14 @@ test('when too many are remembered, the next batch is told that numbers are new'
   texts.at(1)
   assert.equal(texts.begin(batchOf('text 17')), false)
 })
+
+test('a long text has a number of its own in a batch, and is not remembered', () => {
+  const texts = new Texts()
+  const long = 'x'.repeat(1000)
+  texts.begin(batchOf('a', long))
+  const [a, first] = [texts.at(1), texts.at(2)]
+  assert.equal(texts.at(2), first)
+  texts.begin(batchOf(long, 'a', 'b'))
+  assert.equal(texts.at(2), a)
+  assert.equal(new Set([a, first, texts.at(1), texts.at(3)]).size, 4)
+})
