@@ -35,6 +35,15 @@ test('a SERVER row waits for the CLIENT row whose connection was seen here', () 
   assert.equal(s.stitch.held(), 0)
 })
 
+test('what a batch tells of a client counts for all of its rows, whichever comes first', () => {
+  const s = stage()
+  s.send(server(1), server(2), connected(1), client(2))
+  assert.equal(s.row('server 2').parent, s.row('client 2').span)
+  assert.equal(s.stitch.held(), 1)
+  s.send(client(1))
+  assert.equal(s.row('server 1').parent, s.row('client 1').span)
+})
+
 test('a SERVER row whose client nothing was seen of is a root at once, unless `wait: always`', () => {
   const known = stage()
   known.send(server(1))
