@@ -2,7 +2,7 @@
 import { type Estimate, percent } from '../statistics.ts'
 import { Traced } from '../traced.ts'
 import type { Kind, Shape } from './counted.ts'
-import { hooks } from './hooks.ts'
+import { type Hook, hooks } from './hooks.ts'
 import { type StreamFigures, streamFigures } from './streams.ts'
 
 const LOADS: readonly { kind: Kind; shape: Shape; name: string }[] = [
@@ -29,10 +29,12 @@ export async function streamTables(rounds: number): Promise<void> {
   traced.detach()
   try {
     const calls = await hooks(Math.ceil(rounds * HOOK_TURNS))
-    const ns = ({ median, low, high }: Estimate) =>
-      `${[median, low, high].map((each) => each.toFixed(1)).join(', ')}`
+    const ns = ({ call, measured }: Hook) => {
+      const [middle, low, high] = [call.median, call.low, call.high].map((each) => each.toFixed(1))
+      return `${middle} (${low} … ${high}), measured as ${measured.toFixed(1)}`
+    }
     console.log('## A program that does nothing: ns a call, with 95 % bounds\n')
-    console.log(`tracepoint ${ns(calls.tracing)}; cgroup ${ns(calls.cgroup)}\n`)
+    console.log(`Tracepoint ${ns(calls.tracing)}; cgroup ${ns(calls.cgroup)}\n`)
     const found: { name: string; figures: StreamFigures }[] = []
     for (const { kind, shape, name } of LOADS) {
       const options = { kind, shape, hooks: calls, statsSlices: STATS_SLICES }
@@ -63,7 +65,7 @@ function printLosses(found: Found): void {
 
 function printShares(found: Found): void {
   console.log('\n## The same by what ran: of the CPU of both ends\n')
-  console.log('| stream | programs | runs/MB | ns/MB | share | with calls, at most |')
+  console.log('| stream | programs | runs/MB | ns/MB | measured share | corrected, at most |')
   console.log('|---|---|---|---|---|---|')
   for (const { name, figures } of found) {
     for (const { mode, runsPerMb, nsPerMb, share, atMost } of figures.shares) {

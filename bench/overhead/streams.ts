@@ -8,15 +8,16 @@
  *    the stream is paced below what a CPU can do, it is as in life, and the bounds are wider. The
  *    control turns nothing on: what it shows is what this machine cannot tell from nothing.
  * 2. What ran: the kernel's own measurement of its programs, in slices of their own, as a share of
- *    that CPU time; and above that what it takes to call a program (hooks.ts), which the kernel's
- *    measurement leaves out. What that takes itself is in the share, so the sum is an upper bound.
+ *    that CPU time. Half of a short run is what measuring takes, as empty programs show (hooks.ts):
+ *    that is taken off, and what the measurement leaves out is added, a whole call of an empty
+ *    program. The upper bound of both together is an upper bound of what is on the data's way.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { SignalGroup } from '../../receivers/ebpf/signals.ts'
 import { bootstrap, type Estimate } from '../statistics.ts'
 import type { Traced } from '../traced.ts'
 import { CountedLoad, type Kind, type Shape } from './counted.ts'
-import type { Hooks } from './hooks.ts'
+import type { Hook, Hooks } from './hooks.ts'
 import { withBpfStats } from './processes.ts'
 import { MODES } from './slices.ts'
 import {
@@ -58,7 +59,7 @@ export interface StreamShare {
   readonly runsPerMb: number
   readonly nsPerMb: number
   readonly share: Estimate
-  /** With what calling them takes. */
+  /** Without what measuring takes, with what calling them takes. */
   readonly atMost: number
 }
 
@@ -166,9 +167,10 @@ async function shareOf(
   const loadNs = sum(slices, ({ ns }) => ns)
   const mb = sum(slices, ({ done }) => done) / 1e6
   const share = bootstrap(slices, (sample) => sum(sample, nsOf) / sum(sample, ({ ns }) => ns))
+  const beside = ({ call, measured }: Hook) => call.high - measured
   const calls =
-    sum(slices, ({ tracing }) => tracing.runs) * hooks.tracing.high +
-    sum(slices, ({ cgroup }) => cgroup.runs) * hooks.cgroup.high
+    sum(slices, ({ tracing }) => tracing.runs) * beside(hooks.tracing) +
+    sum(slices, ({ cgroup }) => cgroup.runs) * beside(hooks.cgroup)
   return {
     mode,
     runsPerMb: sum(slices, ({ tracing, cgroup }) => tracing.runs + cgroup.runs) / mb,
