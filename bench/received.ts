@@ -68,5 +68,11 @@ if (values.against !== undefined) all.push(contender('other', resolve(values.aga
 console.log(`${describeMachine()}\n`)
 console.log('| load | build | ns a row | least | ratio | of least |')
 console.log('|---|---|---|---|---|---|')
-for (const load of ['short heads', 'usual heads', 'short heads, calls']) await bench(load, all)
+for (const load of [
+  'short heads',
+  'usual heads',
+  'short heads, calls',
+  'short heads, a connection each',
+])
+  await bench(load, all)
 for (const each of all) each.end()

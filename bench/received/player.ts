@@ -43,6 +43,8 @@ interface Load {
   readonly heads: readonly [request: Buffer, response: Buffer]
   /** One thread reads requests, and asks another service for each, before it answers them. */
   readonly calls?: boolean
+  /** Each exchange has a connection of its own, which was opened before. */
+  readonly fresh?: boolean
 }
 
 const SHORT = [
@@ -54,12 +56,14 @@ const LOADS: Readonly<Record<string, Load>> = {
   'usual heads': { heads: [REQUEST, RESPONSE] },
   'short heads': { heads: SHORT },
   'short heads, calls': { heads: SHORT, calls: true },
+  'short heads, a connection each': { heads: SHORT, fresh: true },
 }
 
 /** One receiver, its ring, and connections of a load that go on from round to round. */
 class Played {
   readonly #load: Load
-  readonly #ends: readonly (readonly [client: End, server: End])[]
+  #ends: readonly (readonly [client: End, server: End])[] = []
+  #connections = 0
   readonly #events: kernelEvents.KernelEvents
   readonly #producer = new ArrayBuffer(PAGE + 2 * RING_BYTES)
   readonly #bytes = new Uint8Array(this.#producer, PAGE)
@@ -82,8 +86,22 @@ class Played {
       },
       tellWanted: (id, conversation) => wants.tell(id, conversation),
     })
-    this.#ends = Array.from({ length: CONNECTIONS }, (_, i) => {
-      const ends = [new End(2 * i + 2, i + 1, 0), new End(2 * i + 3, i + 1, 1)] as const
+    if (!load.fresh) this.#open(CONNECTIONS)
+  }
+
+  /** Instead of those that there are. */
+  #open(count: number): void {
+    for (const end of this.#ends.flat()) {
+      this.#events.connectionRecord(
+        viewOf(end.connection(CONN_STATE.CONN_CLOSED)),
+        0,
+        ConnRecord.size,
+      )
+    }
+    this.#events.settle(this.#position)
+    this.#ends = Array.from({ length: count }, () => {
+      const flow = ++this.#connections
+      const ends = [new End(2 * flow, flow, 0), new End(2 * flow + 1, flow, 1)] as const
       for (const end of ends)
         this.#events.connectionRecord(
           viewOf(end.connection(CONN_STATE.CONN_OPEN)),
@@ -105,6 +123,7 @@ class Played {
   }
 
   #fill(): void {
+    if (this.#load.fresh) this.#open(EXCHANGES)
     if (this.#load.calls) this.#fillWithCalls()
     else this.#fillInTurns()
     new BigUint64Array(this.#producer, 0, 1)[0] = BigInt(this.#position)
@@ -137,7 +156,7 @@ class Played {
   }
 
   #endsOf(exchange: number): readonly [client: End, server: End] {
-    return this.#ends[exchange % CONNECTIONS] as readonly [End, End]
+    return this.#ends[exchange % this.#ends.length] as readonly [End, End]
   }
 
   /** Nanoseconds of CPU time a row. */

@@ -114,8 +114,9 @@ export class Conversation {
 
   /** All bytes are wanted, of both directions, and of no piece more than of others. */
   get wantsAll(): boolean {
-    if (this.#parser.wantedBytes !== undefined) return false
-    return this.wantedFrom(true) === 0 && this.wantedFrom(false) === 0
+    if (this.wantedFrom(true) !== 0 || this.wantedFrom(false) !== 0) return false
+    if (this.#parser.wantedBytes === undefined) return true
+    return this.wantedBytes(true) === 0 && this.wantedBytes(false) === 0
   }
 
   /** See Parser; while an exchange is open, its bytes are counted at least. */
