@@ -2,7 +2,8 @@
 import { KIND, ROLE } from '../flows/schema.ts'
 import type { Connection } from '../requests/connection.ts'
 import type { RowWriter } from '../requests/rows.ts'
-import { commOf, connectUs, u64 } from './connections.ts'
+import { commOf } from './comm.ts'
+import { connectUs, u64 } from './connections.ts'
 import { CONN_FLAG, ConnRecord } from './events.gen.ts'
 import { figuresRow } from './figures_row.ts'
 

@@ -14,6 +14,7 @@ import type { Identity } from '../requests/identity.ts'
 import type { Remembered } from '../requests/remembered.ts'
 import type { Tls } from '../requests/tls/tls.ts'
 import { toNumber } from '../u64.ts'
+import { commOf } from './comm.ts'
 import { CONN_FLAG, ConnRecord } from './events.gen.ts'
 
 /** Places where a connection is found without a look into the table. A power of two. */
@@ -186,16 +187,7 @@ function bytesOf(view: DataView, at: number): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset + at, 16).slice()
 }
 
-/** A task's name: up to 15 bytes and a NUL. */
-export function commOf(view: DataView, at: number): string {
-  const bytes = new Uint8Array(view.buffer, view.byteOffset + at, 16)
-  const nul = bytes.indexOf(0)
-  return utf8.decode(nul < 0 ? bytes : bytes.subarray(0, nul))
-}
-
 /** Microseconds from SYN to ESTABLISHED; NaN when either is not known. */
 export function connectUs(startNs: number, establishedNs: number): number {
   return startNs === 0 || establishedNs === 0 ? Number.NaN : (establishedNs - startNs) / 1000
 }
-
-const utf8 = new TextDecoder()

@@ -2,7 +2,8 @@
 import type { Way } from '../requests/datagrams.ts'
 import { Piece } from '../requests/http1/piece.ts'
 import type { Identity } from '../requests/identity.ts'
-import { commOf, u64 } from './connections.ts'
+import { commOf } from './comm.ts'
+import { u64 } from './connections.ts'
 import { DatagramRecord, DIRECTION } from './events.gen.ts'
 import type { Identities } from './identities.ts'
 

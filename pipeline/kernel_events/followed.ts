@@ -9,14 +9,16 @@ import type { QueryPolicy } from '../requests/http1/target.ts'
 import type { Memory } from '../requests/remembered.ts'
 import type { RowWriter } from '../requests/rows.ts'
 import { RequestTracker, type TrackerConfig } from '../requests/tracker.ts'
+import { commOf } from './comm.ts'
 import { connectionRow } from './connection_row.ts'
-import { ConnectionTable, commOf, connId, KernelConnection, u64 } from './connections.ts'
+import { ConnectionTable, connId, KernelConnection, u64 } from './connections.ts'
 import { Datagram } from './datagram.ts'
 import { EPISODES, Episodes, type EpisodesConfig } from './episodes/episodes.ts'
 import { CONN_STATE, ConnRecord, PayloadRecord, RECORD_TYPE } from './events.gen.ts'
 import { Identities } from './identities.ts'
 import { listenerRow } from './listener_row.ts'
 import { measured, PayloadPiece } from './payload_piece.ts'
+import { RecordCopies, type RecordCopy } from './record_copies.ts'
 import { udpRow } from './udp_row.ts'
 
 /** Gets a record in place: valid until it returns. `view` is the same for all records of a ring. */
@@ -50,7 +52,7 @@ const CLOSED_LINGER_NS = 500 * NS_PER_MS
 interface Closed {
   readonly connection: KernelConnection
   /** Its record, whose row waits for what its pieces have to say of the connection. */
-  readonly record: DataView
+  readonly record: RecordCopy
   readonly endNs: number
   /** All that was sent and received; what lies beyond the streams' positions was not seen. */
   readonly bytesSent: number
@@ -96,6 +98,7 @@ export class Followed {
   /** The same of records of cgroups and processes. */
   #identityRecords = 0
   #closed: Closed[] = []
+  readonly #copies = new RecordCopies()
 
   constructor(config: FollowedConfig, settings: FollowedSettings) {
     this.#ledger = settings.ledger
@@ -180,10 +183,9 @@ export class Followed {
   }
 
   #close(connection: KernelConnection, view: DataView, at: number): void {
-    const from = view.byteOffset + at
     this.#closed.push({
       connection,
-      record: new DataView(view.buffer.slice(from, from + ConnRecord.size)),
+      record: this.#copies.of(view, at),
       endNs: u64(view, at + ConnRecord.end_ns),
       bytesSent: u64(view, at + ConnRecord.bytes_sent),
       bytesReceived: u64(view, at + ConnRecord.bytes_received),
@@ -298,17 +300,19 @@ export class Followed {
   }
 
   #finish({ connection, record, endNs, bytesSent, bytesReceived }: Closed): void {
-    this.#identify(connection, record, 0)
+    const { view } = record
+    this.#identify(connection, view, 0)
     connection.conversation?.finish(endNs, {
-      reason: record.getUint8(ConnRecord.close_reason),
+      reason: view.getUint8(ConnRecord.close_reason),
       answered: connection.role === ROLE.client ? bytesReceived : bytesSent,
     })
     connectionRow(this.#rows, {
-      view: record,
+      view,
       at: 0,
       known: connection,
       dropReasons: this.dropReasons,
     })
+    this.#copies.done(record)
   }
 
   /** Records of connections whose rows are still to be made. */

@@ -1,8 +1,9 @@
 /** Makes a flow row of a listener record. */
 import { KIND, ROLE } from '../flows/schema.ts'
 import type { RowWriter } from '../requests/rows.ts'
+import { commOf } from './comm.ts'
 import { copyAddress } from './connection_row.ts'
-import { commOf, u64 } from './connections.ts'
+import { u64 } from './connections.ts'
 import { ListenerRecord } from './events.gen.ts'
 import { type IdentifiedRecord, writeIdentity } from './identities.ts'
 

@@ -1,7 +1,8 @@
 /** Makes a flow row of a record of UDP: a connection row, of what passed between two ends. */
 import { KIND, ROLE, TRANSPORT } from '../flows/schema.ts'
 import type { RowWriter } from '../requests/rows.ts'
-import { commOf, u64 } from './connections.ts'
+import { commOf } from './comm.ts'
+import { u64 } from './connections.ts'
 import { UdpRecord } from './events.gen.ts'
 import { type IdentifiedRecord, writeIdentity } from './identities.ts'
 

@@ -81,8 +81,7 @@ export class Undecided implements Parser {
     const beginning = this.#beginning(fromClient)
     beginning.add(piece)
     const verdict = this.#judge(beginning)
-    const full = this.#pieces.length >= PIECES_MAX || !this.#keep(piece, fromClient)
-    if (verdict === 'more' && !full) {
+    if (verdict === 'more' && this.#keep(piece, fromClient)) {
       if (fromClient) this.requestPosition = piece.offset + piece.length
       else this.responsePosition = piece.offset + piece.length
       this.lastNs = piece.timeNs
@@ -90,7 +89,7 @@ export class Undecided implements Parser {
     }
     const parser = typeof verdict === 'string' ? undefined : verdict
     this.#replay(parser ?? new Http1Parser(this.#exchanges, this.#shared))
-    if (full) this.#parser?.feed(piece, fromClient)
+    this.#parser?.feed(piece, fromClient)
   }
 
   sweep(): void {}
@@ -151,7 +150,7 @@ export class Undecided implements Parser {
   #keep(piece: Piece, fromClient: boolean): boolean {
     const captured = Math.min(piece.captured, piece.length)
     const tail = 8
-    if (!this.#shared.keep(captured + tail)) return false
+    if (this.#pieces.length >= PIECES_MAX || !this.#shared.keep(captured + tail)) return false
     const copy = Object.assign(new Piece(), piece)
     copy.bytes = Buffer.alloc(captured + tail)
     piece.bytes.copy(copy.bytes, 0, piece.at, piece.at + captured)

@@ -1,8 +1,8 @@
 /** Makes a flow row of an episode. */
 import { KIND, ROLE, STATE } from '../../flows/schema.ts'
 import type { RowWriter } from '../../requests/rows.ts'
+import { commOf } from '../comm.ts'
 import { copyAddress } from '../connection_row.ts'
-import { commOf } from '../connections.ts'
 import { CONN_FLAG, EyeRecord } from '../events.gen.ts'
 import { type Identities, writeIdentity } from '../identities.ts'
 import type { Episode } from './episode.ts'
