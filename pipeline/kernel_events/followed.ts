@@ -254,10 +254,9 @@ export class Followed {
       tailEnd: NO_BYTES.length,
     })
     conversation.feed(piece)
-    // Also where nothing follows: the next record is read from the same bytes.
-    Object.assign(piece, { bytes, length: length - skipped, captured, tailEnd })
     if (skipped === length) return
     piece.offset += skipped
+    Object.assign(piece, { bytes, length: length - skipped, captured, tailEnd })
     conversation.feed(piece)
   }
 

@@ -11,14 +11,17 @@ export class PayloadPiece {
   /** So many of the first bytes nobody wanted. */
   skipped = 0
   #view: DataView | undefined
+  #bytes = Buffer.alloc(0)
 
   /** `length`: of the record. */
   fill(view: DataView, at: number, length: number): this {
     const { piece } = this
     if (view !== this.#view) {
       this.#view = view
-      piece.bytes = Buffer.from(view.buffer as ArrayBuffer, view.byteOffset, view.byteLength)
+      this.#bytes = Buffer.from(view.buffer as ArrayBuffer, view.byteOffset, view.byteLength)
     }
+    // Anew too: those of a piece that was made of it may be others.
+    piece.bytes = this.#bytes
     piece.sent = view.getUint8(at + PayloadRecord.direction) === DIRECTION.DIRECTION_SENT
     piece.offset = u64(view, at + PayloadRecord.offset)
     piece.length = view.getUint32(at + PayloadRecord.len, true)

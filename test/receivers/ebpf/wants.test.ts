@@ -218,6 +218,17 @@ test('a body of HTTP/1 that was not sent whole has the size that TCP knows of', 
   assert.deepEqual([row?.response_bytes, row?.desynchronised], [OK.length + 400_000, 1])
 })
 
+test('behind bytes that only TCP knows of, other connections are read from their own bytes', () => {
+  const script = new Script()
+  const [first, second] = [script.connection(), script.connection()]
+  download(first)
+  first.close({ bytesReceived: OK.length + 400_000 })
+  second.request({ bytes: 'GET /next HTTP/1.1\r\nHost: shop\r\n\r\n' })
+  second.response({ bytes: 'HTTP/1.1 204 No Content\r\n\r\n' })
+  const last = script.exchanges().at(-1)
+  assert.deepEqual([last?.target, last?.status], ['/next', 204])
+})
+
 test('a body of HTTP/1 that may never be sent hides no request', () => {
   const connection = new Script().connection({ role: 'server' })
   const head = `PUT / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: ${LONG}\r\n\r\n`
