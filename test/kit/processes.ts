@@ -201,7 +201,11 @@ function sweep(): void {
   for (const name of readdirSync(tmpdir())) {
     const pid = DIRECTORY.exec(name)?.[1]
     if (pid === undefined || alive(Number(pid))) continue
-    rmSync(join(tmpdir(), name), { recursive: true, force: true })
+    try {
+      rmSync(join(tmpdir(), name), { recursive: true, force: true })
+    } catch {
+      // A program that outlived the process, or another sweep, is at it: the next one removes it.
+    }
   }
 }
 
