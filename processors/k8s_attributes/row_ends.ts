@@ -109,7 +109,9 @@ export class RowEnds {
     const { slot } = this.#firsts[first] as FirstRow
     if (batch.base.kind[row] === KIND.connection) return false
     if (slot >= 0) {
-      if (!this.#holds(batch, row, slot)) return false
+      // Given away since, it may be the connection's again, by a row of the other end.
+      const isKnown = this.partners.seen(slot, batch.base.role[row] as number)
+      if (!isKnown || !this.#holds(batch, row, slot)) return false
       this.partners.touch(slot)
     }
     batch.firstOf[row] = first
