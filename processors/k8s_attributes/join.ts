@@ -39,6 +39,8 @@ export class Join {
   readonly ends: RowEnds
   readonly #cluster: Cluster | undefined
   #learned: FlowBatch | undefined
+  /** By row that is a first and whose peer is nobody known: whether it was seen at its own end. */
+  readonly #isPartner: boolean[] = []
   #misses: Misses = { local_unknown: 0, peer_unknown: 0, peer_address_unknown: 0 }
 
   constructor({ cluster, connectionsMax }: JoinSettings) {
@@ -101,10 +103,12 @@ export class Join {
 
   #countMisses(batch: FlowBatch, row: number): void {
     const { ends } = this
+    const first = batch.firstOf[row] as number
     if (ends.local(batch, row).end === undefined) this.#misses.local_unknown++
     if (ends.peer(batch, row).end !== undefined) return
-    if (ends.peerSlot(batch, row) < 0) this.#misses.peer_address_unknown++
-    else this.#misses.peer_unknown++
+    if (first === row) this.#isPartner[row] = ends.peerSlot(batch, row) >= 0
+    if (this.#isPartner[first]) this.#misses.peer_unknown++
+    else this.#misses.peer_address_unknown++
   }
 
   #writeLocal(batch: FlowBatch, row: number, target: EndColumns): void {
