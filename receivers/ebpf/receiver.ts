@@ -14,6 +14,7 @@
  *   4. drain the payload ring up to 1; 5. forget connections whose record of 3 is older than 4.
  */
 import type { Component, Consumer, Host, Settings } from '../../pipeline/component.ts'
+import type { FlowBatch } from '../../pipeline/flows/batch.ts'
 import { hostNames, Origin } from '../../pipeline/flows/origin.ts'
 import { KernelEvents, type KernelSink } from '../../pipeline/kernel_events/kernel_events.ts'
 import { ChangedCounters, type Recorder } from '../../pipeline/kernel_events/recording/recorder.ts'
@@ -140,10 +141,7 @@ export class EbpfReceiver implements Component {
       booked: recordingFd === undefined ? kernel.booked : undefined,
       memory: recordingFd === undefined ? kernel.spoken : undefined,
       dropReasons: info.dropReasons,
-      send: (batch) => {
-        this.#outbox.send(batch)
-        if (this.#kernel !== undefined) kernel.booked.held = this.held()
-      },
+      send: (batch) => this.#send(batch),
       tellWanted: (id, conversation) => this.#kernel?.wants.tell(id, conversation),
     })
     this.#events = events
@@ -160,6 +158,22 @@ export class EbpfReceiver implements Component {
     })
     this.#recording = recording
     if (recording !== undefined) this.#sink = recording
+  }
+
+  /**
+   * A batch may fill in the midst of a drain. Whoever takes over if this process is killed shall
+   * not make its rows once more, but count them: they are in the books first, and then no longer in
+   * the rings.
+   */
+  #send(batch: FlowBatch): void {
+    const kernel = this.#kernel
+    if (kernel !== undefined) {
+      kernel.booked.held = this.held() + batch.rows
+      kernel.connections.commit()
+      kernel.payload.commit()
+    }
+    this.#outbox.send(batch)
+    if (kernel !== undefined) kernel.booked.held = this.held()
   }
 
   async shutdown(deadline?: AbortSignal): Promise<void> {

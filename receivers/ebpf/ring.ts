@@ -46,6 +46,11 @@ export interface Ring {
   snapshot(): number
   /** Where this reader is: `position() >= until` once all before `until` has been handed over. */
   position(): number
+  /**
+   * Gives back the room of all records that were handed over before the one that is being handed
+   * over: a reader that takes over from a killed one does not read them again.
+   */
+  commit(): void
   /** Unmaps. Afterwards the ring is empty. Safe twice. */
   close(): void
 }
@@ -63,6 +68,9 @@ export function openRing(fd: number, bytes: number): Ring {
     pending: () => (open ? reader.pending() : 0),
     snapshot: () => (open ? reader.snapshot() : 0),
     position: () => (open ? reader.position() : 0),
+    commit() {
+      if (open) reader.commit()
+    },
     close() {
       if (!open) return
       open = false
@@ -79,6 +87,7 @@ export class RingReader {
   readonly #headers: Int32Array
   readonly #view: DataView
   readonly #mask: number
+  /** Of the record that is being handed over; between drains of the next one. */
   #position: number
 
   /** `producer` holds the producer page and the data twice. */
@@ -112,18 +121,25 @@ export class RingReader {
         if ((header & BUSY) !== 0) break
         const length = header & LENGTH_MASK
         if (length > mask + 1 - HEADER_BYTES) throw damaged(length, mask + 1)
+        this.#position = position
         position += HEADER_BYTES + ((length + 7) & ~7)
         if ((header & DISCARD) !== 0) continue
         count++
         onRecord(view, at + HEADER_BYTES, length)
         if (position - committed < COMMIT_BYTES) continue
-        this.#commit(position)
+        this.#position = position
+        this.commit()
         committed = position
       }
     } finally {
-      if (position !== committed) this.#commit(position)
+      this.#position = position
+      if (position !== committed) this.commit()
     }
     return count
+  }
+
+  commit(): void {
+    Atomics.store(this.#consumed, 0, BigInt(this.#position))
   }
 
   pending(): number {
@@ -136,11 +152,6 @@ export class RingReader {
 
   position(): number {
     return this.#position
-  }
-
-  #commit(position: number): void {
-    this.#position = position
-    Atomics.store(this.#consumed, 0, BigInt(position))
   }
 }
 

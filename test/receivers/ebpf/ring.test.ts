@@ -127,6 +127,23 @@ suite('RingReader', () => {
     assert.deepEqual(second.seen, ['b'])
   })
 
+  test('in the midst of a drain gives back what was handed over before, when asked to', () => {
+    const writer = new Writer(4096)
+    for (const text of ['first', 'second', 'third']) writer.write(bytes(text))
+    const { reader } = reading(writer)
+    const successors: string[][] = []
+    reader.drain(() => {
+      reader.commit()
+      const successor = reading(writer)
+      successor.reader.drain(successor.take)
+      successors.push(successor.seen)
+      // Only to look: this reader is the one.
+      reader.commit()
+    })
+    assert.deepEqual(successors, [['first', 'second', 'third'], ['second', 'third'], ['third']])
+    assert.equal(reading(writer).reader.pending(), 0)
+  })
+
   test('counts a record as handed over when its taker throws', () => {
     const writer = new Writer(4096)
     const { reader, seen, take } = reading(writer)

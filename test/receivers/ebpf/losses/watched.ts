@@ -30,7 +30,8 @@ export class Watched {
   #reader: ChildProcess | undefined
   #output = ''
   readonly #rows: Row[] = []
-  #read = 0
+  /** What each reader writes, and how much of it was read here. */
+  readonly #files: { readonly path: string; read: number }[] = []
 
   private constructor(privileged: Awaited<ReturnType<typeof openKernel>>, options: object) {
     this.#privileged = privileged
@@ -48,7 +49,10 @@ export class Watched {
   async #spawn(): Promise<void> {
     const { fds, info } = this.#privileged
     const about = JSON.stringify({ ...(info as object), fds: fds.length })
-    const args = [READER, about, JSON.stringify(this.#options), join(this.#directory, 'rows')]
+    // A file of its own: what is killed may leave a line without its end.
+    const path = join(this.#directory, `rows.${this.#files.length}`)
+    this.#files.push({ path, read: 0 })
+    const args = [READER, about, JSON.stringify(this.#options), path]
     const stdio = ['ignore', 'pipe', 'inherit', ...fds] as const
     const reader = spawn(process.execPath, args, { stdio: [...stdio] })
     this.#reader = reader
@@ -85,14 +89,15 @@ export class Watched {
 
   /** So far; lines that were read before are not read again. */
   rows(): readonly Row[] {
-    const path = join(this.#directory, 'rows')
-    if (!existsSync(path)) return []
-    const text = readFileSync(path, 'latin1')
-    const end = text.lastIndexOf('\n') + 1
-    for (const line of text.slice(this.#read, end).split('\n').filter(Boolean)) {
-      this.#rows.push(JSON.parse(line) as Row)
+    for (const file of this.#files) {
+      if (!existsSync(file.path)) continue
+      const text = readFileSync(file.path, 'latin1')
+      const end = text.lastIndexOf('\n') + 1
+      for (const line of text.slice(file.read, end).split('\n').filter(Boolean)) {
+        this.#rows.push(JSON.parse(line) as Row)
+      }
+      file.read = end
     }
-    this.#read = end
     return this.#rows
   }
 
