@@ -14,7 +14,10 @@ import { RateSource } from './rate_source.ts'
 
 /** What V8's workers compile in the first minute is no cost of a running process. */
 const WARM_PER_SECOND = 8000
-/** By then stitch has forgotten what the warm-up, which is hotter, gave it (its `retention`). */
+/**
+ * By then stitch has forgotten what the warm-up, which is hotter, gave it (its `retention`), and
+ * the keeper has given back what only its start needed.
+ */
 const FORGET_MS = 33_000
 const SETTLE_MS = 3000
 
@@ -50,7 +53,7 @@ export async function costOf(
       await source.begin({ port: web.port, perSecond: WARM_PER_SECOND })
       await delay(warmMs)
       await source.begin({ port: web.port, perSecond })
-      await delay(perSecond < WARM_PER_SECOND ? FORGET_MS : 0)
+      await delay(FORGET_MS)
     }
     await delay(SETTLE_MS)
     await source.take()
