@@ -7,8 +7,15 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+command -v llvm-strip >/dev/null || {
+	echo 'Cannot make the package: llvm-strip is missing (apt-get install llvm)' >&2
+	exit 1
+}
 sh bpf/build.sh >&2
 rm -rf dist
 node_modules/.bin/tsc --project tsconfig.build.json
 mkdir -p dist/bpf/build
-cp bpf/build/*.bpf.o dist/bpf/build/
+for object in bpf/build/*.bpf.o; do
+	# Without DWARF, which is for debuggers: the kernel reads BTF.
+	llvm-strip -g "$object" -o "dist/$object"
+done

@@ -94,6 +94,7 @@ find_missing_packages() {
   need dnsmasq-base dnsmasq
   need faketime faketime
   need haproxy haproxy
+  need llvm llvm-strip
   need mariadb-client mariadb
   need mariadb-server mariadbd
   need maven mvn
