@@ -36,7 +36,10 @@ function record(say: Say, exchanges: number): Recording {
   const records: Uint8Array[] = []
   const ends = bothEnds(script)
   Object.defineProperty(script.followed, 'payloadRecord', {
-    value: (view: DataView) => records.push(new Uint8Array(view.buffer)),
+    value: (view: DataView, at: number, length: number) => {
+      const from = view.byteOffset + at
+      records.push(new Uint8Array(view.buffer.slice(from, from + length)))
+    },
   })
   for (let i = 0; i < exchanges; i++) for (const end of ends) say(end)
   const starts = [0]
