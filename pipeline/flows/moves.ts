@@ -63,6 +63,7 @@ interface Cells {
   readonly size: number
 }
 
+/** A function for each kind of array: V8 compiles a loop for the kinds that it has met there. */
 function moveWords(
   words: Uint32Array,
   { rows, left, sources, to }: Moves,
