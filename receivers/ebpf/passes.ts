@@ -106,17 +106,17 @@ export class Passes {
     this.#slices = undefined
     let left = this.#sliceBytes
     while (left > 0) {
-      this.#running ??= this.#next()
-      if (this.#running === undefined) return
-      left -= this.#read(this.#running, left)
+      if (this.#running === undefined && this.#waiting.length === 0) return
+      left -= this.#read(left)
     }
     this.#slices = this.#later(SLICE_INTERVAL_MS)
   }
 
-  /** How much it was: 0 at the end. */
-  #read(pass: Iterator, bytes: number): number {
+  /** How much it was: 0 at the end, or when the pass cannot be made. */
+  #read(bytes: number): number {
     try {
-      const read = pass.read(bytes)
+      this.#running ??= this.#next()
+      const read = this.#running?.read(bytes) ?? 0
       if (read === 0) this.#end()
       return read
     } catch (error) {
