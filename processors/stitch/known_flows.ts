@@ -41,8 +41,9 @@ export class KnownFlows {
       return
     }
     if ((lo === 0 && hi === 0) || this.#closed.find(lo, hi, lo) !== NONE) return
+    // Room before it is there: not seen again so far, it would be the first to go.
+    while (open.size >= this.#max) this.#forgetOpen()
     open.append(lo, hi, lo)
-    this.#shrink()
   }
 
   /** The client's end was closed; it stays known until then. */

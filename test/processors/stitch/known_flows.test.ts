@@ -41,6 +41,15 @@ test('of too many flows those unseen for longest are forgotten', () => {
   )
 })
 
+test('a flow that is new is known though all others were seen again', () => {
+  const flows = new KnownFlows(3)
+  for (const lo of [1, 2, 3, 1, 2, 3, 4]) flows.seen(lo, 0)
+  assert.deepEqual(
+    [1, 2, 3, 4].map((lo) => flows.has(lo, 0)),
+    [false, true, true, true],
+  )
+})
+
 test('ids whose halves have the highest bit set are told apart', () => {
   const flows = new KnownFlows(10)
   flows.seen(0xffffffff, 0xffffffff)
