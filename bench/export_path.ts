@@ -67,7 +67,9 @@ console.log('|---|---|---|---|')
 for (const { name, pipeline, found } of contenders) {
   const all = median(found.map(total)) / 2
   const workers = median(found.map((threads) => threads.get('libuv-worker') ?? 0)) / 2
-  const ratio = median(found.map((of, i) => total(of) / total(contenders[0]?.found[i] as never)))
+  const ratio = median(
+    found.map((of, i) => total(of) / total(contenders[0]?.found[i] ?? new Map())),
+  )
   console.log(`| ${name} | ${all.toFixed(2)} | ${workers.toFixed(2)} | ${ratio.toFixed(2)} |`)
   await pipeline.end()
 }

@@ -1,6 +1,6 @@
 /**
- * The backend of `gateway`: takes spans or log records, and notes how long after its end each span
- * came. A child of the bench, which asks it by messages.
+ * The backend of `gateway` and `export_path`: takes spans or log records, and notes how long after
+ * its end each span came. A child of the bench, which asks it by messages.
  *
  *     gateway_sink.ts ENDPOINT [ENDPOINT OF HTTP]
  */

@@ -124,7 +124,7 @@ async function rates(): Promise<Cost[]> {
 function costLine(cost: Cost): string {
   const { name, kernel, pipeline, keeper, sum, nsPerRequest, p50Us, p99Us } = cost
   const parts = [kernel, pipeline, keeper, sum].map((each) => each.toFixed(2)).join(' | ')
-  const latency = Number.isNaN(p99Us) ? '–' : `${Math.round(p50Us)}, ${Math.round(p99Us)}`
+  const latency = p99Us > 0 ? `${Math.round(p50Us)}, ${Math.round(p99Us)}` : '–'
   return (
     `| ${name} | ${Math.round(cost.perSecond)} | ${parts} | ${Math.round(nsPerRequest)} ` +
     `| ${cost.rssMiB.join(', ')} | ${latency} |`

@@ -169,7 +169,7 @@ struct {
 	__type(value, struct want);
 } wants SEC(".maps");
 
-/* As slotOf() in receivers/ebpf/wants.ts. Counts of neighbouring CPUs begin far from each other. */
+/* As slotOf() in receivers/ebpf/slots.ts. Counts of neighbouring CPUs begin far from each other. */
 static __always_inline __u32 want_slot(__u64 conn_id)
 {
 	return ((__u32)conn_id + (__u32)(conn_id >> 48) * 2053) & (WANTS_MAX - 1);

@@ -8,6 +8,7 @@ import { pin } from './processes.ts'
 const STREAMS = join(import.meta.dirname, 'streams.py')
 const COUNT_BYTES = 24
 const CPUS = [1, 0] as const
+const PACED_MB_PER_S = 300
 
 export type Kind = 'bytes' | 'tls' | 'body'
 
@@ -72,8 +73,6 @@ export class CountedLoad {
     removeDirectory(this.#directory)
   }
 }
-
-const PACED_MB_PER_S = 300
 
 /** Both numbers of one moment: read until nobody wrote meanwhile. */
 function countOf(path: string): Counted {

@@ -3,7 +3,6 @@
  * empty ones, attached and not by turns, under loops of short system calls.
  */
 import { execFileSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { cgroupRoot } from '../../receivers/ebpf/cgroup.ts'
@@ -40,8 +39,8 @@ export interface Hooks {
 export async function hooks(turns: number): Promise<Hooks> {
   const directory = temporaryDirectory('empty')
   const path = join(directory, 'empty.bpf.o')
-  const include = readdirSync('/usr/include').find((name) => /^(x86_64|aarch64)-linux/.test(name))
-  const flags = ['-g', '-O2', '-target', 'bpf', '-I', join('/usr/include', include ?? '')]
+  const arch = process.arch === 'arm64' ? 'aarch64' : 'x86_64'
+  const flags = ['-g', '-O2', '-target', 'bpf', '-I', `/usr/include/${arch}-linux-gnu`]
   execFileSync('clang', [...flags, '-c', SOURCE, '-o', path])
   const object = new BpfObject(path)
   try {
@@ -69,29 +68,32 @@ async function aRun(
   { turns, object, attach }: { turns: number; object: BpfObject; attach: () => void },
 ): Promise<Hook> {
   const load = CountedLoad.loop(loop)
-  await delay(WARM_MS)
-  const seen: Turn[] = []
-  const take = async (isAttached: boolean) => {
+  try {
+    await delay(WARM_MS)
+    const seen: Turn[] = []
+    const take = async (isAttached: boolean) => {
+      object.detach()
+      if (isAttached) attach()
+      await delay(SETTLE_MS)
+      return countedSlice(load, SLICE_MS)
+    }
+    let before = await take(false)
+    for (let turn = 0; turn < turns; turn++) {
+      const with_ = await take(true)
+      const behind = await take(false)
+      seen.push({ before, with: with_, behind })
+      before = behind
+    }
+    attach()
+    const measured = await withBpfStats(() => measuredNs(object))
+    const bareNs = nsOf(seen.map((turn) => turn.before))
+    const { median, low, high } = more(seen, cpuPerWork)
+    const ns = (logarithm: number) => (bareNs * Math.expm1(logarithm)) / RUNS[loop]
+    return { call: { median: ns(median), low: ns(low), high: ns(high) }, measured }
+  } finally {
     object.detach()
-    if (isAttached) attach()
-    await delay(SETTLE_MS)
-    return countedSlice(load, SLICE_MS)
+    await load.stop()
   }
-  let before = await take(false)
-  for (let turn = 0; turn < turns; turn++) {
-    const with_ = await take(true)
-    const behind = await take(false)
-    seen.push({ before, with: with_, behind })
-    before = behind
-  }
-  attach()
-  const measured = await withBpfStats(() => measuredNs(object))
-  object.detach()
-  await load.stop()
-  const bareNs = nsOf(seen.map((turn) => turn.before))
-  const { median, low, high } = more(seen, cpuPerWork)
-  const ns = (logarithm: number) => (bareNs * Math.expm1(logarithm)) / RUNS[loop]
-  return { call: { median: ns(median), low: ns(low), high: ns(high) }, measured }
 }
 
 async function measuredNs(object: BpfObject): Promise<number> {

@@ -1,4 +1,4 @@
-/** What processes used, from /proc: CPU time to the nanosecond, resident memory. */
+/** What processes used, from /proc: CPU time to the nanosecond, resident memory; and bpf_stats. */
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 

@@ -43,7 +43,6 @@ const STREAM_MODES = {
 export type StreamMode = keyof typeof STREAM_MODES
 
 const NAMES = Object.keys(STREAM_MODES) as StreamMode[]
-export const ALL_GROUPS = STREAM_MODES.episodes
 
 export interface StreamLoss {
   readonly mode: StreamMode
@@ -86,7 +85,7 @@ export async function streamFigures(
 ): Promise<StreamFigures> {
   // Known from its beginning, as a connection of a host that runs flowspan is.
   traced.detach()
-  traced.attach(ALL_GROUPS)
+  traced.attach(STREAM_MODES.episodes)
   const load = await CountedLoad.stream(options.kind, options.shape)
   try {
     await delay(WARM_MS)

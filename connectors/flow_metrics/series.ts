@@ -87,7 +87,7 @@ export class Metric {
     return this.#series.size + (this.#overflow === undefined ? 0 : 1)
   }
 
-  /** The series of a resource with these attributes. Not to be kept: it may expire. */
+  /** The series of a resource with these attributes. To be kept until the next `expire` only. */
   series(resource: Resource, attributes: Attributes, now: number): Series {
     const key = resource.key + keyOf(attributes)
     const known = this.#series.get(key)

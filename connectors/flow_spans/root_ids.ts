@@ -1,6 +1,6 @@
 /** Where nothing stitched, every span is a root: with the ids that `stitch` would give it. */
 import type { FlowBatch } from '../../pipeline/flows/batch.ts'
-import { type RequestKey, spanId, traceId } from '../../pipeline/flows/ids.ts'
+import { RequestHash, type RequestKey } from '../../pipeline/flows/ids.ts'
 import type { SpanColumns } from '../../pipeline/otlp/traces_writer.ts'
 
 export class RootIds {
@@ -9,6 +9,7 @@ export class RootIds {
   /** None has any. */
   #parentSpanId = new Uint32Array(0)
   readonly #key: RequestKey = { flowLo: 0, flowHi: 0, offset: 0 }
+  readonly #hash = new RequestHash()
 
   /** Columns for all rows of a batch, each good once `make` was called for it. */
   begin({ base, rows }: FlowBatch): SpanColumns {
@@ -31,7 +32,8 @@ export class RootIds {
     key.flowLo = base.flow_id[row * 2] as number
     key.flowHi = base.flow_id[row * 2 + 1] as number
     key.offset = base.request_offset[row] as number
-    traceId(this.#traceId, row * 4, key)
-    spanId(this.#spanId, row * 2, key, base.role[row] as number)
+    this.#hash.of(key)
+    this.#hash.traceId(this.#traceId, row * 4)
+    this.#hash.spanId(this.#spanId, row * 2, base.role[row] as number)
   }
 }

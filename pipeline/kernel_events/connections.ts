@@ -60,9 +60,9 @@ export class KernelConnection implements Connection {
 
   constructor(view: DataView, at: number) {
     const u32 = (field: number) => view.getUint32(at + field, true)
-    this.id = connId(view, at + ConnRecord.conn_id)
     this.idLo = u32(ConnRecord.conn_id)
     this.idHi = u32(ConnRecord.conn_id + 4)
+    this.id = idOf(this.idLo, this.idHi)
     this.role = view.getUint8(at + ConnRecord.role)
     this.flowLo = u32(ConnRecord.flow_id)
     this.flowHi = u32(ConnRecord.flow_id + 4)

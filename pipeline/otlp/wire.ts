@@ -5,9 +5,10 @@
  * A length-delimited field is opened with a guess of how many bytes its length will take, and
  * closed by writing the length there. When the guess was wrong the content moves by the
  * difference (`copyWithin`), so lengths are always minimal varints and equal to what protoc's
- * encoders write. With a guess per field (1 byte for an attribute, 2 for a span, 3 for a resource)
- * moves are rare and short; the alternative, padded varints, would save them for up to four
- * superfluous bytes a field, and would make the bytes differ from the reference encoders'.
+ * encoders write. With a guess per field (1 byte for an attribute, 2 for a span, for a resource by
+ * the bytes expected, for a text by its characters) moves are rare and short; the alternative,
+ * padded varints, would save them for up to four superfluous bytes a field, and would make the
+ * bytes differ from the reference encoders'.
  */
 
 import { putVarint, varintSize } from './varint.ts'

@@ -86,7 +86,8 @@ export abstract class SignalWriter {
    */
   beginResource(bytesExpected = RESOURCE_BYTES): void {
     this.#closeResource()
-    this.#resourceGuess = varintSize(bytesExpected)
+    // At least 2: what is opened with a guess of 1 does not count as moved (wire.ts).
+    this.#resourceGuess = Math.max(2, varintSize(bytesExpected))
     this.#resources = this.wire.open(RESOURCES, this.#resourceGuess)
     this.#resource = this.wire.open(RESOURCE, SHORT_GUESS)
     this.#attributes = RESOURCE_ATTRIBUTES

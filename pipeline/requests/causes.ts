@@ -73,14 +73,12 @@ const IDLE_MAX = 256
 
 /** A thread's open requests, and what it turned to while it has any. */
 export interface Thread {
-  readonly tid: number
   readonly open: Exchange[]
   readonly turns: Turns
 }
 
 /** A process's open requests. */
 export interface Process {
-  readonly pid: number
   readonly open: Exchange[]
 }
 
@@ -130,7 +128,7 @@ export class Causes {
     const { pid } = exchange
     let process = this.#processes.get(pid)
     if (process === undefined) {
-      process = { pid, open: [] }
+      process = { open: [] }
       this.#processes.set(pid, process)
     }
     exchange.process = process
@@ -174,7 +172,7 @@ export class Causes {
     const { open } = process
     const moved = remove(open, exchange.processSlot)
     if (moved !== undefined) moved.processSlot = exchange.processSlot
-    if (open.length === 0 && this.#processes.size > IDLE_MAX) this.#processes.delete(process.pid)
+    if (open.length === 0 && this.#processes.size > IDLE_MAX) this.#processes.delete(exchange.pid)
     exchange.process = undefined
   }
 
@@ -333,7 +331,7 @@ export class Causes {
   #joinThread(exchange: Exchange): void {
     let thread = this.#threads.get(exchange.tid)
     if (thread === undefined) {
-      thread = { tid: exchange.tid, open: [], turns: new Turns() }
+      thread = { open: [], turns: new Turns() }
       this.#threads.set(exchange.tid, thread)
     }
     exchange.thread = thread
@@ -341,12 +339,12 @@ export class Causes {
   }
 
   #leaveThread(exchange: Exchange): void {
-    const { open, turns, tid } = exchange.thread as Thread
+    const { open, turns } = exchange.thread as Thread
     const moved = remove(open, exchange.threadSlot)
     if (moved !== undefined) moved.threadSlot = exchange.threadSlot
     if (open.length === 0) {
       turns.clear()
-      if (this.#threads.size > IDLE_MAX) this.#threads.delete(tid)
+      if (this.#threads.size > IDLE_MAX) this.#threads.delete(exchange.tid)
     }
     exchange.thread = undefined
   }

@@ -37,7 +37,7 @@ export interface FrameSink {
 export class Frames extends PieceReader {
   readonly isClient: boolean
   readonly header = Buffer.alloc(HEADER_BYTES_MAX)
-  /** The beginning of the body, as much as was wanted and known: `bytes[at … to)`. */
+  /** The beginning of the body, as much as was wanted and known: `bodyBytes[bodyAt … bodyTo)`. */
   bodyBytes: Buffer = EMPTY
   bodyAt = 0
   bodyTo = 0
@@ -65,7 +65,7 @@ export class Frames extends PieceReader {
     return this.#state === LOST
   }
 
-  /** The same, for whom a view more is no matter. */
+  /** `bodyBytes[bodyAt … bodyTo)`, for whom a view more is no matter. */
   get body(): Buffer {
     return this.bodyBytes.subarray(this.bodyAt, this.bodyTo)
   }

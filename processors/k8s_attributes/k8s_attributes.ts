@@ -92,11 +92,9 @@ export class K8sAttributes implements Processor<'flows'> {
     if (waiting.length === 0) return this.#pass(batch)
     const isWaiting = new Set(waiting.map(({ row }) => row))
     const rest = new FlowBatch(Math.max(1, batch.rows - waiting.length))
-    const rows = Array.from({ length: batch.rows }, (_, row) => row)
-    rest.appendRows(
-      batch,
-      rows.filter((row) => !isWaiting.has(row)),
-    )
+    const others: number[] = []
+    for (let row = 0; row < batch.rows; row++) if (!isWaiting.has(row)) others.push(row)
+    rest.appendRows(batch, others)
     const outcome = rest.rows === 0 ? OK : this.#pass(rest)
     // With a refusal the sender still has all of the batch.
     if ('kind' in outcome && outcome.kind !== 'ok') return outcome

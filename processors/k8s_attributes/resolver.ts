@@ -83,9 +83,8 @@ export class Resolver {
       return this.#found(reached.by, cluster.endOfService(reached.service))
     }
     if (node !== undefined) {
-      // Whose port it is depends on several pods' times: of this moment alone.
-      cluster.pods.same.changes(timeMs, timeMs)
-      cluster.pods.same.untilMs = timeMs
+      // Whose port it is depends on several pods' times.
+      cluster.pods.same.only(timeMs)
       const address = bytes.subarray(at, at + 16)
       const end = cluster.atHostPort(node, port, { address, timeMs })
       if (end !== undefined) return this.#found(RESOLVED.host_port, end)

@@ -276,7 +276,7 @@ function seenOf(
 /**
  * When the row began, in Unix ms; a socket older than the agent has no start, so its end, or now.
  */
-export function startMs(batch: FlowBatch, row: number): number {
+function startMs(batch: FlowBatch, row: number): number {
   const { start, end } = batch.base
   const lo = start[2 * row] as number
   const hi = start[2 * row + 1] as number

@@ -12,6 +12,12 @@ export class SameTimes {
     this.untilMs = Number.POSITIVE_INFINITY
   }
 
+  /** The answer is of this moment alone. */
+  only(timeMs: number): void {
+    this.sinceMs = timeMs
+    this.untilMs = timeMs
+  }
+
   /** The answer at `timeMs` may be another one from `atMs` on. */
   changes(atMs: number, timeMs: number): void {
     if (timeMs >= atMs) this.sinceMs = Math.max(this.sinceMs, atMs)

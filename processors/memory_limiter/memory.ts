@@ -21,6 +21,6 @@ export interface Memory {
 }
 
 export function processMemory(): Memory {
-  const collect = collector() as () => void
+  const collect = collector()
   return { used: () => process.memoryUsage.rss(), gc: () => collect(), trim: trimmer() }
 }

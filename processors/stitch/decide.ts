@@ -26,21 +26,21 @@ export function noteTraceparent(
   copyWords(words, at + OTHER_SPAN_ID, { from: span, first: row * 2, count: 2 })
 }
 
+/** The settled parent, if there is one, and what it is to become. */
+interface Parent {
+  readonly edge: number
+  readonly parents: Uint32Array
+  readonly parent: number
+}
+
 /** Makes a span's ids final: its parent, if there is one, is settled and has its record there. */
-export function decide(words: Uint32Array, at: number, { edge, parents, parent }: Found): void {
+export function decide(words: Uint32Array, at: number, { edge, parents, parent }: Parent): void {
   if (parent === NONE) standAlone(words, at)
   else if (edge !== EDGE.forwarder) {
     inherit(words, at, { from: parents, parent, isCandidate: edge === EDGE.candidate })
   } else if (sameTraceparent(words, at, { words: parents, at: parent })) {
     inherit(words, at, { from: parents, parent, isCandidate: false })
   } else standAlone(words, at)
-}
-
-export interface Found {
-  /** What the parent is to become. */
-  readonly edge: number
-  readonly parents: Uint32Array
-  readonly parent: number
 }
 
 /** Makes a span's ids final: its parent is the span that its traceparent names, or it is a root. */

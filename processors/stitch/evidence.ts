@@ -78,7 +78,7 @@ export function isDecided(stitch: Columns<'stitch'>, row: number): boolean {
 }
 
 /** The row that is read, and what is known beside it. */
-export interface RowRead {
+interface RowRead {
   readonly row: number
   readonly confidenceMin: number
   /** Of the row's request. */

@@ -5,7 +5,8 @@
  * A batch stays alive as long as one of its rows waits. So that a few stragglers do not keep large
  * batches, a batch of which less than a quarter waits is exchanged for a copy of those rows
  * (`compact`): rows kept are at most four times the rows held, and a row is copied a third of a
- * time more on average.
+ * time more on average. Where more rows are ready than not the batch itself leaves with them, and
+ * those that wait stay as a copy (`takeOut`).
  */
 import { type Columns, FlowBatch } from '../../pipeline/flows/batch.ts'
 import type { StitchConfig } from './config.ts'
@@ -132,7 +133,7 @@ export class HeldRows {
     return batch
   }
 
-  /** Exchanges a sparse batch for a copy of the rows that wait. Ready rows must have been sent. */
+  /** Exchanges a sparse batch for a copy of the rows that wait; the ready ones have been taken. */
   compact(pin: Pin): void {
     if (pin.held === 0 || pin.held * KEPT_PER_HELD_MAX > pin.batch.capacity) return
     this.#copyHeld(pin)

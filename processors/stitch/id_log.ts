@@ -12,7 +12,8 @@
  * Who gives ids gives a number to find each by, too. Those of one number stand beside each other in
  * the index, so where they are looked for together there is one miss for all.
  *
- * Places change when there is no more room: they are good until the next `append` or `renew`.
+ * Places change when there is no more room: they are good until the next
+ * `reserve`, `append` or `renew`.
  */
 export const NONE = -1
 /** Of an entry that is an id alone. */

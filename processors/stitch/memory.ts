@@ -71,7 +71,7 @@ export class Memory {
     return this.#trees.rows.takeOut(pin)
   }
 
-  /** Lets go of what a sparse batch keeps alive. Its ready rows must have been sent. */
+  /** Lets go of what a sparse batch keeps alive. Its ready rows must have been taken. */
   compact(pin: Pin): void {
     this.#trees.rows.compact(pin)
   }
@@ -137,7 +137,7 @@ export class Memory {
   /** Ends the waits whose time has come, and forgets what has been remembered for long enough. */
   tick(now: number): void {
     this.#trees.tick(now)
-    this.#flows.expire(Math.floor(now))
+    this.#flows.expire(this.#trees.now)
   }
 
   /** Ends all waits. */

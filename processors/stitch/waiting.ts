@@ -20,7 +20,7 @@
  * No row waits longer than `window_total`: a span may only become or stay a top as long as its
  * deadline lies before that of the oldest below it.
  */
-import { inherit, sameTraceparent, standAlone } from './decide.ts'
+import { decide, inherit, sameTraceparent, standAlone } from './decide.ts'
 import { EDGE } from './evidence.ts'
 import { NONE } from './id_log.ts'
 import { RECORD_WORDS } from './record.ts'
@@ -94,7 +94,7 @@ export class WaitingSpans {
     for (let waiter = spans.waiter[slot] as number; waiter !== NONE; ) {
       const next = spans.waiterNext[waiter] as number
       if (spans.edge[waiter] === EDGE.forwarder) {
-        if (this.#isForwarded(waiter, spans.words, slot * RECORD_WORDS)) {
+        if (this.#isForwarded(waiter, slot)) {
           spans.edge[waiter] = EDGE.parent
         } else {
           spans.unlink(waiter)
@@ -111,7 +111,7 @@ export class WaitingSpans {
    */
   arrive(slot: number, parent: number): void {
     const isExpected = this.#spans.state[parent] === EXPECTED
-    if (!isExpected && this.#isRefuted(slot, this.#spans.words, parent * RECORD_WORDS)) {
+    if (!isExpected && this.#isRefuted(slot, parent)) {
       this.#settleWithout(slot)
       return
     }
@@ -122,8 +122,9 @@ export class WaitingSpans {
 
   /** The same where the parent is settled, with its record at `at`: the span is settled too. */
   arriveUnder(slot: number, words: Uint32Array, at: number): void {
-    if (this.#isRefuted(slot, words, at)) this.#settleWithout(slot)
-    else this.#settleUnder(slot, words, at)
+    const { words: own, edge } = this.#spans
+    decide(own, slot * RECORD_WORDS, { edge: edge[slot] as number, parents: words, parent: at })
+    this.#settle(slot)
   }
 
   /** The same without a parent. */
@@ -151,16 +152,17 @@ export class WaitingSpans {
   }
 
   /** Whether a span asks if its header was forwarded, and it was not. */
-  #isRefuted(slot: number, words: Uint32Array, parent: number): boolean {
+  #isRefuted(slot: number, parent: number): boolean {
     const { edge } = this.#spans
     if (edge[slot] !== EDGE.forwarder) return false
-    if (!this.#isForwarded(slot, words, parent)) return true
+    if (!this.#isForwarded(slot, parent)) return true
     edge[slot] = EDGE.parent
     return false
   }
 
-  #isForwarded(slot: number, words: Uint32Array, parent: number): boolean {
-    return sameTraceparent(this.#spans.words, slot * RECORD_WORDS, { words, at: parent })
+  #isForwarded(slot: number, parent: number): boolean {
+    const { words } = this.#spans
+    return sameTraceparent(words, slot * RECORD_WORDS, { words, at: parent * RECORD_WORDS })
   }
 
   /** Those that waited for this span are tops no more. */
@@ -259,17 +261,6 @@ export class WaitingSpans {
   /** Settles a span for the parent that its traceparent names, or as a root. */
   #settleWithout(slot: number): void {
     standAlone(this.#spans.words, slot * RECORD_WORDS)
-    this.#settle(slot)
-  }
-
-  /** Settles a span by its settled parent. */
-  #settleUnder(slot: number, words: Uint32Array, parent: number): void {
-    const spans = this.#spans
-    inherit(spans.words, slot * RECORD_WORDS, {
-      from: words,
-      parent,
-      isCandidate: spans.edge[slot] !== EDGE.parent,
-    })
     this.#settle(slot)
   }
 

@@ -1,7 +1,8 @@
 /**
- * Wakes the receiver when the kernel's programs ask for it: a ring has become an eighth full
- * (bpf/wake.bpf.h), or there is a sign of an episode. So it can sleep long on a quiet host, and a
- * sudden load finds it awake. epoll(7), with EPOLLET: to have something in it is no reason.
+ * Wakes the receiver when the kernel's programs ask for it: a ring has become an eighth full, a
+ * record came while it sleeps (bpf/wake.bpf.h), or there is a sign of an episode. So it can sleep
+ * long on a quiet host, and a sudden load finds it awake. epoll(7), with EPOLLET: to have
+ * something in it is no reason.
  */
 import { closeSync, writeSync } from 'node:fs'
 import { constants } from 'node:os'

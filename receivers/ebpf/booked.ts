@@ -4,7 +4,7 @@
  */
 import { BOOKED } from '../../pipeline/kernel_events/events.gen.ts'
 import type { Booked } from '../../pipeline/kernel_events/loss.ts'
-import { map, pageBytes } from './memory.ts'
+import { map, wholePages } from './memory.ts'
 
 const U64_BYTES = 8
 
@@ -19,8 +19,7 @@ export interface OpenBooked extends Booked {
 
 /** Maps the array map that `fd` stands for; it was made with BPF_F_MMAPABLE. */
 export function openBooked(fd: number): OpenBooked {
-  const page = pageBytes()
-  const bytes = Math.ceil((BOOKED.BOOKED_MAX * U64_BYTES) / page) * page
+  const bytes = wholePages(BOOKED.BOOKED_MAX * U64_BYTES)
   const mapping = map(fd, { offset: 0, bytes, writable: true })
   let values = new BigUint64Array(mapping.buffer, 0, BOOKED.BOOKED_MAX)
   let open = true

@@ -4,7 +4,8 @@
  */
 import { COUNTER, COUNTER_SLOTS } from '../../pipeline/kernel_events/events.gen.ts'
 import type { CounterReader } from '../../pipeline/kernel_events/loss.ts'
-import { map, pageBytes } from './memory.ts'
+import { toNumber } from '../../pipeline/u64.ts'
+import { map, wholePages } from './memory.ts'
 
 export interface Counters extends CounterReader {
   /** Unmaps; every counter then reads as it last was. Safe twice. */
@@ -13,19 +14,17 @@ export interface Counters extends CounterReader {
 
 const { COUNTERS_BY_CPU, COUNTER_CPUS } = COUNTER_SLOTS
 const U64_BYTES = 8
-const TWO_TO_32 = 2 ** 32
 
 /** Maps the array map that `fd` stands for; it was made with BPF_F_MMAPABLE. */
 export function openCounters(fd: number): Counters {
-  const page = pageBytes()
-  const bytes = Math.ceil((COUNTER_SLOTS.COUNTER_SLOTS * U64_BYTES) / page) * page
+  const bytes = wholePages(COUNTER_SLOTS.COUNTER_SLOTS * U64_BYTES)
   const mapping = map(fd, { offset: 0, bytes, writable: false })
   // Halves of the values, which are little-endian: a BigInt each would be garbage.
   let halves = new Uint32Array(mapping.buffer, 0, 2 * COUNTER_SLOTS.COUNTER_SLOTS)
   let open = true
 
   function slot(index: number): number {
-    return (halves[2 * index] ?? 0) + (halves[2 * index + 1] ?? 0) * TWO_TO_32
+    return toNumber(halves[2 * index] ?? 0, halves[2 * index + 1] ?? 0)
   }
 
   return {

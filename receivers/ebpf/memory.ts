@@ -45,6 +45,12 @@ export function pageBytes(): number {
   return Number(sysconf(SC_PAGESIZE))
 }
 
+/** So many bytes, rounded up to whole pages. */
+export function wholePages(bytes: number): number {
+  const page = pageBytes()
+  return Math.ceil(bytes / page) * page
+}
+
 export function errnoName(errno: number): string {
   const named = Object.entries(koffi.os.errno).find(([, value]) => value === errno)
   return named === undefined ? `errno ${errno}` : named[0]

@@ -1,7 +1,7 @@
 /**
  * On a host where nothing happens the receiver does not look by the clock: a wake costs a process
- * of Node 150 µs, and five a second are more than it may take of such a host. The kernel is told,
- * and wakes it for the next record (bpf/wake.bpf.h).
+ * of Node 150 µs, for nothing. The kernel is told, and wakes it for the next record
+ * (bpf/wake.bpf.h).
  *
  *     awake ── nothing there ──▶ dozing ── nothing there ──▶ asleep
  *       ▲                           │                          │

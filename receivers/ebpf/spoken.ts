@@ -9,7 +9,7 @@
  */
 import { SPOKEN_LIMIT, Spoken } from '../../pipeline/kernel_events/events.gen.ts'
 import { type Memory, type Remembered, remembered } from '../../pipeline/requests/remembered.ts'
-import { map, pageBytes } from './memory.ts'
+import { map, wholePages } from './memory.ts'
 import { highOf, lowOf, slotOf } from './slots.ts'
 
 const NAME_BYTES_MAX = SPOKEN_LIMIT.SPOKEN_NAME_MAX
@@ -66,8 +66,7 @@ export class SpokenMemory implements Memory {
 
 /** Maps the array map that `fd` stands for. */
 export function openSpoken(fd: number): { readonly spoken: SpokenMemory; close(): void } {
-  const page = pageBytes()
-  const bytes = Math.ceil((SPOKEN_LIMIT.SPOKEN_MAX * Spoken.size) / page) * page
+  const bytes = wholePages(SPOKEN_LIMIT.SPOKEN_MAX * Spoken.size)
   const mapping = map(fd, { offset: 0, bytes, writable: true })
   return { spoken: new SpokenMemory(mapping.buffer), close: () => mapping.unmap() }
 }

@@ -9,7 +9,7 @@
  * next piece.
  */
 import { WANT_LIMIT, Want } from '../../pipeline/kernel_events/events.gen.ts'
-import { map, pageBytes } from './memory.ts'
+import { map, wholePages } from './memory.ts'
 import { highOf, lowOf, slotOf } from './slots.ts'
 
 const WORDS = Want.size / 4
@@ -64,8 +64,7 @@ export class Wants {
 
 /** Maps the array map that `fd` stands for. */
 export function openWants(fd: number): { readonly wants: Wants; close(): void } {
-  const page = pageBytes()
-  const bytes = Math.ceil((WANT_LIMIT.WANTS_MAX * Want.size) / page) * page
+  const bytes = wholePages(WANT_LIMIT.WANTS_MAX * Want.size)
   const mapping = map(fd, { offset: 0, bytes, writable: true })
   return { wants: new Wants(mapping.buffer), close: () => mapping.unmap() }
 }

@@ -87,7 +87,7 @@ def backlogs():
 def listens():
     """Listens when it is told to, and answers what it reads until it is ended."""
     step()
-    listener = socket.create_server((HOST, 0), backlog=int(options.get('backlog', '5')))
+    listener = socket.create_server((HOST, 0), backlog=5)
     say(port=listener.getsockname()[1])
     while True:
         end, _ = listener.accept()

@@ -115,11 +115,7 @@ export class Program {
 
   /** Waits until a connection to the address is accepted. */
   async listens(address: Address, options: WaitOptions = {}): Promise<void> {
-    await this.until(
-      `listens on ${address.host}:${address.port}`,
-      async () => (await accepts(address)) || undefined,
-      options,
-    )
+    await this.until(`listens on ${address.host}:${address.port}`, () => accepts(address), options)
   }
 
   /** Waits until `check` gives something, as long as the program lives. */
@@ -128,7 +124,7 @@ export class Program {
       // Asked for before the check: what the program has done just before its end counts.
       const ended = this.#ended
       const found = await check()
-      if (ended && (found === null || found === undefined)) {
+      if (ended && !isThere(found)) {
         throw this.#error(`ended before it ${what}`)
       }
       return found
@@ -176,10 +172,15 @@ async function poll<T>(
   const deadline = performance.now() + timeoutMs
   for (;;) {
     const value = await check()
-    if (value !== false && value !== null && value !== undefined) return value
+    if (isThere(value)) return value
     if (performance.now() > deadline) return undefined
     await sleep(POLL_MS)
   }
+}
+
+/** A check that answers `false` says "not yet", as one that answers nothing. */
+function isThere<T>(value: OrNotYet<T>): value is T {
+  return value !== false && value !== null && value !== undefined
 }
 
 /** A new directory, removed by `removeDirectory` or when this process exits. */

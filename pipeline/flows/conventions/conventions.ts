@@ -61,7 +61,10 @@ export interface Conventions {
   readonly sizes: readonly [request: string, response: string]
   /** The span, without what connections and ends have in common. */
   span(batch: FlowBatch, row: number, of: Of): SpanShape
-  /** In which column rows have to be equal, and alike, for `own` to write the same. */
+  /**
+   * In which column rows have to be equal, and alike, for `own` to write the same; `none`: it takes
+   * more than one, or writes nothing, and is called for each row.
+   */
   readonly ownDetail: 'target' | 'query' | 'none'
   /** Writes the attributes that few rows share: URLs, query texts. */
   own(writer: TracesWriter, batch: FlowBatch, row: number): void

@@ -26,7 +26,7 @@ const METHOD_MAX = 255
 export const rpc: Conventions = {
   spanDetail: 'target',
   metricDetail: 'target',
-  ownDetail: 'target',
+  ownDetail: 'none',
   sizes: EXCHANGE_SIZES,
 
   /** `{package.Service/Method}`. */

@@ -131,7 +131,7 @@ function takeTarget(head: Head, bytes: Buffer, at: number, to: number): void {
   const end = Math.min(to, at + TARGET_BYTES_MAX)
   const place = placeOf(bytes, at, end)
   head.targetPlace = place
-  head.target = place < 0 ? textOf(bytes, at, end) : textAt(place)
+  head.target = place < 0 ? bytes.toString('latin1', at, end) : textAt(place)
 }
 
 /** Of a request line whose end nobody has seen: only a method that is known will do. */

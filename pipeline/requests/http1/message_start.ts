@@ -38,7 +38,9 @@ export function hasKnownMethod(bytes: Buffer, at: number, to: number): boolean {
   return false
 }
 
-/** The same beyond doubt: a whole request line, or as much of a status line as `HTTP/1.`. */
+/**
+ * As beginsMessage(), beyond doubt: a whole request line, or as much of a status line as `HTTP/1.`.
+ */
 export function isMessageStart(bytes: Buffer, at: number, to: number, request: boolean): boolean {
   const whole = request ? indexOfLf(viewOf(bytes), at, to) >= 0 : to - at >= HTTP1.length
   return whole && beginsMessage(bytes, at, to, request)

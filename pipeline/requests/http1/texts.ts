@@ -1,6 +1,7 @@
 /**
- * Texts of bytes that come again and again: targets and hosts. To find one by its bytes costs a
- * fraction of making it anew and hashing it for each table that it is looked up in later.
+ * Texts of bytes that come again and again: targets, hosts, fields of HTTP/2. To find one by its
+ * bytes costs a fraction of making it anew and hashing it for each table that it is looked up in
+ * later.
  */
 import { Places } from './places.ts'
 

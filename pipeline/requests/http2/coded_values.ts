@@ -4,7 +4,6 @@
  */
 import { Places } from '../http1/places.ts'
 import { type Entry, PATH_BYTES_MAX } from './entry.ts'
-import { FIELD } from './field_names.ts'
 import { readHuffman } from './huffman.ts'
 
 /** The beginning of what was decoded last. */
@@ -20,8 +19,7 @@ const lengths = new Uint32Array(Places.count)
 /** Reads the value of `entry`, of which `bytes[at … to)` is the code; false: it is not valid. */
 export function readCoded(entry: Entry, bytes: Buffer, range: { at: number; to: number }): boolean {
   const { at, to } = range
-  const isUnique = entry.field === FIELD.grpcTimeout
-  const place = isUnique ? -1 : places.of(bytes, at, to)
+  const place = entry.isUnique ? -1 : places.of(bytes, at, to)
   if (place >= 0 && !places.isNew && fields[place] === entry.field) {
     entry.text = texts[place] as string
     entry.number = numbers[place] as number

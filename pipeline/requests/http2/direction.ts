@@ -178,12 +178,10 @@ export class Direction implements FrameSink, Start {
         this.#goOn(frames, frames.bodyAt, frames.bodyTo)
         break
       case FRAME.rstStream:
-        if (!frames.cut)
-          this.#sink.reset(this, header.stream, frames.bodyBytes.readUInt32BE(frames.bodyAt))
+        if (!frames.cut) this.#sink.reset(this, header.stream, frames.body.readUInt32BE(0))
         break
       case FRAME.goaway:
-        if (!frames.cut)
-          this.#sink.goaway(this, frames.bodyBytes.readUInt32BE(frames.bodyAt) & 0x7fffffff)
+        if (!frames.cut) this.#sink.goaway(this, frames.body.readUInt32BE(0) & 0x7fffffff)
         break
     }
   }

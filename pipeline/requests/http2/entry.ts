@@ -47,18 +47,21 @@ export class Entry {
     this.valueBytes = from.valueBytes
   }
 
+  /** Its values never come again: they have no business among texts that do. */
+  get isUnique(): boolean {
+    return this.field === FIELD.traceparent || this.field === FIELD.grpcTimeout
+  }
+
   /** Reads the value `bytes[at … to)`. */
   read(bytes: Buffer, at: number, to: number): void {
     if (this.field === FIELD.path) {
       const end = Math.min(to, at + PATH_BYTES_MAX)
       this.number = placeOf(bytes, at, end)
-      this.text = this.number < 0 ? textOf(bytes, at, end) : textAt(this.number)
+      this.text = this.number < 0 ? bytes.toString('latin1', at, end) : textAt(this.number)
       return
     }
     const end = Math.min(to, at + VALUE_BYTES_MAX)
-    // They never come again: they have no business among texts that do.
-    const isUnique = this.field === FIELD.traceparent || this.field === FIELD.grpcTimeout
-    const text = isUnique ? bytes.toString('latin1', at, end) : textOf(bytes, at, end)
+    const text = this.isUnique ? bytes.toString('latin1', at, end) : textOf(bytes, at, end)
     this.text = text
     switch (this.field) {
       case FIELD.method:

@@ -13,7 +13,7 @@ export function columnsOf(batch: FlowBatch, group: GroupName) {
   )
 }
 
-export function isText(type: ColumnType): boolean {
+function isText(type: ColumnType): boolean {
   return type === 'string' || type === 'attributes'
 }
 

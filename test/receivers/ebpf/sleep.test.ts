@@ -4,6 +4,7 @@ import { describe, test } from 'node:test'
 import { openBooked } from '../../../receivers/ebpf/booked.ts'
 import { MAPS } from '../../../receivers/ebpf/capabilities.ts'
 import { Sleep } from '../../../receivers/ebpf/sleep.ts'
+import { freePorts } from '../../kit/ports.ts'
 import { Program, waitFor } from '../../kit/processes.ts'
 import { Capture, SKIP } from './capture.ts'
 
@@ -51,7 +52,7 @@ const SOON_MS = 4000
 describe('a receiver on a quiet host', { skip: SKIP }, () => {
   test('is woken for the first record, not only by the clock', async (t) => {
     // The host may have connections of its own: to this port it has none.
-    const port = 30_000 + (process.pid % 10_000)
+    const [port = 0] = await freePorts(1)
     const capture = await Capture.start({
       include: { ports: [port] },
       udp: { enabled: false },
@@ -62,11 +63,11 @@ describe('a receiver on a quiet host', { skip: SKIP }, () => {
     const booked = openBooked(capture.fds[MAPS.indexOf('booked')] as number)
     t.after(() => booked.close())
     for (let time = 0; time < 2; time++) {
-      await waitFor('a receiver that sleeps', () => booked.isAsleep || undefined)
+      await waitFor('a receiver that sleeps', () => booked.isAsleep)
       const before = capture.rows.length
       const beganMs = performance.now()
       await new Program(['curl', '-s', `http://127.0.0.1:${port}/`]).exited
-      await waitFor('its row', () => capture.rows.length > before || undefined)
+      await waitFor('its row', () => capture.rows.length > before)
       assert.ok(performance.now() - beganMs < SOON_MS)
     }
   })

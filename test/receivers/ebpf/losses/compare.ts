@@ -5,7 +5,7 @@ import type { Row } from '../script.ts'
 import type { Books } from './watched.ts'
 
 /** A client reads the wall clock in whole milliseconds, twice. */
-const CLOCK_MS = 2
+export const CLOCK_MS = 2
 export const ROLES = ['client', 'server'] as const
 
 export interface Compared {

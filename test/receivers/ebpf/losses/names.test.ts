@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Program, removeDirectory, temporaryDirectory } from '../../../kit/processes.ts'
 import { SKIP } from '../capture.ts'
 import type { Row } from '../script.ts'
-import { assertBalance, isMarked, ROLES, textOf } from './compare.ts'
+import { assertBalance, CLOCK_MS, isMarked, ROLES, textOf } from './compare.ts'
 import { type Books, Watched } from './watched.ts'
 
 const APP = join(import.meta.dirname, 'name_talk.py')
@@ -24,8 +24,6 @@ const SMALL = { payload_ring_bytes: 4096, interval: '100ms', interval_max: '100m
 const KILLS = 3
 /** As in losses.test.ts; and until a look-up that nobody answers has ended. */
 const UNDERWAY_MS = 600 + TIMEOUT_MS
-/** A client reads the wall clock twice. */
-const CLOCK_MS = 2
 
 interface Asked {
   readonly id: number
