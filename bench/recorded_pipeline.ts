@@ -167,7 +167,7 @@ export class Pipeline {
       reload: async () => ({ ok: false, reason: 'not in a bench' }),
     }).run()
     pipeline.recorded.exchange(false)
-    await waitFor('the pipeline process', () => pipeline.recorded.empty || undefined, {})
+    await waitFor('the pipeline process', () => pipeline.recorded.empty, {})
     return pipeline
   }
 

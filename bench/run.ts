@@ -33,7 +33,7 @@ const BENCHES = [
   'otlp_receive',
   'flows_otlp',
   'gateway',
-  'gateways',
+  'load_balancing',
   'exchange_path',
   'export_path',
   'recording',

@@ -168,10 +168,10 @@ export class Traced {
     removeDirectory(this.#directory)
   }
 
-  #isNobody(): true | undefined {
-    if (this.#pid === 0) return undefined
+  #isNobody(): boolean {
+    if (this.#pid === 0) return false
     const status = readFileSync(`/proc/${this.#pid}/status`, 'utf8')
-    return /^Uid:\s+65534/m.test(status) || undefined
+    return /^Uid:\s+65534/m.test(status)
   }
 }
 

@@ -34,12 +34,12 @@ suite('interim records', { skip: SKIP }, () => {
         const last = of({ ...end, state: CONN_INTERIM }).at(-1)
         return last !== undefined && last.bytes_sent + last.bytes_received === 1010 * step
       }
-      await waitFor('Interim records of both ends', () => ends.every(told) || undefined)
+      await waitFor('Interim records of both ends', () => ends.every(told))
       const before = ends.map((end) => of(end).length)
       // Two more passes, by what another connection tells.
       const busy = { local_port: busy_port as number, state: CONN_INTERIM }
       const passes = of(busy).length + 2
-      await waitFor('Two passes', () => of(busy).length >= passes || undefined)
+      await waitFor('Two passes', () => of(busy).length >= passes)
       assert.deepEqual(
         ends.map((end) => of(end).length),
         before,

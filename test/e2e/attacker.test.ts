@@ -42,7 +42,7 @@ test('who owns the pipeline process gains nothing by it', options, async (t) => 
   }
   const flowspan = await Flowspan.start(config, { env })
   t.after(() => flowspan.kill())
-  await waitFor('the attacks', () => existsSync(result as string) || undefined)
+  await waitFor('the attacks', () => existsSync(result as string))
   const attacks = await waitFor('their results', () => parsed(result as string))
 
   assert.deepEqual(attacks, {

@@ -170,10 +170,7 @@ async function loseAgent(
     lost.rows(FLOWS).filter(({ target, state, comm }) => {
       return target === path && state === 'open' && comm === 'curl'
     })
-  await waitFor(
-    'a request that is open',
-    () => announced().length > OPEN_TIMEOUT_S + 1 || undefined,
-  )
+  await waitFor('a request that is open', () => announced().length > OPEN_TIMEOUT_S + 1)
   const before = await jaeger.traces('api', { sinceMs: Date.now() - 60_000, limit: 100 })
   const unfinished = (spans: readonly Span[]) =>
     spans.filter(({ attributes }) => 'flowspan.exchange.unfinished' in attributes)
@@ -242,20 +239,18 @@ test('a gateway that is killed and comes back gets every row, and makes traces o
   const arrived = () =>
     waitFor('the rows so far', () => {
       const sent = sender.rows(FLOWS).map(identityOf)
-      return (
-        WAYS.every((way) => sent.every((identity) => sink.lines(way).has(identity))) || undefined
-      )
+      return WAYS.every((way) => sent.every((identity) => sink.lines(way).has(identity)))
     })
 
   await ask('/orders/before', 4)
-  await waitFor('a row', () => sink.lines('grpc').size > 0 || undefined)
+  await waitFor('a row', () => sink.lines('grpc').size > 0)
   await Promise.all([ask('/orders/killed', 6), killAtOnce(first)])
   await waitFor('what nobody takes', () => {
-    return sender.rows(FLOWS).some(behind('/orders/killed-5')) || undefined
+    return sender.rows(FLOWS).some(behind('/orders/killed-5'))
   })
   await startGateway()
   await ask('/orders/after', 2)
-  await waitFor('the last', () => sender.rows(FLOWS).some(behind('/orders/after-1')) || undefined)
+  await waitFor('the last', () => sender.rows(FLOWS).some(behind('/orders/after-1')))
   await arrived()
 
   const lines = new Map(

@@ -82,7 +82,7 @@ suite('identity', { skip: skipUnless(missingForShop() ?? missingCgroups('v2')) }
     const line = ['python3', '-m', 'http.server', String(PORT), '--bind', netns.ipv4]
     const program = new Program(words(netns, line, cgroup))
     cleanups.unshift(() => program.stop())
-    await program.until('listens', () => listens(program.pid, PORT) || undefined)
+    await program.until('listens', () => listens(program.pid, PORT))
   }
 
   async function request(netns: Pod, url: string, cgroup: Cgroup): Promise<void> {

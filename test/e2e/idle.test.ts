@@ -57,7 +57,7 @@ test("flowspan's connections to its backends, and their answers, make no rows", 
   await runInPod(shop.client, ['curl', '-sS', '-o', '/dev/null', shop.url('ipv4', '/orders/7')])
   await jaeger.waitForTrace({ service: 'nginx' })
   await collector.waitFor('metrics', (requests) => requests.length > 0)
-  await waitFor('The rows', () => flowspan.rows(FLOWS).length > 0 || undefined)
+  await waitFor('The rows', () => flowspan.rows(FLOWS).length > 0)
 
   const ports = new Set([jaeger.otlpGrpc, collector.otlpGrpc].map((a) => a.split(':').at(-1)))
   const own = () =>

@@ -143,7 +143,7 @@ test('a burst that the rings have room for loses nothing', options, async (t) =>
     telemetry: { logs: { encoding: 'json' }, metrics: { address } },
   })
   await burst(world, requests)
-  await waitFor('Every row', () => shopRows(world).length >= requests * 6 || undefined)
+  await waitFor('Every row', () => shopRows(world).length >= requests * 6)
   await assertServed(address, requests * 6)
   const balance = await world.flowspan.stop()
   assertBalance(balance, world.flowspan.lines(FLOWS).length)
@@ -180,8 +180,8 @@ test(
     assert.ok(added().length > 0)
     const child = flowspan.childPid
     await flowspan.kill()
-    await waitFor('The end of the child', () => !existsSync(`/proc/${child}/exe`) || undefined)
-    await waitFor('The end of the programs', () => added().length === 0 || undefined)
+    await waitFor('The end of the child', () => !existsSync(`/proc/${child}/exe`))
+    await waitFor('The end of the programs', () => added().length === 0)
   },
 )
 

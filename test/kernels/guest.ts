@@ -45,7 +45,7 @@ export async function runGuest(kernel: KernelFiles, options: GuestOptions): Prom
     stdio: 'ignore',
   })
   try {
-    await waitFor('virtiofsd', () => existsSync(socket) || undefined)
+    await waitFor('virtiofsd', () => existsSync(socket))
     const boot = join(directory, 'initramfs')
     writeFileSync(boot, initramfs(kernel.modules, options.command))
     return await runMachine(machineArguments({ image: kernel.image, boot, socket }), options)

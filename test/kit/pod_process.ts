@@ -26,7 +26,7 @@ export async function serveInPod(
   const program = new Program(inPod(pod, command))
   try {
     // Asked of the kernel, not by connecting: a probe would be a flow of its own.
-    await program.until(`listens on ${port}`, () => listens(program.pid, port) || undefined)
+    await program.until(`listens on ${port}`, () => listens(program.pid, port))
     return program
   } catch (error) {
     await program.stop()

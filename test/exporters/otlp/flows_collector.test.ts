@@ -67,7 +67,7 @@ describe('a real Collector', { skip }, () => {
       const { exporter } = exporters[i % exporters.length] as (typeof exporters)[number]
       assert.deepEqual(await exporter.consume(batch as never), OK)
     }
-    await waitFor('every batch', () => taken.length === batches.length || undefined)
+    await waitFor('every batch', () => taken.length === batches.length)
     for (const [i, batch] of batches.entries()) {
       const back = taken[i] as FlowBatch
       const lines = (of: FlowBatch) =>

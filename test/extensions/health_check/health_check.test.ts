@@ -84,7 +84,7 @@ test('the second version names every component, and one pipeline for itself', as
   const url = `http://${address('receiver/otlp')}/v1/traces`
   const headers = { 'content-type': 'application/json' }
   await fetch(url, { method: 'POST', body: SPANS, headers })
-  await waitFor('unhealthy', async () => (await get()).code === 500 || undefined)
+  await waitFor('unhealthy', async () => (await get()).code === 500)
   const { body } = await get('?verbose')
   assert.equal(body.status, 'StatusRecoverableError')
   assert.deepEqual(Object.keys(body.components), [

@@ -33,7 +33,7 @@ class Watched {
   }
 
   async sees(changes: number): Promise<void> {
-    await waitFor(`change ${changes}`, () => this.changes >= changes || undefined, {
+    await waitFor(`change ${changes}`, () => this.changes >= changes, {
       timeoutMs: 5000,
     })
     assert.equal(this.changes, changes)

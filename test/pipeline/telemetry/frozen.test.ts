@@ -152,7 +152,7 @@ test('names, types, units, attributes, levels and texts of all metrics are as th
     // Three at once, so that a batch of two is full.
     await Promise.all(SIGNALS.flatMap((signal) => [1, 2, 3].map(() => send(http, signal))))
     lines = await linesOf(running)
-    return isDeepStrictEqual(lines, frozen) || undefined
+    return isDeepStrictEqual(lines, frozen)
   }
   await waitFor('all instruments', isAll, { timeoutMs: 10_000 }).catch(() => {
     if (process.env.FLOWSPAN_UPDATE !== undefined) writeFileSync(FILE, `${lines.join('\n')}\n`)
@@ -246,7 +246,7 @@ test('a Collector has no metric that we lack, or tell otherwise', COLLECTOR_OPTI
   const isEqual = async () => {
     last = await compare()
     const hasFailed = last.theirs.some(({ name }) => name.includes('send_failed_log_records'))
-    return (hasFailed && isDeepStrictEqual(last.own, last.theirs)) || undefined
+    return hasFailed && isDeepStrictEqual(last.own, last.theirs)
   }
   await waitFor('the same', isEqual, { timeoutMs: 10_000 }).catch(() => {
     assert.deepEqual(last.own, last.theirs)

@@ -201,8 +201,7 @@ test('all pipelines of an id share one watch, until the last one has ended', {
   await first.processor.shutdown?.()
   await first.processor.shutdown?.()
   const pod = await createPod(kubernetes, { name: 'late', podIPs: ['10.7.1.9'] })
-  const named = async () =>
-    (await second.send({ ip: '10.7.1.9' }))['k8s.pod.name'] === 'late' || undefined
+  const named = async () => (await second.send({ ip: '10.7.1.9' }))['k8s.pod.name'] === 'late'
   await waitFor('the late pod', named)
   await deleteObject(kubernetes, pod)
   assert.ok(await named(), 'a deleted pod is still found')

@@ -137,11 +137,11 @@ test('a pod is followed from creation through its status to its end', { skip }, 
   await setPodStatus(kubernetes, pod, { podIPs: ['10.7.0.2'] })
   await waitFor('its IP', () => podAt(cluster, '10.7.0.2'))
   await setPodStatus(kubernetes, pod, { phase: 'Succeeded' })
-  await waitFor('its end', () => podAt(cluster, '10.7.0.2') === undefined || undefined)
+  await waitFor('its end', () => podAt(cluster, '10.7.0.2') === undefined)
   const was = cluster.pods.at(bytes('10.7.0.2'), 0, Date.now() - 1000)
   assert.equal(was?.object.name, 'job', 'still known for rows from before')
   await deleteObject(kubernetes, pod)
-  await waitFor('its deletion', () => cluster.pods.get(pod.metadata.uid) === undefined || undefined)
+  await waitFor('its deletion', () => cluster.pods.get(pod.metadata.uid) === undefined)
 })
 
 test('every resource is followed after its list', { skip }, async (t) => {
@@ -166,16 +166,15 @@ test('every resource is followed after its list', { skip }, async (t) => {
     const found = cluster.pods.get(pod.metadata.uid)
     return found && cluster.endOfPod(found).names
   }
-  await waitFor('the owner', () => names()?.k8s_workload_kind === 'Deployment' || undefined)
-  await waitFor('the Service', () => names()?.k8s_service === 'web-svc' || undefined)
+  await waitFor('the owner', () => names()?.k8s_workload_kind === 'Deployment')
+  await waitFor('the Service', () => names()?.k8s_service === 'web-svc')
   await waitFor('its address', () => cluster.service(bytes('10.96.7.9'), 0, 80))
   await waitFor('the node', () => cluster.node(bytes('192.168.7.19'), 0))
-  await waitFor(
-    'the namespace',
-    () => [...cluster.uidsOf('namespaces')].includes(namespace.metadata.uid) || undefined,
+  await waitFor('the namespace', () =>
+    [...cluster.uidsOf('namespaces')].includes(namespace.metadata.uid),
   )
   await deleteObject(kubernetes, slice)
-  await waitFor('the end of the slice', () => names()?.k8s_service === '' || undefined)
+  await waitFor('the end of the slice', () => names()?.k8s_service === '')
   for (const { resource, counts } of watch.reflectors) {
     assert.equal(counts.errors, 0, resource.name)
     assert.equal(counts.lists, 1, resource.name)
@@ -187,7 +186,7 @@ test('a pod that is deleted without an end ends with the deletion', { skip }, as
   const pod = await createPod(kubernetes, { name: 'killed', podIPs: ['10.7.0.3'] })
   await waitFor('its IP', () => podAt(cluster, '10.7.0.3'))
   await deleteObject(kubernetes, pod)
-  await waitFor('its end', () => podAt(cluster, '10.7.0.3') === undefined || undefined)
+  await waitFor('its end', () => podAt(cluster, '10.7.0.3') === undefined)
 })
 
 test('a node filter leaves other nodes’ pods out', { skip }, async (t) => {
@@ -317,23 +316,17 @@ test('the mirror survives a restart of the API server, and sees what happened me
   const gone = await createPod(kubernetes, { name: 'gone', podIPs: ['10.7.0.10'] })
   await waitFor('the pod', () => podAt(cluster, '10.7.0.10'))
   await kubernetes.stopApiServer()
-  await waitFor('an error', () => watch.reflectors.every((r) => r.counts.errors > 0) || undefined)
+  await waitFor('an error', () => watch.reflectors.every((r) => r.counts.errors > 0))
   await kubernetes.startApiServer()
   await deleteObject(kubernetes, gone)
   await createPod(kubernetes, { name: 'new', podIPs: ['10.7.0.11'] })
   await waitFor('the new pod', () => podAt(cluster, '10.7.0.11'), { timeoutMs: 60_000 })
-  await waitFor(
-    'the end of the old one',
-    () => podAt(cluster, '10.7.0.10') === undefined || undefined,
-  )
+  await waitFor('the end of the old one', () => podAt(cluster, '10.7.0.10') === undefined)
   await sleep(200)
   const node = await createNode(kubernetes, { name: 'late', addresses: ['192.168.7.9'] })
   await waitFor('every watch', () => cluster.node(bytes('192.168.7.9'), 0), { timeoutMs: 60_000 })
   await patchObject(kubernetes, node, {
     metadata: { labels: { 'topology.kubernetes.io/zone': 'eu-1z' } },
   })
-  await waitFor(
-    'a change',
-    () => cluster.node(bytes('192.168.7.9'), 0)?.object.zone === 'eu-1z' || undefined,
-  )
+  await waitFor('a change', () => cluster.node(bytes('192.168.7.9'), 0)?.object.zone === 'eu-1z')
 })

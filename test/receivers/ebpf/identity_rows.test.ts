@@ -46,7 +46,7 @@ test('rows of both kinds have container, pod, unit and program of their own end'
   await server.stop()
   await waitFor('A balance', () => {
     const { ledger } = capture
-    return ledger.in === ledger.out + capture.held() + sumOf(ledger) || undefined
+    return ledger.in === ledger.out + capture.held() + sumOf(ledger)
   })
 })
 

@@ -85,7 +85,7 @@ suite('openKernel', { skip: SKIP }, () => {
     // The kernel frees them a moment later.
     await waitFor('An unloaded program', () => {
       const still = programIds()
-      return added.some((id) => !still.has(id)) || undefined
+      return added.some((id) => !still.has(id))
     })
   })
 })

@@ -282,7 +282,7 @@ describe('receivers/ebpf on the kernel', { skip: SKIP }, () => {
       return retryable('not yet', 20)
     }
     const expected = await ask('127.0.0.1', serverPort, [...MIXED, ...MIXED])
-    await waitFor('refusals', () => refusals > 3 || undefined)
+    await waitFor('refusals', () => refusals > 3)
     assert.ok(capture.held() >= 10)
     assert.equal(capture.rows.length, 0)
     capture.answer = () => ({ kind: 'ok' })

@@ -58,7 +58,7 @@ test('requests on an older connection are read from the next one on, at both end
   t.after(() => capture.stop())
   const of = (kind: string) =>
     capture.rows.filter((row) => row.kind === kind && row.src_port === client_port)
-  await waitFor('Both ends', () => of('connection').length >= 2 || undefined)
+  await waitFor('Both ends', () => of('connection').length >= 2)
   held.go()
   await held.says()
   const exchanges = await waitFor('Both exchanges', () => {

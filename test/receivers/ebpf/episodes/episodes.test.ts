@@ -72,7 +72,7 @@ suite('episodes', { skip: SKIP }, () => {
     line.say(kind, 0)
     await waitFor('The end of all episodes', () => {
       const counts = ['open', 'closed'].map((state) => episodes({ state }).length)
-      return counts[0] === counts[1] || undefined
+      return counts[0] === counts[1]
     })
     return ((found.get(row) as number) - since) / 1e6
   }

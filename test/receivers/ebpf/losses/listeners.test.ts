@@ -47,7 +47,7 @@ async function run(t: TestContext, { options, during }: Case) {
   process.kill(program.pid, 'SIGUSR2')
   const [, said = ''] = await program.line(/done (.*)\n/)
   const log = JSON.parse(said) as Log
-  await waitFor('all drops', () => dropsOf(watched.rows(), { pod, log }) === log.drops || undefined)
+  await waitFor('all drops', () => dropsOf(watched.rows(), { pod, log }) === log.drops)
   const books = await watched.books()
   assertBalance(books)
   const rows = watched.rows().filter(({ netns }) => Number(netns) === pod.inode)

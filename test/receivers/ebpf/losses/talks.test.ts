@@ -93,7 +93,7 @@ async function everybodyTalks(rows: () => Row[], sinceMs: number): Promise<void>
         [...ends.values()].filter((end) => end.protocol === protocol && end.whole >= 3).length
       // Of each protocol both ends of the connection that asks in turn, at least.
       const isWhole = CERTAIN.every((one) => whole(one) >= (REST.includes(one) ? 4 : 2))
-      return (ends.size === 2 * CONNECTIONS && isAll && isWhole) || undefined
+      return ends.size === 2 * CONNECTIONS && isAll && isWhole
     },
     { timeoutMs: 30_000 },
   ).catch((error: Error) => {

@@ -61,7 +61,7 @@ export class Watched {
       this.#output += text
     })
     this.#privileged.childStarted?.(reader.pid as number)
-    await waitFor('The reader', () => this.#output.includes('reads') || undefined)
+    await waitFor('The reader', () => this.#output.includes('reads'))
   }
 
   signal(signal: NodeJS.Signals): void {
