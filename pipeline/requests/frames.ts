@@ -30,6 +30,8 @@ export interface FrameSink {
   wanted(frames: Frames): number
   /** A frame has ended: `frames.position` is behind it, `header` and `body` are valid here. */
   frame(frames: Frames): void
+  /** The end of a frame that was told of before it: see `Frames.tell`. */
+  ended?(frames: Frames): void
   /** Bytes are missing or make no frame. */
   lost(frames: Frames): void
 }
@@ -44,6 +46,8 @@ export class Frames extends PieceReader {
   bodyLength = 0
   /** Bytes that were wanted are not in `body`. */
   cut = false
+  /** The frame was told of before its end: see `tell`. */
+  isAhead = false
   readonly #sink: FrameSink
   readonly #shared: Shared
   #state = HEADER
@@ -80,6 +84,17 @@ export class Frames extends PieceReader {
     if (this.#state === STOPPED) return Number.POSITIVE_INFINITY
     const isKept = this.cut || this.bodyLength - this.#left >= this.#wanted
     return this.#state === BODY && isKept ? this.behind(this.#left) : 0
+  }
+
+  /**
+   * Tells of the frame that is coming in by what is known of it, for it is being answered: its
+   * rest was not seen, or comes late, or never.
+   */
+  tell(): void {
+    if (this.#state !== BODY || this.isAhead) return
+    if (this.bodyLength - this.#left < this.#wanted) this.cut = true
+    this.isAhead = true
+    this.#sink.frame(this)
   }
 
   /** No more frames in this direction. */
@@ -140,6 +155,7 @@ export class Frames extends PieceReader {
     this.#left = length
     this.#wanted = Math.min(length, this.#sink.wanted(this))
     this.cut = false
+    this.isAhead = false
     this.#keptLength = 0
     this.#state = BODY
     if (length === 0) this.#end()
@@ -201,7 +217,10 @@ export class Frames extends PieceReader {
 
   #end(): void {
     this.#state = HEADER
-    this.#sink.frame(this)
+    if (this.isAhead) {
+      this.isAhead = false
+      this.#sink.ended?.(this)
+    } else this.#sink.frame(this)
     this.#show(EMPTY, 0, 0)
   }
 

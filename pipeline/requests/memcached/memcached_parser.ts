@@ -126,6 +126,7 @@ export class MemcachedParser implements Parser, LineSink {
     if (command !== undefined) {
       if (this.#seeking) this.#giveUp()
       if (command.kind !== 'silent') this.#begin(reader, command)
+      this.#ask(command)
       return command.block
     }
     // An empty line is answered with an error as others are, but no client sends one.
@@ -170,6 +171,19 @@ export class MemcachedParser implements Parser, LineSink {
     this.#isBatch = false
   }
 
+  /**
+   * From its line on: a value that is too large may be refused before its last byte, and where that
+   * was not seen the reply comes first, too. Without a mark nobody can tell which is the last one.
+   */
+  #ask(command: Command): void {
+    const { asking: exchange } = this.#exchanges
+    const isBatch = this.#isBatch
+    if (exchange === undefined || command.kind === 'silent' || command.kind === 'stream') return
+    if (command.quiet || (isBatch && command.mark === '')) return
+    if (command.noreply && !isBatch) return
+    this.#asked.push({ exchange, command, isBatch, started: false })
+  }
+
   #commandEnd({ position, lastNs }: LineReader): void {
     const command = this.#command
     const { asking: exchange } = this.#exchanges
@@ -188,7 +202,6 @@ export class MemcachedParser implements Parser, LineSink {
       this.#exchanges.close(exchange)
       return
     }
-    this.#asked.push({ exchange, command, isBatch: this.#isBatch, started: false })
     // Nobody can tell which of the replies is its own.
     if (this.#isBatch && command.mark === '') this.#server.lose()
     else if (this.#server.isLost && this.#order.pipelines) this.#exchanges.abandon(exchange)
@@ -234,6 +247,8 @@ export class MemcachedParser implements Parser, LineSink {
   }
 
   #missed(exchange: Exchange): void {
+    const at = this.#asked.findIndex((asked) => asked.exchange === exchange)
+    if (at >= 0) this.#asked.splice(at, 1)
     exchange.desynchronised = true
     exchange.endNs ||= this.lastNs
     this.#exchanges.close(exchange)

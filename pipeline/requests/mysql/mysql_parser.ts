@@ -170,6 +170,11 @@ export class MysqlParser implements Parser, FrameSink {
     else this.#answered(frames)
   }
 
+  ended({ isClient }: Frames): void {
+    const { asking } = this.#exchanges
+    if (isClient && asking !== undefined && !this.#clientContinues) this.#requestEnd(asking)
+  }
+
   lost(frames: Frames): void {
     if (frames.isClient) {
       this.#clientContinues = false
@@ -187,6 +192,7 @@ export class MysqlParser implements Parser, FrameSink {
     this.#shared.count('mysql_desynchronised')
     const { asking } = this.#exchanges
     if (asking !== undefined) asking.desynchronised = true
+    if (asking?.responseDone) this.#exchanges.close(asking)
     if (!frames.isClient) this.#giveUp()
     else if (this.#order.isDoubtful) this.#server.lose()
   }
@@ -215,14 +221,30 @@ export class MysqlParser implements Parser, FrameSink {
 
   #serverBytes(length: number, sequence: number): number {
     this.#isContinuation = this.#serverContinues
-    if (!this.#isContinuation) this.#answering = this.#answers[0]
+    if (!this.#isContinuation) {
+      if (this.#answers.length === 0) this.#tell(sequence)
+      this.#answering = this.#answers[0]
+    }
     const answer = this.#answering
     if (answer !== undefined && answer.asked !== LOGIN) {
-      if (sequence !== answer.sequence) return -1
+      if (sequence !== answer.sequence && !this.#isEarly(answer, sequence)) return -1
     }
     if (answer !== undefined) answer.sequence = (sequence + 1) & 0xff
     this.#serverContinues = length === PACKET_BYTES_MAX
     return length
+  }
+
+  /** The answer to a command that has not been seen to its end. */
+  #tell(sequence: number): void {
+    if (sequence !== 1 || this.#reading !== COMMAND || this.#exchanges.waiting > 0) return
+    const kind = COMMANDS.get(this.#client.header[HEADER_BYTES] as number)?.kind
+    if (kind !== 'silent' && kind !== 'stream') this.#client.tell()
+  }
+
+  /** A command that is too long is refused after any of its packets. */
+  #isEarly({ asked, started }: Answer, sequence: number): boolean {
+    if (started || asked.exchange !== this.#exchanges.asking) return false
+    return sequence > 0 && sequence <= this.#sequence + 1
   }
 
   #said(frames: Frames): void {
@@ -267,7 +289,7 @@ export class MysqlParser implements Parser, FrameSink {
     const answer = new Answer({ kind: command.kind, exchange, ...meaning.asked })
     answer.sequence = (this.#sequence + 1) & 0xff
     this.#answers.push(answer)
-    if (!this.#clientContinues) this.#requestEnd(exchange)
+    if (!this.#clientContinues && !frames.isAhead) this.#requestEnd(exchange)
     // Nobody knows which answer will be its own.
     if (this.#server.isLost && this.#order.pipelines) this.#exchanges.abandon(exchange)
   }
@@ -280,8 +302,9 @@ export class MysqlParser implements Parser, FrameSink {
   #continued(): void {
     const newest = this.#answers.at(-1)
     const { asking } = this.#exchanges
-    if (asking === undefined || newest?.asked.exchange !== asking) return
-    newest.sequence = (this.#sequence + 1) & 0xff
+    if (asking === undefined) return
+    const isUnanswered = newest?.asked.exchange === asking && !newest.started
+    if (isUnanswered) newest.sequence = (this.#sequence + 1) & 0xff
     if (!this.#clientContinues) this.#requestEnd(asking)
   }
 

@@ -186,12 +186,18 @@ export class PostgresqlParser implements Parser, FrameSink {
     else this.#ask(frames)
   }
 
+  ended(frames: Frames): void {
+    const type = typeOf(frames.header)
+    if (type === 'Q' || type === 'F' || type === 'S') this.#asked(frames)
+  }
+
   lost(frames: Frames): void {
     this.#torn = true
     this.#order.missed()
     this.#shared.count('postgresql_desynchronised')
     const { asking } = this.#exchanges
     if (asking !== undefined) asking.desynchronised = true
+    if (asking?.responseDone) this.#exchanges.close(asking)
     if (!frames.isClient) this.#giveUp()
     else if (this.#order.isDoubtful) this.#server.lose()
   }
@@ -258,7 +264,8 @@ export class PostgresqlParser implements Parser, FrameSink {
   #parse(frames: Frames): void {
     const { body } = frames
     const prepared = this.#statementIn(frames, behindString(body, 0))
-    this.#statements.set(cString(body), prepared)
+    // Half a name may be another's.
+    if (body.includes(0)) this.#statements.set(cString(body), prepared)
     this.#name(this.#begin(frames), prepared)
   }
 
@@ -303,9 +310,9 @@ export class PostgresqlParser implements Parser, FrameSink {
     if (truncated) exchange.truncated = true
   }
 
-  #asked({ position, lastNs }: Frames): void {
+  #asked({ isAhead, position, lastNs }: Frames): void {
     const { asking } = this.#exchanges
-    if (asking === undefined) return
+    if (asking === undefined || isAhead) return
     this.#exchanges.requestEnd(asking, { position, ns: lastNs })
     // Nobody knows which answer will be its own.
     if (this.#server.isLost && this.#order.pipelines) this.#exchanges.abandon(asking)
@@ -317,14 +324,16 @@ export class PostgresqlParser implements Parser, FrameSink {
       return
     }
     const type = typeOf(frames.header)
-    const { oldest } = this.#exchanges
     if (this.#unpaired > 0) {
       if (type === 'Z') this.#unpaired--
       return
     }
     // Notices, notifications and parameters are sent at any time.
     if (type === 'N' || type === 'A' || type === 'S') return
-    if (oldest === undefined) {
+    // What is coming in is answered already: its rest was not seen, or the server gives up.
+    if (this.#exchanges.waiting === 0 && !this.#starting) this.#client.tell()
+    const { oldest } = this.#exchanges
+    if (oldest === undefined || oldest.responseDone) {
       if (type === 'Z') this.#exchanges.orphanResponse()
       return
     }

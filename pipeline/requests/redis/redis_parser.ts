@@ -3,7 +3,7 @@
  * RESP3) answers nothing, save that the first confirmation of a subscription answers it.
  */
 import type { Exchange } from '../exchange.ts'
-import type { Exchanges } from '../exchanges.ts'
+import type { AnswerStart, Exchanges } from '../exchanges.ts'
 import type { Piece } from '../http1/piece.ts'
 import { Order } from '../order.ts'
 import type { Parser } from '../parser.ts'
@@ -23,6 +23,13 @@ const LAST = ['MONITOR', 'PSYNC', 'SYNC', 'CLIENT REPLY']
 
 /** What clients send to set a connection up, often all at once, without pipelining afterwards. */
 const SETUP = /^(HELLO|AUTH|SELECT|READONLY|CLIENT( .*)?)$/
+
+/** A reply that came before the end of its command. */
+interface Early extends AnswerStart {
+  readonly error: string
+  readonly position: number
+  readonly ns: number
+}
 
 /** As many as can be had. */
 const REPLY_BYTES = 8192
@@ -46,6 +53,8 @@ export class RedisParser implements Parser, RespSink {
   #torn = false
   /** The framing of a reply was lost. */
   #missed = false
+  /** To the command that is coming in, whose rest was not seen, or comes late. */
+  #early: Early | undefined
 
   constructor(exchanges: Exchanges, shared: Shared, before?: Remembered) {
     this.#exchanges = exchanges
@@ -101,7 +110,9 @@ export class RedisParser implements Parser, RespSink {
     this.#replies.lose()
   }
 
-  finish(): void {}
+  finish(): void {
+    this.#forgetEarly()
+  }
 
   wantedFrom(fromClient: boolean): number {
     return (fromClient ? this.#commands : this.#replies).wantedFrom
@@ -127,6 +138,7 @@ export class RedisParser implements Parser, RespSink {
   }
 
   lost(reader: RespReader): void {
+    this.#forgetEarly()
     this.#torn = true
     this.#order.missed()
     this.#shared.count('redis_desynchronised')
@@ -141,7 +153,11 @@ export class RedisParser implements Parser, RespSink {
   }
 
   #command(reader: RespReader): void {
-    if (reader.texts.length === 0) return // an empty line, an empty array: no command
+    // An empty line, an empty array: no command.
+    if (reader.texts.length === 0) {
+      this.#forgetEarly()
+      return
+    }
     const command = commandOf(reader.texts, this.#shared.query)
     // Half a name is none: it would be another command's.
     if (command === undefined || reader.cutText === 1) {
@@ -158,8 +174,11 @@ export class RedisParser implements Parser, RespSink {
     })
     if (this.#torn) exchange.desynchronised = true
     this.#exchanges.requestEnd(exchange, { position: reader.position, ns: reader.lastNs })
+    const early = this.#early
+    this.#early = undefined
+    if (early !== undefined) this.#answer(exchange, early)
     // Nobody knows which reply will be its own.
-    if (this.#replies.isLost && this.#order.pipelines) this.#exchanges.abandon(exchange)
+    else if (this.#replies.isLost && this.#order.pipelines) this.#exchanges.abandon(exchange)
     if (SUBSCRIPTION.test(command.method)) this.#subscribed = true
     if (LAST.includes(command.method)) this.#commands.stop()
   }
@@ -178,16 +197,32 @@ export class RedisParser implements Parser, RespSink {
     const kind = reader.texts[0] ?? ''
     const oldest = this.#exchanges.oldest
     if (this.#isUnasked(reader, kind, oldest)) return
+    const error = ERRORS.includes(reader.type) ? errorOf(kind) : ''
+    if (oldest === undefined && this.#early === undefined && this.#commands.isWithin) {
+      const { startOffset, startNs, startTid, position, lastNs } = reader
+      this.#early = { startOffset, startNs, startTid, error, position, ns: lastNs }
+      return
+    }
     if (oldest === undefined) {
       this.#exchanges.orphanResponse()
       // Whom it was meant for may have been given another's.
       if (this.#torn) reader.lose()
       return
     }
-    if (ERRORS.includes(reader.type)) oldest.error = errorOf(kind)
-    this.#exchanges.answer(oldest, reader)
-    this.#exchanges.responseEnd(oldest, { position: reader.position, ns: reader.lastNs })
-    if (LAST.includes(oldest.method)) this.#replies.stop()
+    const { startOffset, startNs, startTid, position, lastNs } = reader
+    this.#answer(oldest, { startOffset, startNs, startTid, error, position, ns: lastNs })
+  }
+
+  #answer(exchange: Exchange, reply: Early): void {
+    exchange.error ||= reply.error
+    this.#exchanges.answer(exchange, reply)
+    this.#exchanges.responseEnd(exchange, reply)
+    if (LAST.includes(exchange.method)) this.#replies.stop()
+  }
+
+  #forgetEarly(): void {
+    if (this.#early !== undefined) this.#exchanges.orphanResponse()
+    this.#early = undefined
   }
 
   #isUnasked(reader: RespReader, kind: string, oldest: Exchange | undefined): boolean {

@@ -76,6 +76,12 @@ export class RespReader extends PieceReader {
     return this.#state === LOST
   }
 
+  /** Of a value the beginning has been taken, and not the end. */
+  get isWithin(): boolean {
+    const isBegun = this.#state !== EXPECT || this.#left.length > 0
+    return isBegun && !this.isLost && !this.isStopped
+  }
+
   /** See Parser. */
   get wantedFrom(): number {
     if (this.#state === STOPPED) return Number.POSITIVE_INFINITY
