@@ -18,6 +18,7 @@ const WAITING_BYTES_MAX = 8 * 1024 * 1024
 const FLUSH_BYTES = 256 * 1024
 /** A disk that is full fails every flush: one line in this time tells as much. */
 const LOG_INTERVAL_MS = 10_000
+const LF = 10
 
 interface Chunk {
   readonly bytes: Buffer
@@ -33,6 +34,8 @@ export class LineFile {
   /** Bytes of the first chunk that are in the file already. */
   #written = 0
   #waitingBytes = 0
+  /** A kill has cut the last line of the file short: the next one must not go on with it. */
+  #isTorn = false
   #error: string | undefined
   #lastLog = Number.NEGATIVE_INFINITY
   #file: FileHandle | undefined
@@ -56,6 +59,7 @@ export class LineFile {
     } catch (error) {
       throw new Error(this.#openProblem(error as NodeJS.ErrnoException))
     }
+    this.#isTorn = this.#config.append && (await this.#endsTorn(this.#file))
     this.#setTimer()
   }
 
@@ -72,7 +76,8 @@ export class LineFile {
       ledger.note('refused_not_written', lines.items)
       return retryable(this.#error ?? `${this.#config.path} is written too slowly`)
     }
-    const bytes = Buffer.from(lines.text)
+    const bytes = Buffer.from(this.#isTorn ? `\n${lines.text}` : lines.text)
+    this.#isTorn = false
     this.#chunks.push({ bytes, items: lines.items, ledger })
     this.#waitingBytes += bytes.length
     if (this.#waitingBytes >= FLUSH_BYTES && this.#error === undefined) void this.flush()
@@ -106,6 +111,16 @@ export class LineFile {
     clearInterval(this.#timer)
     await this.#file?.close()
     this.#file = undefined
+  }
+
+  /** A file that may be written and not read is taken as it is. */
+  async #endsTorn(file: FileHandle): Promise<boolean> {
+    const stat = await file.stat()
+    if (!stat.isFile() || stat.size === 0) return false
+    const reader = await open(this.#config.path, 'r').catch(() => undefined)
+    const last = await reader?.read(Buffer.alloc(1), 0, 1, stat.size - 1)
+    await reader?.close()
+    return last !== undefined && last.buffer[0] !== LF
   }
 
   #setTimer(): void {

@@ -106,6 +106,21 @@ test('the file is emptied at the start, unless `append` is set', async (t) => {
   }
 })
 
+test('`append` to a file whose last line was cut short costs no other line', async (t) => {
+  const stack = cleanup(t)
+  const path = join(directory(stack), 'spans.jsonl')
+  writeFileSync(path, '{"whole":1}\n{"to')
+  for (let run = 0; run < 2; run++) {
+    const { exporter } = await exporting(stack, { path, append: true })
+    exporter.consume(spans(1))
+    exporter.consume(spans(1))
+    await exporter.shutdown?.()
+  }
+  const [whole, torn, ...rest] = linesOf(path)
+  assert.deepEqual([whole, torn, rest.length], ['{"whole":1}', '{"to', 4])
+  for (const line of rest) assert.ok(Array.isArray(JSON.parse(line).resourceSpans))
+})
+
 test('flows are written as the flow log, into the same file as the spans of the same id', async (t) => {
   const stack = cleanup(t)
   const path = join(directory(stack), 'all.jsonl')
