@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { wholeLines } from '../kit/lines.ts'
 import { inPod, type Pod } from '../kit/netns.ts'
 import { Program } from '../kit/processes.ts'
 
@@ -48,7 +49,7 @@ export class Crowd {
 
   /** What it says next. */
   async says(): Promise<Said> {
-    const lines = () => this.#program.output.split('\n').filter((line) => line.startsWith('{'))
+    const lines = () => wholeLines(this.#program.output).filter((line) => line.startsWith('{'))
     const line = await this.#program.until('says more', () => lines()[this.#lines])
     this.#lines += 1
     return JSON.parse(line) as Said

@@ -125,7 +125,7 @@ function startClient(t: TestContext, port: number): () => Promise<Sent> {
   t.after(() => client.stop())
   return async () => {
     process.kill(client.pid, 'SIGUSR2')
-    const [line] = await client.line(/\{.*\}/)
+    const [line] = await client.line(/\{.*\}\n/)
     return JSON.parse(line) as Sent
   }
 }

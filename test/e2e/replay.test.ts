@@ -9,9 +9,10 @@ import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { stitchedTo } from '../kit/chain.ts'
 import { Flowspan, type Row } from '../kit/flowspan.ts'
-import { inPod } from '../kit/netns.ts'
+import { wholeLines } from '../kit/lines.ts'
+import { PacketCapture } from '../kit/packet_capture.ts'
 import { runInPod } from '../kit/pod_process.ts'
-import { Program, removeDirectory, temporaryDirectory, waitFor } from '../kit/processes.ts'
+import { removeDirectory, temporaryDirectory, waitFor } from '../kit/processes.ts'
 import { missingForShop, skipUnless } from '../kit/requirements.ts'
 import { Shop } from '../kit/shop.ts'
 
@@ -45,11 +46,9 @@ test(
       await flowspan.kill()
       flowspan.clean()
     })
-    // As root: it writes into a directory that is root's.
-    const command = ['tcpdump', '-Z', 'root', '-i', 'any', '-U', '-w', file, 'tcp'] as const
-    const capture = new Program(inPod(frontend, command))
+    const capture = new PacketCapture(frontend, { file, filter: 'tcp' })
     t.after(() => capture.stop())
-    await capture.line(/listening on any/)
+    await capture.listens()
 
     const crowd = join(import.meta.dirname, '../kit/apps/crowd.ts')
     const args = [String(REQUESTS), shop.url('ipv4', ''), '1']
@@ -59,6 +58,7 @@ test(
       return rows.filter(isEnded).length >= 2 * REQUESTS ? rows : undefined
     }
     const captured = await waitFor('the capture of every request', requested, { timeoutMs: 30_000 })
+    await capture.assertWhole()
     const balance = await flowspan.stop()
     assert.equal(balance.lost, 0)
 
@@ -80,10 +80,7 @@ async function rowsOf(file: string): Promise<Row[]> {
   const { stdout } = await run(PROGRAM, ['replay', file, '--format', 'json']).catch(
     (error: { stdout: string }) => error,
   )
-  return stdout
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line) as Row)
+  return wholeLines(stdout).map((line) => JSON.parse(line) as Row)
 }
 
 /** One request at a time: each call's cause is the request with its number. */

@@ -6,8 +6,10 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Row } from './flowspan.ts'
-import { inPod, Network, type Pod } from './netns.ts'
-import { Program, removeDirectory, temporaryDirectory, waitFor } from './processes.ts'
+import { wholeLines } from './lines.ts'
+import { Network, type Pod } from './netns.ts'
+import { PacketCapture } from './packet_capture.ts'
+import { removeDirectory, temporaryDirectory, waitFor } from './processes.ts'
 
 const PROGRAM = join(import.meta.dirname, '../../bin/flowspan')
 const run = promisify(execFile)
@@ -19,15 +21,12 @@ export class CapturedPods {
   /** Removed by `close`; for the server's data, too. */
   readonly directory = temporaryDirectory('captured')
   readonly file = join(this.directory, 'capture.pcap')
-  #capture: Program | undefined
+  #capture: PacketCapture | undefined
 
   /** Captures from when the promise resolves on. */
   async capture(): Promise<void> {
-    // As root: the directory is root's. Both ends: packets say on which end's host they were seen.
-    const filter = ['-Z', 'root', '-i', 'any', '-U', '-w', this.file, 'tcp or udp']
-    const program = new Program(inPod(this.server, ['tcpdump', ...filter]))
-    this.#capture = program
-    await program.line(/listening on any/)
+    this.#capture = new PacketCapture(this.server, { file: this.file, filter: 'tcp or udp' })
+    await this.#capture.listens()
   }
 
   /** Rows of exchanges that have ended, once there are so many that fit. */
@@ -46,7 +45,11 @@ export class CapturedPods {
       const rows = (await this.#rows()).filter(ended).filter(fits)
       return rows.length >= count ? rows : undefined
     }
-    return await waitFor(`the capture of ${count} ${what}s`, enough, { timeoutMs: 30_000 })
+    try {
+      return await waitFor(`the capture of ${count} ${what}s`, enough, { timeoutMs: 30_000 })
+    } finally {
+      await this.#capture?.assertWhole()
+    }
   }
 
   /** Ends the capture and removes everything; what runs in the pods must have been stopped. */
@@ -62,9 +65,6 @@ export class CapturedPods {
     const { stdout } = await run(PROGRAM, command, { maxBuffer: 64 << 20 }).catch(
       (error: { stdout: string }) => error,
     )
-    return stdout
-      .split('\n')
-      .filter(Boolean)
-      .map((line) => JSON.parse(line) as Row)
+    return wholeLines(stdout).map((line) => JSON.parse(line) as Row)
   }
 }

@@ -4,11 +4,12 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { stringify } from 'yaml'
+import { linesIn } from './lines.ts'
 import type { Pod } from './netns.ts'
 import { removeDirectory, temporaryDirectory } from './processes.ts'
 
@@ -198,8 +199,7 @@ export class Flowspan {
   }
 
   lines(name: string): string[] {
-    const path = join(this.directory, name)
-    return existsSync(path) ? readFileSync(path, 'utf8').split('\n').filter(Boolean) : []
+    return linesIn(join(this.directory, name))
   }
 
   text(): string {

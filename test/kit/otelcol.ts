@@ -1,7 +1,8 @@
 /** A real OpenTelemetry Collector that writes what it receives into files. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ensureBackend } from './backends.ts'
+import { linesIn } from './lines.ts'
 import { freePorts, hostPort } from './ports.ts'
 import { Program, removeDirectory, temporaryDirectory } from './processes.ts'
 
@@ -105,11 +106,7 @@ export class Collector {
   }
 
   #written(signal: Signal): OtlpJson[] {
-    const path = file(this.#directory, signal)
-    if (!existsSync(path)) return []
-    // What follows the last line end is still being written.
-    const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1)
-    return lines.map((line) => JSON.parse(line))
+    return linesIn(file(this.#directory, signal)).map((line) => JSON.parse(line))
   }
 }
 

@@ -1,12 +1,12 @@
 /** Three gateways as docs/GATEWAY.md configures them, and an agent's exporter before them. */
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { schema } from '../../../exporters/load_balancing/config.ts'
 import { loadBalancing } from '../../../exporters/load_balancing/index.ts'
 import type { Exporter, ExporterFactory } from '../../../pipeline/component.ts'
 import { OK } from '../../../pipeline/outcome.ts'
+import { linesIn } from '../../kit/lines.ts'
 import { freePorts } from '../../kit/ports.ts'
 import { removeDirectory, temporaryDirectory, waitFor } from '../../kit/processes.ts'
 import { type RunningService, startService } from '../../kit/service.ts'
@@ -103,10 +103,7 @@ test('requests through five services on hosts of their own are one trace each', 
     }
   }
   const lines = (): Line[] =>
-    files
-      .filter((file) => existsSync(file))
-      .flatMap((file) => readFileSync(file, 'utf8').split('\n').filter(Boolean))
-      .map((line) => JSON.parse(line) as Line)
+    files.flatMap((file) => linesIn(file)).map((line) => JSON.parse(line) as Line)
   const wanted = CHAINS * DEPTH * 2
   await waitFor('every row', () => (lines().length === wanted ? true : undefined))
   const spans = new Map(lines().map((line) => [line.span_id, line]))
@@ -119,7 +116,7 @@ test('requests through five services on hosts of their own are one trace each', 
     if (parent !== undefined) assert.equal(parent.trace_id, trace_id)
   }
   assert.equal(new Set(lines().map(({ trace_id }) => trace_id)).size, CHAINS)
-  const shares = files.map((file) => readFileSync(file, 'utf8').split('\n').length)
+  const shares = files.map((file) => linesIn(file).length)
   assert(
     shares.every((count) => count > wanted / 10),
     `each gateway has its share: ${shares}`,

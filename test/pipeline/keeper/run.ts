@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { linesIn, wholeLines } from '../../kit/lines.ts'
 
 const PROGRAM = join(import.meta.dirname, 'program.ts')
 export const WAIT_MS = 30_000
@@ -53,7 +54,7 @@ export class Run {
   }
 
   lines(): string[] {
-    return existsSync(this.log) ? readFileSync(this.log, 'utf8').split('\n').slice(0, -1) : []
+    return linesIn(this.log)
   }
 
   /** The match in the `nth` line of the log that matches, waiting until it is there. */
@@ -63,7 +64,7 @@ export class Run {
 
   /** The same of what it prints. */
   async prints(pattern: RegExp, nth = 0): Promise<RegExpExecArray> {
-    return await this.#match(() => this.stderr.split('\n'), { pattern, nth })
+    return await this.#match(() => wholeLines(this.stderr), { pattern, nth })
   }
 
   async #match(

@@ -7,6 +7,7 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pino from 'pino'
 import { useDirectory } from '../../../pipeline/storage/directory.ts'
+import { wholeLines } from '../../kit/lines.ts'
 import { temporaryDirectory } from '../../kit/processes.ts'
 
 const WORKER = join(import.meta.dirname, 'worker.ts')
@@ -33,7 +34,7 @@ async function runWorker(directory: string, run: string): Promise<string[]> {
   const [code] = await closed
   assert.equal(code, null, `run ${run} was to be killed, and ended by itself`)
   // The last line may be cut off.
-  return output.split('\n').slice(0, -1)
+  return wholeLines(output)
 }
 
 test(`killed ${KILLS} times, everything that was accepted is delivered`, async () => {

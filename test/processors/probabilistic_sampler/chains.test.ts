@@ -1,12 +1,12 @@
 /** Chains over three hosts, whose rows meet in a gateway: each is kept or dropped as a whole. */
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { schema } from '../../../exporters/otlp/config.ts'
 import { otlp } from '../../../exporters/otlp/index.ts'
 import type { Exporter, ExporterFactory } from '../../../pipeline/component.ts'
 import { OK } from '../../../pipeline/outcome.ts'
+import { linesIn } from '../../kit/lines.ts'
 import { freePorts } from '../../kit/ports.ts'
 import { removeDirectory, temporaryDirectory, waitFor } from '../../kit/processes.ts'
 import { startService } from '../../kit/service.ts'
@@ -66,10 +66,8 @@ interface Line {
 
 /** Rows of each chain, by its name. */
 function chainsIn(file: string): Map<string, Line[]> {
-  const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
-  const lines = text.split('\n').filter(Boolean)
   return Map.groupBy(
-    lines.map((line) => JSON.parse(line) as Line),
+    linesIn(file).map((line) => JSON.parse(line) as Line),
     ({ method }) => method,
   )
 }

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { wholeLines } from '../../../kit/lines.ts'
 import { inPod, Network, type Pod } from '../../../kit/netns.ts'
 import { Program, temporaryDirectory } from '../../../kit/processes.ts'
 import type { Row } from '../script.ts'
@@ -59,7 +60,7 @@ export class Line {
   /** When it held or dropped its first packet by the command that was said so many commands ago. */
   async first(count: number): Promise<number> {
     const line = this.#line as Program
-    const lines = () => line.output.split('\n').filter((text) => text.startsWith('{'))
+    const lines = () => wholeLines(line.output).filter((text) => text.startsWith('{'))
     const text = await line.until('holds a packet', () => lines()[count])
     return (JSON.parse(text) as { ns: number }).ns
   }
