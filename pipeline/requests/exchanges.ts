@@ -174,13 +174,18 @@ export class Exchanges {
   /**
    * No end of what is open will be seen any more, be it that the connection has ended or that bytes
    * are missing: exchanges without an end get this one, and are marked. Not so requests to which
-   * surely no answer came, all of what was said since being known: these have an error.
+   * surely no answer came, all of what was said since being known: these have an error. Nor those
+   * whose answer was known to its end before the connection's.
    */
   finish(endNs: number, unanswered?: Unanswered): void {
     for (let exchange = this.oldest; exchange !== undefined; exchange = this.oldest) {
       if (unanswered !== undefined && isUnanswered(exchange, unanswered)) {
         exchange.error ||= unanswered.error
-      } else exchange.desynchronised = true
+      } else {
+        // Who is refused need not send the rest of the request.
+        const isRefused = unanswered !== undefined && exchange.responseDone
+        exchange.desynchronised ||= !isRefused
+      }
       if (exchange.endNs === 0) exchange.endNs = Math.max(endNs, exchange.startNs)
       this.close(exchange)
     }

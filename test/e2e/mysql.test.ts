@@ -13,12 +13,16 @@ const TRANSACTIONS = 15
 /** How sysbench asks: by the number of what it has prepared, or in text. */
 const MODES = ['auto', 'disable']
 /** What the client of the package sends of these lines, and what it says. */
-async function script(pods: CapturedPods, lines: readonly string[]): Promise<string> {
+async function script(
+  pods: CapturedPods,
+  lines: readonly string[],
+  { filter = '' } = {},
+): Promise<string> {
   const file = join(pods.directory, 'script.sql')
   writeFileSync(file, `${lines.join('\n')}\n`)
   const to = `-h ${pods.server.ipv4} -P ${MARIADB_PORT} -u bench --skip-ssl`
   const command = `mariadb --no-defaults ${to} --local-infile=1 --force shop < ${file} 2>&1`
-  const { stdout } = await runInPod(pods.client, ['sh', '-c', `${command} || true`])
+  const { stdout } = await runInPod(pods.client, ['sh', '-c', `(${command} || true)${filter}`])
   return stdout
 }
 
@@ -133,3 +137,23 @@ test(
     assert.ok(Number(call?.response_bytes) > 3000 * 10)
   },
 )
+
+test('a real MariaDB: what it refuses before it has read it all', options, async (t) => {
+  const pods = new CapturedPods()
+  t.after(() => pods.close())
+  await startMariadb(t, pods, ['--max-allowed-packet=1M'])
+  await pods.capture()
+  // The client's own limit is 16 MiB; it repeats the statement before it says the error.
+  const long = `INSERT INTO items VALUES ('${'x'.repeat(4 << 20)}');`
+  const said = await script(pods, ['SELECT 1;', long], { filter: ' | tail -c 1000' })
+  assert.match(said, /^ERROR \d+ \(\w+\) at line 2: /m)
+  await pods.connections(1)
+  const rows = await pods.exchanges(2, ({ protocol }) => protocol === 'mysql')
+  assert.deepEqual(
+    rows.map((row) => [row.method, row.target, row.error, row.desynchronised]),
+    [
+      ['SELECT', undefined, undefined, undefined],
+      ['INSERT', 'items', '1153', undefined],
+    ],
+  )
+})

@@ -234,7 +234,9 @@ test('who gives up when refused leaves a row with the error, if what was asked i
     if (name === 'redis') continue
     const talk = new Talk({ port }).say(...before)
     talk.say(client(Buffer.from(of.request).subarray(0, from + 1)), of.answer)
-    assert.deepEqual(told(talk.close('rst_sent')), [rows[0]], name)
+    const closed = talk.close('rst_sent')
+    assert.deepEqual(told(closed), [rows[0]], name)
+    assert.deepEqual(closed.filter(isMarked), [], name)
   }
 })
 
