@@ -2,9 +2,10 @@
  * The columns of an exchange's row that say which end of which connection it is of.
  *
  * They are the same for most rows of a connection, so a batch's first row has them from the
- * connection and the others from that row, which is their first: pipeline/flows/first_rows.ts.
+ * connection, and the others, once all rows are there, from that row, which is their first:
+ * pipeline/flows/first_rows.ts.
  */
-import type { Columns, FlowBatch } from '../flows/batch.ts'
+import type { FlowBatch } from '../flows/batch.ts'
 import type { Exchange } from './exchange.ts'
 import type { Identity } from './identity.ts'
 
@@ -13,47 +14,90 @@ export interface WrittenEnd {
   /** Of the batch's strings. */
   serial: number
   row: number
-  /** What of it may have become known since, beside what the columns hold as numbers. */
+  /** What of the row may have become another since. */
+  flowLo: number
+  flowHi: number
+  idLocal: boolean
+  pid: number
   comm: string
   identity: Identity | undefined
+  connectUs: number
+  /** What was written of its last exchange that most are alike in, and where its texts stand. */
+  protocol: string
+  version: string
+  host: string
+  protocolAt: number
+  versionAt: number
+  hostAt: number
 }
 
-export function writeEnd(batch: FlowBatch, row: number, exchange: Exchange): void {
-  const { connection } = exchange
-  const { written } = connection
-  const { serial } = batch.strings
-  if (written !== undefined && written.serial === serial && isOf(batch.base, written, exchange)) {
-    copyEnd(batch.base, written.row, row)
+/**
+ * Writes them, or notes which row has them: `repeatEnds` is to be called when all rows are there.
+ */
+export function writeEnd(batch: FlowBatch, row: number, exchange: Exchange): WrittenEnd {
+  const { written } = exchange.connection
+  if (written !== undefined && written.serial === batch.strings.serial && isOf(written, exchange)) {
     batch.firstOf[row] = written.row
-    return
+    return written
   }
   writeFirst(batch, row, exchange)
-  const { comm, identity } = connection
-  if (written === undefined) {
-    connection.written = { serial, row, comm, identity }
-  } else {
-    written.serial = serial
-    written.row = row
-    written.comm = comm
-    written.identity = identity
-  }
+  return noteFirst(batch.strings.serial, row, exchange)
 }
 
 /** Whether a row says what the exchange's would: of what is not fixed with its connection. */
-function isOf(base: Columns<'base'>, written: WrittenEnd, exchange: Exchange): boolean {
+function isOf(written: WrittenEnd, exchange: Exchange): boolean {
   const { connection } = exchange
-  const { row } = written
-  const connectUs = base.connect_us[row] as number
   return (
-    base.flow_id[2 * row] === exchange.flowLo &&
-    base.flow_id[2 * row + 1] === exchange.flowHi &&
-    base.flow_id_local[row] === (exchange.idLocal ? 1 : 0) &&
-    base.pid[row] === connection.pid &&
+    written.flowLo === exchange.flowLo &&
+    written.flowHi === exchange.flowHi &&
+    written.idLocal === exchange.idLocal &&
+    written.pid === connection.pid &&
     written.comm === connection.comm &&
     written.identity === connection.identity &&
-    (connectUs === connection.connectUs ||
-      (Number.isNaN(connectUs) && Number.isNaN(connection.connectUs)))
+    (written.connectUs === connection.connectUs ||
+      (Number.isNaN(written.connectUs) && Number.isNaN(connection.connectUs)))
   )
+}
+
+function noteFirst(serial: number, row: number, exchange: Exchange): WrittenEnd {
+  const { connection, flowLo, flowHi, idLocal } = exchange
+  const { pid, comm, identity, connectUs } = connection
+  const { written } = connection
+  if (written === undefined) {
+    const first = {
+      serial,
+      row,
+      flowLo,
+      flowHi,
+      idLocal,
+      pid,
+      comm,
+      identity,
+      connectUs,
+      protocol: '',
+      version: '',
+      host: '',
+      protocolAt: 0,
+      versionAt: 0,
+      hostAt: 0,
+    }
+    connection.written = first
+    return first
+  }
+  if (written.serial !== serial) {
+    written.serial = serial
+    written.protocol = written.version = written.host = ''
+    written.protocolAt = written.versionAt = written.hostAt = 0
+  }
+  written.row = row
+  written.flowLo = flowLo
+  written.flowHi = flowHi
+  written.idLocal = idLocal
+  written.pid = pid
+  written.comm = comm
+  written.identity = identity
+  written.connectUs = connectUs
+  return written
 }
 
 function writeFirst(batch: FlowBatch, row: number, exchange: Exchange): void {
@@ -77,32 +121,70 @@ function writeFirst(batch: FlowBatch, row: number, exchange: Exchange): void {
   base.connect_us[row] = connection.connectUs
 }
 
-function copyEnd(base: Columns<'base'>, first: number, row: number): void {
-  base.role[row] = base.role[first] as number
-  base.transport[row] = base.transport[first] as number
-  copyPair(base.flow_id, first, row)
-  base.flow_id_local[row] = base.flow_id_local[first] as number
-  copyAddress(base.src_address, first, row)
-  copyAddress(base.dst_address, first, row)
-  base.src_port[row] = base.src_port[first] as number
-  base.dst_port[row] = base.dst_port[first] as number
-  base.pid[row] = base.pid[first] as number
-  base.comm[row] = base.comm[first] as number
-  base.netns[row] = base.netns[first] as number
-  copyPair(base.cgroup_id, first, row)
-  base.executable[row] = base.executable[first] as number
-  base.container_id[row] = base.container_id[first] as number
-  base.pod_uid[row] = base.pod_uid[first] as number
-  base.systemd_unit[row] = base.systemd_unit[first] as number
-  base.connect_us[row] = base.connect_us[first] as number
+/**
+ * Gives the rows that are not first what their firsts have. Column by column: a dozen loops over
+ * what is near each other cost a third of a dozen columns visited with each row.
+ */
+export function repeatEnds({ base, firstOf, rows }: FlowBatch): void {
+  const firsts = firstOf.subarray(0, rows)
+  repeatBytes(base.role, firsts)
+  repeatBytes(base.transport, firsts)
+  repeatBytes(base.flow_id_local, firsts)
+  repeatShorts(base.src_port, firsts)
+  repeatShorts(base.dst_port, firsts)
+  repeatWords(base.pid, firsts)
+  repeatWords(base.comm, firsts)
+  repeatWords(base.netns, firsts)
+  repeatWords(base.executable, firsts)
+  repeatWords(base.container_id, firsts)
+  repeatWords(base.pod_uid, firsts)
+  repeatWords(base.systemd_unit, firsts)
+  repeatPairs(base.flow_id, firsts)
+  repeatPairs(base.cgroup_id, firsts)
+  repeatDoubles(base.connect_us, firsts)
+  repeatAddresses(base.src_address, firsts)
+  repeatAddresses(base.dst_address, firsts)
 }
 
-function copyPair(column: Uint32Array, first: number, row: number): void {
-  column[2 * row] = column[2 * first] as number
-  column[2 * row + 1] = column[2 * first + 1] as number
+/** One loop for each kind of array: see flows/copy.ts. */
+function repeatBytes(column: Uint8Array, firsts: Uint32Array): void {
+  for (let row = 0; row < firsts.length; row++)
+    column[row] = column[firsts[row] as number] as number
 }
 
-/** Faster than `copyWithin`, which is a call out of compiled code. */
-function copyAddress(column: Uint8Array, first: number, row: number): void {
-  for (let i = 0; i < 16; i++) column[16 * row + i] = column[16 * first + i] as number
+function repeatShorts(column: Uint16Array, firsts: Uint32Array): void {
+  for (let row = 0; row < firsts.length; row++)
+    column[row] = column[firsts[row] as number] as number
+}
+
+function repeatWords(column: Uint32Array, firsts: Uint32Array): void {
+  for (let row = 0; row < firsts.length; row++)
+    column[row] = column[firsts[row] as number] as number
+}
+
+function repeatDoubles(column: Float64Array, firsts: Uint32Array): void {
+  for (let row = 0; row < firsts.length; row++)
+    column[row] = column[firsts[row] as number] as number
+}
+
+function repeatPairs(column: Uint32Array, firsts: Uint32Array): void {
+  for (let row = 0; row < firsts.length; row++) {
+    const first = 2 * (firsts[row] as number)
+    column[2 * row] = column[first] as number
+    column[2 * row + 1] = column[first + 1] as number
+  }
+}
+
+/** By words, which stand anywhere in the buffer. */
+function repeatAddresses(column: Uint8Array, firsts: Uint32Array): void {
+  const view = new DataView(column.buffer, column.byteOffset, column.byteLength)
+  for (let row = 0; row < firsts.length; row++) {
+    const first = 16 * (firsts[row] as number)
+    const at = 16 * row
+    if (first === at) continue
+    view.setInt32(at, view.getInt32(first, true), true)
+    view.setInt32(at + 4, view.getInt32(first + 4, true), true)
+    view.setInt32(at + 8, view.getInt32(first + 8, true), true)
+    view.setInt32(at + 12, view.getInt32(first + 12, true), true)
+  }
 }

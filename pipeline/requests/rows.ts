@@ -2,16 +2,18 @@
  * Gathers flow rows into batches, and makes rows of exchanges: every column of
  * pipeline/flows/schema.ts (group `base`) that an exchange has a meaning for is written here.
  */
-import { FlowBatch } from '../flows/batch.ts'
+import { type Columns, FlowBatch } from '../flows/batch.ts'
 import { KIND, STATE } from '../flows/schema.ts'
 import { add } from '../u64.ts'
-import { writeEnd } from './end_columns.ts'
+import { repeatEnds, type WrittenEnd, writeEnd } from './end_columns.ts'
 import type { Exchange } from './exchange.ts'
 import { protocolOf } from './tls/alpn.ts'
 import type { Tls } from './tls/tls.ts'
 
 /** A batch that latency sent away early has room for few rows; the next has more if it filled. */
 const ROWS_FIRST = 64
+
+type Base = Columns<'base'>
 
 /** Nanoseconds to add to the clock of pieces to have Unix time, as halves, low first. */
 export interface Clock {
@@ -32,6 +34,8 @@ export class RowWriter {
   readonly #settings: RowSettings
   #rowsMax: number
   #batch: FlowBatch
+  /** Rows of it have their end's columns to come from others: end_columns.ts. */
+  #repeats = false
   /** performance.now() of the batch's first row. */
   #sinceMs = 0
 
@@ -71,6 +75,8 @@ export class RowWriter {
   take(): FlowBatch | undefined {
     const batch = this.#batch
     if (batch.rows === 0) return undefined
+    if (this.#repeats) repeatEnds(batch)
+    this.#repeats = false
     const capacity = batch.full ? batch.capacity * 4 : Math.max(ROWS_FIRST, (batch.rows * 5) >> 2)
     this.#batch = new FlowBatch(Math.min(capacity, this.#rowsMax))
     return batch
@@ -86,40 +92,62 @@ export class RowWriter {
     return this.#batch.addRow()
   }
 
-  /** An exchange row; open as long as the exchange is. */
+  /** An exchange row; open as long as the exchange is. What 0 says is there. */
   exchange(exchange: Exchange): void {
     const row = this.add()
-    const { base, strings } = this.#batch
-    writeEnd(this.#batch, row, exchange)
-    this.#state(row, exchange)
+    const batch = this.#batch
+    const { base } = batch
+    const written = writeEnd(batch, row, exchange)
+    if (written.row !== row) this.#repeats = true
+    if (
+      written.protocol !== exchange.protocol ||
+      written.version !== exchange.version ||
+      written.host !== exchange.host
+    ) {
+      this.#takeTexts(written, exchange)
+    }
     base.kind[row] = KIND.exchange
     base.state[row] = exchange.open ? STATE.open : STATE.closed
-    this.time(base.start, row, exchange.startNs)
-    base.protocol[row] = strings.intern(exchange.protocol)
-    base.protocol_version[row] = strings.intern(exchange.version)
-    base.method[row] = strings.intern(exchange.method)
-    base.target[row] = strings.intern(exchange.target)
-    base.host[row] = strings.intern(exchange.host)
+    base.protocol[row] = written.protocolAt
+    base.protocol_version[row] = written.versionAt
+    base.host[row] = written.hostAt
+    base.method[row] = batch.strings.intern(exchange.method)
+    base.target[row] = batch.strings.intern(exchange.target)
     base.status[row] = exchange.status
     base.request_bytes[row] = exchange.requestBytes
     base.response_bytes[row] = exchange.responseBytes
     base.request_offset[row] = exchange.requestOffset
-    base.unfinished[row] = exchange.unfinished
+    this.#connectionState(base, row, exchange)
+    this.#times(base, row, exchange)
+    this.#links(base, row, exchange)
     this.#seldom(row, exchange)
-    base.ttfb_us[row] = Number.NaN
-    base.duration_us[row] = Number.NaN
+  }
+
+  /** Texts that the connection's next exchange will have, too. */
+  #takeTexts(written: WrittenEnd, { protocol, version, host }: Exchange): void {
+    const { strings } = this.#batch
+    written.protocol = protocol
+    written.version = version
+    written.host = host
+    written.protocolAt = strings.intern(protocol)
+    written.versionAt = strings.intern(version)
+    written.hostAt = strings.intern(host)
+  }
+
+  #times(base: Base, row: number, exchange: Exchange): void {
+    const { startNs, responseStartNs, requestEndNs } = exchange
+    this.time(base.start, row, startNs)
+    let durationUs = Number.NaN
     if (!exchange.open) {
-      this.time(base.end, row, exchange.endNs)
+      const { endNs } = exchange
+      this.time(base.end, row, endNs)
       // How long it would have taken nobody knows: it is in no average.
-      if (exchange.unfinished === 0) {
-        base.duration_us[row] = (exchange.endNs - exchange.startNs) / 1000
-      }
+      if (exchange.unfinished === 0) durationUs = (endNs - startNs) / 1000
     }
-    if (exchange.responseStartNs > 0 && exchange.requestEndNs > 0) {
-      // A response may begin before its request has ended; then nobody waited for it.
-      base.ttfb_us[row] = Math.max(0, exchange.responseStartNs - exchange.requestEndNs) / 1000
-    }
-    this.#links(row, exchange)
+    base.duration_us[row] = durationUs
+    const isAnswered = responseStartNs > 0 && requestEndNs > 0
+    // A response may begin before its request has ended; then nobody waited for it.
+    base.ttfb_us[row] = isAnswered ? Math.max(0, responseStartNs - requestEndNs) / 1000 : Number.NaN
   }
 
   /** Written only where it is not what stands there: a column not touched costs no cache. */
@@ -138,6 +166,7 @@ export class RowWriter {
     if (exchange.truncated) base.truncated[row] = 1
     if (exchange.desynchronised) base.desynchronised[row] = 1
     if (exchange.ambiguous) base.ambiguous[row] = 1
+    if (exchange.unfinished !== 0) base.unfinished[row] = exchange.unfinished
     if (exchange.lossEpoch !== this.#settings.lossEpoch()) base.lossy[row] = 1
   }
 
@@ -170,23 +199,22 @@ export class RowWriter {
     if (ns > 0) add(column, 2 * row, this.clock.offset, ns)
   }
 
-  /** The connection's state when the exchange ended. */
-  #state(row: number, exchange: Exchange): void {
-    const { base } = this.#batch
+  /** When the exchange ended. */
+  #connectionState(base: Base, row: number, exchange: Exchange): void {
     const { connection } = exchange
     base.srtt_us[row] = connection.srttUs
     base.min_rtt_us[row] = connection.minRttUs
     const retransmits = Math.max(0, connection.retransmits - exchange.retransmitsBefore)
-    base.retransmits[row] = retransmits + exchange.repeats
+    if (retransmits + exchange.repeats > 0) base.retransmits[row] = retransmits + exchange.repeats
   }
 
-  #links(row: number, exchange: Exchange): void {
-    const { base } = this.#batch
+  #links(base: Base, row: number, exchange: Exchange): void {
     const { cause, trace } = exchange
-    base.cause_method[row] = exchange.causeMethod
     base.cause_confidence[row] = exchange.causeConfidence
-    base.cause_offset[row] = cause === undefined ? Number.NaN : cause.requestOffset
-    if (cause !== undefined) {
+    if (cause === undefined) base.cause_offset[row] = Number.NaN
+    else {
+      base.cause_method[row] = exchange.causeMethod
+      base.cause_offset[row] = cause.requestOffset
       base.cause_flow_id[2 * row] = cause.flowLo
       base.cause_flow_id[2 * row + 1] = cause.flowHi
     }
