@@ -78,6 +78,11 @@ export class Answer {
     this.#state = asked.kind === 'rows' ? ROWS : FIRST
   }
 
+  /** Of the login that the connection begins with. */
+  get isOfLogin(): boolean {
+    return this.asked.exchange === undefined
+  }
+
   /** The client's next packet belongs to it. */
   get isDialogue(): boolean {
     return this.asked.kind === 'login' || this.#state === INFILE

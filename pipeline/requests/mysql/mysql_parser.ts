@@ -15,20 +15,13 @@ import { type Opening, type Parser, runOf } from '../parser.ts'
 import type { Remembered } from '../remembered.ts'
 import type { Shared } from '../shared.ts'
 import { TlsParser } from '../tls/tls_parser.ts'
-import { Answer, type Asked, endsRows } from './answer.ts'
-import { COM_STMT_CLOSE, COMMANDS, type Command, QUERY_BYTES_MAX } from './commands.ts'
+import { Answer, endsRows } from './answer.ts'
+import { ClientPackets, commandOf } from './client_packets.ts'
+import { COM_STMT_CLOSE, type Command, QUERY_BYTES_MAX } from './commands.ts'
 import { meaningOf } from './meaning.ts'
 import { HEADER_BYTES, PACKET_BYTES_MAX } from './packets.ts'
 import { isHeader, isWholeRequest } from './runs.ts'
 import { Session } from './session.ts'
-
-/** What the client's next packet is. */
-const COMMAND = 0
-const CONTINUED = 1
-const DIALOGUE = 2
-
-const LOGIN: Asked = { kind: 'login' }
-const LOGIN_BYTES_MAX = 1024
 
 export class MysqlParser implements Parser, FrameSink {
   readonly #exchanges: Exchanges
@@ -40,11 +33,8 @@ export class MysqlParser implements Parser, FrameSink {
   #remembered: Remembered | undefined
   /** Without an end, oldest first: those of the exchanges, or the login. */
   readonly #answers: Answer[] = []
-  #reading = COMMAND
-  /** Sequence number of the client's last packet. */
-  #sequence = 0
-  /** The last packet was as long as one can be. */
-  #clientContinues = false
+  readonly #packets = new ClientPackets()
+  /** The server's last packet was as long as one can be. */
   #serverContinues = false
   #isContinuation = false
   /** The answer that the server's packet is for. */
@@ -68,7 +58,7 @@ export class MysqlParser implements Parser, FrameSink {
     if (isOlder) {
       this.#client.lose()
       this.#server.lose()
-    } else this.#answers.push(new Answer(LOGIN))
+    } else this.#answers.push(new Answer({ kind: 'login' }))
   }
 
   /** Once both ends have agreed on what is spoken, in the clear. */
@@ -143,26 +133,18 @@ export class MysqlParser implements Parser, FrameSink {
 
   headerBytes({ isClient, isBetween }: Frames): number {
     if (!isClient) return HEADER_BYTES
-    if (isBetween) {
-      if (this.#clientContinues) this.#reading = CONTINUED
-      else this.#reading = this.#answers[0]?.isDialogue ? DIALOGUE : COMMAND
-    }
-    // And the byte that says which command it is.
-    return this.#reading === COMMAND ? HEADER_BYTES + 1 : HEADER_BYTES
+    if (isBetween) this.#packets.begins(this.#answers[0])
+    return this.#packets.headerBytes
   }
 
-  bodyBytes(frames: Frames): number {
-    const length = frames.header.readUIntLE(0, 3)
-    const sequence = frames.header[3] as number
-    return frames.isClient
-      ? this.#clientBytes(frames, { length, sequence })
-      : this.#serverBytes(length, sequence)
+  bodyBytes({ isClient, header }: Frames): number {
+    if (isClient) return this.#packets.bodyBytes(header, this.#answers[0])
+    return this.#serverBytes(header.readUIntLE(0, 3), header[3] as number)
   }
 
   wanted({ isClient, header }: Frames): number {
-    if (!isClient) return this.#isContinuation ? 0 : (this.#answering?.wanted ?? 0)
-    if (this.#reading === COMMAND) return COMMANDS.get(header[HEADER_BYTES] as number)?.wanted ?? 0
-    return this.#reading === DIALOGUE && this.#answers[0]?.asked === LOGIN ? LOGIN_BYTES_MAX : 0
+    if (isClient) return this.#packets.wanted(header, this.#answers[0])
+    return this.#isContinuation ? 0 : (this.#answering?.wanted ?? 0)
   }
 
   frame(frames: Frames): void {
@@ -172,12 +154,12 @@ export class MysqlParser implements Parser, FrameSink {
 
   ended({ isClient }: Frames): void {
     const { asking } = this.#exchanges
-    if (isClient && asking !== undefined && !this.#clientContinues) this.#requestEnd(asking)
+    if (isClient && asking !== undefined && !this.#packets.continues) this.#requestEnd(asking)
   }
 
   lost(frames: Frames): void {
     if (frames.isClient) {
-      this.#clientContinues = false
+      this.#packets.lost()
       this.#session.missed()
     } else {
       this.#serverContinues = false
@@ -197,28 +179,6 @@ export class MysqlParser implements Parser, FrameSink {
     else if (this.#order.isDoubtful) this.#server.lose()
   }
 
-  #clientBytes({ header }: Frames, of: { length: number; sequence: number }): number {
-    const { length, sequence } = of
-    const [head] = this.#answers
-    const expected = this.#expectedOfClient(head)
-    if (expected >= 0 && sequence !== expected) return -1
-    this.#sequence = sequence
-    if (this.#reading === COMMAND) {
-      if (length === 0 || !COMMANDS.has(header[HEADER_BYTES] as number)) return -1
-      this.#clientContinues = length === PACKET_BYTES_MAX
-      return length - 1
-    }
-    if (this.#reading === CONTINUED) this.#clientContinues = length === PACKET_BYTES_MAX
-    return length
-  }
-
-  /** -1: any. Logins may have packets before them that were encrypted, or not captured. */
-  #expectedOfClient(head: Answer | undefined): number {
-    if (this.#reading === COMMAND) return 0
-    if (this.#reading === CONTINUED) return (this.#sequence + 1) & 0xff
-    return head === undefined || head.asked === LOGIN ? -1 : head.sequence
-  }
-
   #serverBytes(length: number, sequence: number): number {
     this.#isContinuation = this.#serverContinues
     if (!this.#isContinuation) {
@@ -226,7 +186,7 @@ export class MysqlParser implements Parser, FrameSink {
       this.#answering = this.#answers[0]
     }
     const answer = this.#answering
-    if (answer !== undefined && answer.asked !== LOGIN) {
+    if (answer !== undefined && !answer.isOfLogin) {
       if (sequence !== answer.sequence && !this.#isEarly(answer, sequence)) return -1
     }
     if (answer !== undefined) answer.sequence = (sequence + 1) & 0xff
@@ -236,26 +196,26 @@ export class MysqlParser implements Parser, FrameSink {
 
   /** The answer to a command that has not been seen to its end. */
   #tell(sequence: number): void {
-    if (sequence !== 1 || this.#reading !== COMMAND || this.#exchanges.waiting > 0) return
-    const kind = COMMANDS.get(this.#client.header[HEADER_BYTES] as number)?.kind
+    if (sequence !== 1 || !this.#packets.isCommand || this.#exchanges.waiting > 0) return
+    const kind = commandOf(this.#client.header)?.kind
     if (kind !== 'silent' && kind !== 'stream') this.#client.tell()
   }
 
   /** A command that is too long is refused after any of its packets. */
   #isEarly({ asked, started }: Answer, sequence: number): boolean {
     if (started || asked.exchange !== this.#exchanges.asking) return false
-    return sequence > 0 && sequence <= this.#sequence + 1
+    return this.#packets.isAnswer(sequence)
   }
 
   #said(frames: Frames): void {
-    if (this.#reading === COMMAND) this.#command(frames)
-    else if (this.#reading === CONTINUED) this.#continued()
+    if (this.#packets.isCommand) this.#command(frames)
+    else if (this.#packets.isContinuation) this.#continued()
     else this.#dialogue(frames)
   }
 
   #command(frames: Frames): void {
     const code = frames.header[HEADER_BYTES] as number
-    const command = COMMANDS.get(code) as Command
+    const command = commandOf(frames.header) as Command
     if (this.#seeking) this.#overtaken()
     if (command.kind === 'stream') {
       this.finish()
@@ -287,9 +247,9 @@ export class MysqlParser implements Parser, FrameSink {
     if (this.#torn) exchange.desynchronised = true
     this.#torn = false
     const answer = new Answer({ kind: command.kind, exchange, ...meaning.asked })
-    answer.sequence = (this.#sequence + 1) & 0xff
+    answer.sequence = this.#packets.next
     this.#answers.push(answer)
-    if (!this.#clientContinues && !frames.isAhead) this.#requestEnd(exchange)
+    if (!this.#packets.continues && !frames.isAhead) this.#requestEnd(exchange)
     // Nobody knows which answer will be its own.
     if (this.#server.isLost && this.#order.pipelines) this.#exchanges.abandon(exchange)
   }
@@ -304,15 +264,15 @@ export class MysqlParser implements Parser, FrameSink {
     const { asking } = this.#exchanges
     if (asking === undefined) return
     const isUnanswered = newest?.asked.exchange === asking && !newest.started
-    if (isUnanswered) newest.sequence = (this.#sequence + 1) & 0xff
-    if (!this.#clientContinues) this.#requestEnd(asking)
+    if (isUnanswered) newest.sequence = this.#packets.next
+    if (!this.#packets.continues) this.#requestEnd(asking)
   }
 
   /** What a client says while the server has not answered: its login, or a file. */
   #dialogue({ body, bodyLength }: Frames): void {
     const [head] = this.#answers
     if (head === undefined) return
-    head.sequence = (this.#sequence + 1) & 0xff
+    head.sequence = this.#packets.next
     const { exchange } = head.asked
     if (exchange === undefined) this.#login(body)
     else if (head.asked.kind !== 'login') {
