@@ -1,7 +1,7 @@
 /**
- * What flowspan costs a host: `npm run bench -- overhead`, or this file with `--quick` (2 minutes,
- * wide bounds) and the names of parts: throughput, rates, sidecars. The whole takes about 8 minutes
- * and writes overhead.svg beside this file.
+ * What flowspan costs a host: `npm run bench -- overhead`, or this file with `--quick` (3 minutes,
+ * wide bounds) and the names of parts: throughput, rates, sidecars. The whole takes about 16
+ * minutes and writes overhead.svg beside this file.
  *
  * - throughput: what loads that take all CPU lose, in alternating slices (overhead/slices.ts)
  * - rates: CPU and kernel time at 1,000 and 10,000 requests/s and at the most (overhead/rates.ts)
@@ -48,8 +48,10 @@ const SECONDS = Number(process.env.BENCH_SECONDS ?? (quick ? 3 : 6))
 const LATENCY = { perSecond: 4000, sliceMs: 300 } as const
 /** Per second; 0: as many as there can be. */
 const RATES = quick ? [1000] : [1000, 10_000, 0]
-/** What V8 compiles at first is no cost of a process that runs. */
-const WARM_MS = quick ? 3000 : 25_000
+/** How long a rate is watched. A neighbour's burst is in one window of several. */
+const WATCHED = quick
+  ? { warmMs: 3000, settleMs: 33_000, windows: 1, seconds: SECONDS }
+  : { warmMs: 25_000, settleMs: 90_000, windows: 5, seconds: SECONDS }
 const CAPTURED: readonly Captured[] = ['connections', 'all']
 
 const LOADS: readonly (() => Promise<Load>)[] = [
@@ -106,14 +108,14 @@ function lossLine({ load, unit, mode, bare, with: rate, ...of }: Loss): string {
 async function rates(): Promise<Cost[]> {
   console.log('\n## A host side and 1,000 requests/s: millicores; RSS in MiB; latency in µs\n')
   console.log(
-    '| captured | requests/s | kernel | pipeline | keeper | sum ' +
+    '| captured | requests/s | kernel | pipeline | keeper | sum (least … most) ' +
       '| kernel ns a request | RSS keeper, pipeline | p50, p99 |',
   )
   console.log('|---|---|---|---|---|---|---|---|---|')
   const costs: Cost[] = []
   for (const captured of CAPTURED) {
     for (const perSecond of RATES) {
-      const cost = await costOf(captured, { perSecond, seconds: SECONDS, warmMs: WARM_MS })
+      const cost = await costOf(captured, { perSecond, ...WATCHED })
       console.log(costLine(cost))
       costs.push(cost)
     }
@@ -122,11 +124,13 @@ async function rates(): Promise<Cost[]> {
 }
 
 function costLine(cost: Cost): string {
-  const { name, kernel, pipeline, keeper, sum, nsPerRequest, p50Us, p99Us } = cost
+  const { name, kernel, pipeline, keeper, sum, sums, nsPerRequest, p50Us, p99Us } = cost
   const parts = [kernel, pipeline, keeper, sum].map((each) => each.toFixed(2)).join(' | ')
+  const between = sums.map((each) => each.toFixed(2)).join(' … ')
   const latency = p99Us > 0 ? `${Math.round(p50Us)}, ${Math.round(p99Us)}` : '–'
   return (
-    `| ${name} | ${Math.round(cost.perSecond)} | ${parts} | ${Math.round(nsPerRequest)} ` +
+    `| ${name} | ${Math.round(cost.perSecond)} | ${parts} (${between}) ` +
+    `| ${Math.round(nsPerRequest)} ` +
     `| ${cost.rssMiB.join(', ')} | ${latency} |`
   )
 }
