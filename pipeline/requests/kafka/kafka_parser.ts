@@ -143,6 +143,7 @@ export class KafkaParser implements Parser, FrameSink {
       const head = requestHead(header)
       return head === undefined ? -1 : head.length - (REQUEST_HEAD_BYTES - 4)
     }
+    this.#tell(header)
     const length = header.readInt32BE(0)
     return length > MESSAGE_BYTES_MAX ? -1 : length - (RESPONSE_HEAD_BYTES - 4)
   }
@@ -157,11 +158,33 @@ export class KafkaParser implements Parser, FrameSink {
     else this.#answered(frames)
   }
 
+  ended({ isClient }: Frames): void {
+    const { asking } = this.#exchanges
+    if (isClient && asking !== undefined) this.#requestEnd(asking)
+  }
+
   lost({ isClient }: Frames): void {
     this.#shared.count('kafka_desynchronised')
     if (!isClient) return
     this.#torn = true
     this.#sessions.clear()
+    const { asking } = this.#exchanges
+    if (asking === undefined) return
+    // Nobody knows where it ends, but its response is still told by its id.
+    asking.desynchronised = true
+    this.#requestEnd(asking)
+  }
+
+  /** The response to a request that has not been seen to its end. */
+  #tell(header: Buffer): void {
+    if (this.#placeOf(header) >= 0) return
+    const request = requestHead(this.#client.header)
+    if (request?.correlation === header.readInt32BE(4)) this.#client.tell()
+  }
+
+  #requestEnd(exchange: Exchange): void {
+    const { position, lastNs } = this.#client
+    this.#exchanges.requestEnd(exchange, { position, ns: lastNs })
   }
 
   #said(frames: Frames): void {
@@ -180,10 +203,9 @@ export class KafkaParser implements Parser, FrameSink {
     if (this.#torn) exchange.desynchronised = true
     this.#torn = false
     this.#clientId = clientId
-    const { position, lastNs } = frames
-    this.#exchanges.requestEnd(exchange, { position, ns: lastNs })
+    if (!frames.isAhead) this.#requestEnd(exchange)
     if (head.key === PRODUCE && facts.acks === NO_ACKS) {
-      exchange.endNs = lastNs
+      exchange.endNs = frames.lastNs
       this.#exchanges.close(exchange)
       return
     }

@@ -6,6 +6,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import * as http2 from './http2/wire.ts'
+import * as kafka from './kafka/wire.ts'
 import { answer, error, ok, packet, start } from './mysql/packets.ts'
 import { client, type Row, type Said, server, Talk } from './talk.ts'
 
@@ -24,11 +26,14 @@ interface Case {
   readonly next: readonly [Said, Said]
   /** Method, target, status and error of both. */
   readonly rows: readonly [readonly unknown[], readonly unknown[]]
+  /** It is over with its answer, whatever its client meant to send. */
+  readonly endsEarly?: boolean
 }
 
 /** The bytes that may come late, or be missing, are those of `body`. */
-function ranged(request: string | Buffer, body = BODY) {
-  const from = Buffer.from(request).indexOf(body)
+function ranged(said: string | Uint8Array, body = BODY) {
+  const request = Buffer.from(said as Uint8Array)
+  const from = request.indexOf(body)
   return { request, from, to: from + body.length }
 }
 
@@ -61,7 +66,59 @@ const MEMCACHED = {
   next: [client('set small 0 0 1\r\nx\r\n'), server('STORED\r\n')],
 } as const
 
+/** A frame takes no more. */
+const FRAME_BODY = BODY.slice(0, 16_000)
+const LAST = http2.END_HEADERS | http2.END_STREAM
+
+function posted(stream: number, more: Readonly<Record<string, string>> = {}): Buffer {
+  const fields = http2.request('/shop.Orders/Add', { ':method': 'POST', ...more })
+  const first = http2.frame(http2.DATA, stream, { body: 'first' })
+  const flags = http2.END_STREAM
+  const last = http2.frame(http2.DATA, stream, { flags, body: FRAME_BODY })
+  return Buffer.concat([http2.headers(stream, fields), first, last])
+}
+
+function ended(stream: number, fields: Readonly<Record<string, string>>): Said {
+  return server(http2.headers(stream, fields, LAST))
+}
+
 const CASES: readonly Case[] = [
+  {
+    name: 'kafka',
+    port: kafka.PORT,
+    ...ranged(kafka.produce(7, { orders: Buffer.from(BODY) }).bytes),
+    answer: kafka.produced(7, { orders: 10 }),
+    next: kafka.heartbeat(8),
+    rows: [
+      ['Produce', 'orders', undefined, 'MESSAGE_TOO_LARGE'],
+      ['Heartbeat', undefined, undefined, undefined],
+    ],
+  },
+  {
+    name: 'http2',
+    port: 8080,
+    before: http2.begin,
+    ...ranged(posted(1), FRAME_BODY),
+    answer: ended(1, { ':status': '413' }),
+    next: [client(http2.headers(3, http2.request('/next'), LAST)), ended(3, { ':status': '200' })],
+    rows: [
+      ['POST', '/shop.Orders/Add', 413, undefined],
+      ['GET', '/next', 200, undefined],
+    ],
+  },
+  {
+    name: 'grpc',
+    port: 50_051,
+    before: http2.begin,
+    ...ranged(posted(1, http2.GRPC), FRAME_BODY),
+    answer: ended(1, { ':status': '200', 'grpc-status': '8', ...http2.GRPC }),
+    endsEarly: true,
+    next: [client(posted(3, http2.GRPC)), ended(3, { ':status': '200', 'grpc-status': '0' })],
+    rows: [
+      ['Add', '/shop.Orders/Add', 8, 'RESOURCE_EXHAUSTED'],
+      ['Add', '/shop.Orders/Add', undefined, undefined],
+    ],
+  },
   {
     name: 'memcached',
     ...MEMCACHED,
@@ -182,7 +239,7 @@ for (const of of CASES) {
             const rows = talk.say(...next).end()
             assert.deepEqual(told(rows), of.rows)
             assert.deepEqual(rows.filter(isMarked), [])
-            assert.equal(rows[0]?.request_bytes, request.length)
+            if (!of.endsEarly) assert.equal(rows[0]?.request_bytes, request.length)
             assert.equal(rows[0]?.response_bytes, of.answer.bytes.length)
           },
         ),
