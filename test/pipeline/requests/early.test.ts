@@ -262,8 +262,9 @@ for (const of of CASES) {
         if (!isKnown) talk.say(of.answer)
         const rows = talk.say(...next).end()
         assert.deepEqual(told(rows), of.rows)
-        // HTTP/1 marks every request with a gap.
-        if (name !== 'http') assert.deepEqual(rows.filter(isMarked), [])
+        // HTTP/1 marks whose body has a gap: when it ended is not known.
+        const unmarked = name === 'http' ? rows.slice(1) : rows
+        assert.deepEqual(unmarked.filter(isMarked), [])
       }),
       { numRuns: 100 },
     )
