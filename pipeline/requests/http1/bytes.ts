@@ -8,6 +8,7 @@ export const LF = 10
 export const CR = 13
 export const SP = 32
 export const TAB = 9
+export const COLON = 58
 
 const LFS = 0x0a0a0a0a
 const ONES = 0x01010101
@@ -75,8 +76,8 @@ export function wordOf(bytes: string): number {
   return Buffer.from(bytes, 'latin1').readInt32LE(0)
 }
 
-/** Of the bytes of a word that `zeros()` or the like has marked, the index of the first. */
-function firstMarked(marks: number): number {
+/** The index of the first byte of a word that is not 0. */
+export function firstByte(marks: number): number {
   return (31 - Math.clz32(marks & -marks)) >> 3
 }
 
@@ -93,9 +94,9 @@ export function indexOfLf(bytes: DataView, at: number, to: number): number {
   let i = at
   for (const last = to - 8; i <= last; i += 8) {
     const low = zeros(bytes.getInt32(i, true) ^ LFS)
-    if (low !== 0) return i + firstMarked(low)
+    if (low !== 0) return i + firstByte(low)
     const high = zeros(bytes.getInt32(i + 4, true) ^ LFS)
-    if (high !== 0) return i + 4 + firstMarked(high)
+    if (high !== 0) return i + 4 + firstByte(high)
   }
   for (; i < to; i++) if (bytes.getUint8(i) === LF) return i
   return -1
@@ -111,7 +112,7 @@ export function indexOfNoText(bytes: DataView, at: number, to: number): number {
     const word = bytes.getInt32(i, true)
     // As in zeros(): what is less than 0x21 borrows.
     const marks = ((word - BLANKS) & ~word & HIGH_BITS) | zeros(word ^ DELETES)
-    if (marks !== 0) return i + firstMarked(marks)
+    if (marks !== 0) return i + firstByte(marks)
   }
   for (; i < to; i++) {
     const byte = bytes.getUint8(i)

@@ -1,10 +1,9 @@
 /** Reads the fields of a head that framing, identity or trace context need (RFC 9110 §5). */
-import { CASES, CR, isBlank, isDigit, LF, Name, SP, TAB, viewOf } from './bytes.ts'
+import { CASES, COLON, CR, isBlank, isDigit, LF, Name, SP, TAB, viewOf } from './bytes.ts'
 import { BAD_LENGTH, type Head, NO_LENGTH } from './head.ts'
 import { textOf } from './texts.ts'
 import { parseTraceparent } from './traceparent.ts'
 
-const COLON = 58
 const COMMA = 44
 
 /** What is kept of an authority, at most. */
@@ -25,52 +24,79 @@ const H2C = 'h2c'
 /** No name that matters is shorter. */
 const NAME_BYTES_MIN = 4
 
-/**
- * Reads the line, which may be folded, from `line` to the LF at `lf`. Most lines are told by their
- * first letters to be of no interest.
- */
+/** The fields that are read. */
+export const FIELD = {
+  none: 0,
+  contentLength: 1,
+  host: 2,
+  traceparent: 3,
+  transferEncoding: 4,
+  expect: 5,
+  upgrade: 6,
+} as const
+export type Field = (typeof FIELD)[keyof typeof FIELD]
+
+/** In order of FIELD. */
+const NAMES = [CONTENT_LENGTH, HOST, TRACEPARENT, TRANSFER_ENCODING, EXPECT, UPGRADE]
+
+/** Reads the line, which may be folded, from `line` to the LF at `lf`. */
 export function readField(head: Head, bytes: Buffer, line: number, lf: number): void {
-  if (lf - line <= NAME_BYTES_MIN) return
-  const view = viewOf(bytes)
+  const field = fieldAt(viewOf(bytes), line, lf)
+  if (field === FIELD.none) return
+  readValue(head, field, bytes, line + (NAMES[field - 1] as Name).length, lf)
+}
+
+/** Most lines are told by their first letters to be of no interest. */
+export function fieldAt(view: DataView, line: number, lf: number): Field {
+  if (lf - line <= NAME_BYTES_MIN) return FIELD.none
   switch (view.getInt32(line, true) | CASES) {
     case CONTENT_LENGTH.first:
-      if (isField(view, line, lf, CONTENT_LENGTH)) {
-        const at = valueAt(view, line + CONTENT_LENGTH.length, lf)
-        takeLength(head, bytes, at, valueEnd(view, at, lf))
-      }
-      break
+      return isField(view, line, lf, CONTENT_LENGTH) ? FIELD.contentLength : FIELD.none
     case HOST.first:
-      if (isField(view, line, lf, HOST)) {
-        const at = valueAt(view, line + HOST.length, lf)
-        const to = valueEnd(view, at, lf)
-        head.host = textOf(bytes, at, Math.min(to, at + HOST_BYTES_MAX))
-      }
-      break
+      return isField(view, line, lf, HOST) ? FIELD.host : FIELD.none
     case TRACEPARENT.first:
-      if (isField(view, line, lf, TRACEPARENT)) {
-        const at = valueAt(view, line + TRACEPARENT.length, lf)
-        const to = valueEnd(view, at, lf)
-        // W3C Trace Context §3.2: with more than one, none is valid.
-        head.traces += head.traces > 0 || parseTraceparent(head.trace, bytes, at, to) ? 1 : 0
-      }
-      break
+      return isField(view, line, lf, TRACEPARENT) ? FIELD.traceparent : FIELD.none
     case TRANSFER_ENCODING.first:
-      if (isField(view, line, lf, TRANSFER_ENCODING)) {
-        const at = valueAt(view, line + TRANSFER_ENCODING.length, lf)
-        takeCoding(head, bytes, at, valueEnd(view, at, lf))
-      }
-      break
+      return isField(view, line, lf, TRANSFER_ENCODING) ? FIELD.transferEncoding : FIELD.none
     case EXPECT.first:
-      if (isField(view, line, lf, EXPECT)) {
-        const at = valueAt(view, line + EXPECT.length, lf)
-        head.expects = isValue(view, at, valueEnd(view, at, lf), CONTINUE)
-      }
-      break
+      return isField(view, line, lf, EXPECT) ? FIELD.expect : FIELD.none
     case UPGRADE.first:
-      if (isField(view, line, lf, UPGRADE)) {
-        const at = valueAt(view, line + UPGRADE.length, lf)
-        head.upgradesToHttp2 = isHttp2(bytes, at, valueEnd(view, at, lf))
-      }
+      return isField(view, line, lf, UPGRADE) ? FIELD.upgrade : FIELD.none
+    default:
+      return FIELD.none
+  }
+}
+
+/** Reads the value between the colon and the LF of a line. */
+export function readValue(
+  head: Head,
+  field: Field,
+  bytes: Buffer,
+  colon: number,
+  lf: number,
+): void {
+  const view = viewOf(bytes)
+  const at = valueAt(view, colon, lf)
+  const to = valueEnd(view, at, lf)
+  switch (field) {
+    case FIELD.contentLength:
+      takeLength(head, bytes, at, to)
+      break
+    case FIELD.host:
+      head.host = textOf(bytes, at, Math.min(to, at + HOST_BYTES_MAX))
+      break
+    case FIELD.traceparent:
+      // W3C Trace Context §3.2: with more than one, none is valid.
+      head.traces += head.traces > 0 || parseTraceparent(head.trace, bytes, at, to) ? 1 : 0
+      break
+    case FIELD.transferEncoding:
+      takeCoding(head, bytes, at, to)
+      break
+    case FIELD.expect:
+      head.expects = isValue(view, at, to, CONTINUE)
+      break
+    case FIELD.upgrade:
+      head.upgradesToHttp2 = isHttp2(bytes, at, to)
       break
   }
 }

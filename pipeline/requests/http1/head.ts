@@ -32,6 +32,10 @@ export class Head {
     this.targetPlace = -1
     this.version = ''
     this.status = 0
+    this.resetFields()
+  }
+
+  resetFields(): void {
     this.host = ''
     this.contentLength = NO_LENGTH
     this.transferCoded = false

@@ -43,10 +43,16 @@ export interface HeadRange {
  * INCOMPLETE: that is not there yet; with `cut` it never will be, and what is there was read.
  */
 export function readHead(head: Head, bytes: Buffer, range: HeadRange): number {
+  const fields = readFirstLine(head, bytes, range)
+  return fields < 0 ? fields : readFields(head, bytes, fields, range.to)
+}
+
+/** Returns the index behind the first line, or as readHead() where that is not whole, or none. */
+export function readFirstLine(head: Head, bytes: Buffer, range: HeadRange): number {
   head.reset()
   const { at, to, request } = range
   const line = request ? requestLine(head, bytes, at, to) : statusLine(head, viewOf(bytes), at, to)
-  return line < 0 ? noLine(head, bytes, range) : readFields(head, bytes, line, to)
+  return line < 0 ? noLine(head, bytes, range) : line
 }
 
 /** A first line that is not whole, or none. */
@@ -59,7 +65,7 @@ function noLine(head: Head, bytes: Buffer, { at, to, request, cut }: HeadRange):
 }
 
 /** Reads the fields that begin at `from`; returns the index behind the blank line. */
-function readFields(head: Head, bytes: Buffer, from: number, to: number): number {
+export function readFields(head: Head, bytes: Buffer, from: number, to: number): number {
   const view = viewOf(bytes)
   let line = from
   let first = line < to ? view.getUint8(line) : 0

@@ -55,7 +55,7 @@ export class Places {
 }
 
 /** Of two words at a time, so that one need not wait for the other; the last may overlap. */
-function hashOf(view: DataView, at: number, to: number): number {
+export function hashOf(view: DataView, at: number, to: number): number {
   if (to - at < 8) return hashOfFew(view, at, to)
   let even = to - at
   let odd = 0

@@ -28,6 +28,7 @@ import { BODY, type Body } from './framing.ts'
 import { Head } from './head.ts'
 import { HEAD_BYTES_MAX, HeadBuffer } from './head_buffer.ts'
 import { type HeadRange, INCOMPLETE, INVALID, readHead } from './head_reader.ts'
+import { KnownHeads } from './known_heads.ts'
 import { beginsMessage, hasKnownMethod, isMessageStart, isOtherProtocol } from './message_start.ts'
 import type { Piece } from './piece.ts'
 import type { Http1Shared } from './shared.ts'
@@ -75,6 +76,7 @@ export class Http1Stream extends StreamReader {
   /** No byte of the message's body has come. */
   #isUntouched = false
   readonly #buffer: HeadBuffer
+  readonly #heads: KnownHeads
 
   constructor(request: boolean, sink: MessageSink, shared: Http1Shared) {
     super()
@@ -82,6 +84,7 @@ export class Http1Stream extends StreamReader {
     this.#sink = sink
     this.#shared = shared
     this.#buffer = new HeadBuffer(shared)
+    this.#heads = new KnownHeads(request ? 'request' : 'response')
   }
 
   /** The end of the open message can only be told by what comes after it. */
@@ -276,7 +279,7 @@ export class Http1Stream extends StreamReader {
     range.to = to
     range.request = this.isRequest
     range.cut = this.cut
-    return readHead(scratch, bytes, range)
+    return this.cut ? readHead(scratch, bytes, range) : this.#heads.read(scratch, bytes, range)
   }
 
   /** A head was read up to `end`, of which what stood before `start` had been taken already. */
