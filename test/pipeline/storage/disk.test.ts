@@ -4,8 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync, rmSync, statfsSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
+import { collector } from '../../../pipeline/memory.ts'
 import { temporaryDirectory } from '../../kit/processes.ts'
 import { skipUnless } from '../../kit/requirements.ts'
 import { append, newFolder, openLog, segmentsIn, snapshot, texts, turn } from './logs.ts'
@@ -141,8 +140,7 @@ test('what waits takes no memory', async () => {
   const fill = (count: number) => {
     for (let i = 0; i < count; i++) log.append({ items: 1, parts })
   }
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
+  const collect = collector()
   fill(20_000)
   collect()
   const before = process.memoryUsage().heapUsed
