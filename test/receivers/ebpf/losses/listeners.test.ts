@@ -60,6 +60,12 @@ function dropsOf(rows: readonly Row[], { pod, log }: { pod: Pod; log: Log }): nu
   return Math.max(0, ...own.map(({ listen_drops }) => Number(listen_drops)))
 }
 
+/** What each row says has been dropped since the one before it. */
+function sumOfParts(rows: readonly Row[], log: Log): number {
+  const parts = listenersOf(rows, log).map(({ listen_drops_delta }) => Number(listen_drops_delta))
+  return parts.reduce((sum, part) => sum + part, 0)
+}
+
 function listenersOf(rows: readonly Row[], { port }: Log): Row[] {
   return rows.filter((row) => row.kind === 'listener' && row.dst_port === port)
 }
@@ -105,11 +111,7 @@ suite('losses of failed connects', { skip: skipUnless(missingForShop()), timeout
     assert.ok(log.waiting.some(({ retries }) => retries > 0))
     assert.equal(compare(rows, log), 0)
     assert.equal(books.lost.connection_ring_full, undefined)
-    const parts = listenersOf(rows, log).map((row) => Number(row.listen_drops_delta))
-    assert.equal(
-      parts.reduce((sum, part) => sum + part, 0),
-      log.drops,
-    )
+    assert.equal(sumOfParts(rows, log), log.drops)
   })
 
   test('a ring that is too small, and a reader that is stopped', async (t) => {
@@ -128,11 +130,7 @@ suite('losses of failed connects', { skip: skipUnless(missingForShop()), timeout
     const missing = compare(rows, log)
     assert.ok(missing > 0 && missing <= lost, `${missing} missing, ${lost} lost`)
     // What a listener's lost record would have said is in the next one.
-    const parts = listenersOf(rows, log).map((row) => Number(row.listen_drops_delta))
-    assert.equal(
-      parts.reduce((sum, part) => sum + part, 0),
-      log.drops,
-    )
+    assert.equal(sumOfParts(rows, log), log.drops)
   })
 
   test('a reader that is killed', async (t) => {
