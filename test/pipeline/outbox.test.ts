@@ -2,16 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
-import { FlowBatch } from '../../pipeline/flows/batch.ts'
+import type { FlowBatch } from '../../pipeline/flows/batch.ts'
 import { Ledger } from '../../pipeline/ledger.ts'
 import { Outbox, type OutboxOptions } from '../../pipeline/outbox.ts'
 import { OK, type Outcome, permanent, retryable } from '../../pipeline/outcome.ts'
-
-function batchOf(rows: number): FlowBatch {
-  const batch = new FlowBatch(rows)
-  for (let row = 0; row < rows; row++) batch.addRow()
-  return batch
-}
+import { flows } from './probes.ts'
 
 function outboxOver(
   consume: (batch: FlowBatch) => Outcome | Promise<Outcome>,
@@ -31,7 +26,7 @@ test('batches go on in order, one at a time', async () => {
     atOnce--
     return OK
   })
-  for (const rows of [1, 2, 3]) outbox.send(batchOf(rows))
+  for (const rows of [1, 2, 3]) outbox.send(flows(rows))
   assert.equal(outbox.held, 6)
   await outbox.close()
   assert.deepEqual(seen, [1, 2, 3])
@@ -46,7 +41,7 @@ test('batches that may go at once do, as far as they may, and each answer is its
     return promise
   }
   const { outbox, ledger } = outboxOver(consume, { atOnceItems: 5 })
-  for (const rows of [2, 3, 4]) outbox.send(batchOf(rows))
+  for (const rows of [2, 3, 4]) outbox.send(flows(rows))
   assert.deepEqual([answers.length, outbox.held, outbox.waiting], [2, 9, 4])
   answers[1]?.(OK)
   await sleep(1)
@@ -66,8 +61,8 @@ test('what is refused for now is offered again by itself, not before it may be',
   const answers: Outcome[] = [retryable('wait', 60), OK, OK]
   let calls = 0
   const { outbox, ledger } = outboxOver(() => answers[calls++] as Outcome)
-  outbox.send(batchOf(4))
-  outbox.send(batchOf(8))
+  outbox.send(flows(4))
+  outbox.send(flows(8))
   assert.equal(calls, 1)
   assert.equal(outbox.held, 12)
   for (let waits = 0; outbox.held > 0 && waits < 200; waits++) await sleep(10)
@@ -78,7 +73,7 @@ test('what is refused for now is offered again by itself, not before it may be',
 
 test('what is refused for good is lost, and counted', () => {
   const { outbox, ledger } = outboxOver(() => permanent('no'))
-  outbox.send(batchOf(4))
+  outbox.send(flows(4))
   assert.equal(outbox.held, 0)
   assert.deepEqual(ledger.entry().lost, { refused: 4 })
 })
@@ -86,7 +81,7 @@ test('what is refused for good is lost, and counted', () => {
 test('`close()` does not wait as long as a refusal asks for', async () => {
   const answers: Outcome[] = [retryable('wait', 60_000), OK]
   const { outbox, ledger } = outboxOver(() => answers.shift() as Outcome)
-  outbox.send(batchOf(4))
+  outbox.send(flows(4))
   await outbox.close()
   assert.deepEqual(answers, [])
   assert.deepEqual(ledger.entry().lost, {})
@@ -94,8 +89,8 @@ test('`close()` does not wait as long as a refusal asks for', async () => {
 
 test('`close()` counts as lost what is refused to the end', async () => {
   const { outbox, ledger } = outboxOver(() => retryable('never'))
-  outbox.send(batchOf(4))
-  outbox.send(batchOf(8))
+  outbox.send(flows(4))
+  outbox.send(flows(8))
   await outbox.close()
   await outbox.close()
   assert.equal(outbox.held, 0)
@@ -104,7 +99,7 @@ test('`close()` counts as lost what is refused to the end', async () => {
 
 test('`close()` ends with the deadline it is given, and counts what is left', async () => {
   const { outbox, ledger } = outboxOver(() => retryable('never'))
-  outbox.send(batchOf(4))
+  outbox.send(flows(4))
   const startedMs = performance.now()
   await outbox.close(AbortSignal.timeout(50))
   assert.ok(performance.now() - startedMs < 2000)
@@ -116,8 +111,8 @@ test('a batch that is being looked at when the deadline comes is what the answer
   for (const answer of [OK, retryable('no'), permanent('no')]) {
     const { promise, resolve } = Promise.withResolvers<Outcome>()
     const { outbox, ledger } = outboxOver(() => promise)
-    outbox.send(batchOf(4))
-    outbox.send(batchOf(8))
+    outbox.send(flows(4))
+    outbox.send(flows(8))
     await outbox.close(AbortSignal.abort())
     assert.deepEqual(ledger.entry().lost, { refused_until_shutdown: 8 })
     assert.equal(outbox.held, 4)
@@ -134,7 +129,7 @@ test('the memory of a batch is given back where `next` keeps nothing of what it 
   const rowsAfter = async (borrows: boolean, answer: Outcome | Promise<Outcome>) => {
     const next = { mutates: false, borrows, consume: () => answer }
     const outbox = new Outbox<'flows'>(next, ledger)
-    const batch = batchOf(3)
+    const batch = flows(3)
     outbox.send(batch)
     await outbox.close()
     return batch.rows

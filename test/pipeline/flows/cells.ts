@@ -1,5 +1,5 @@
 /** Cells of a batch, whatever their columns. */
-import { type FlowBatch, STRIDE } from '../../../pipeline/flows/batch.ts'
+import { FlowBatch, STRIDE } from '../../../pipeline/flows/batch.ts'
 import { COLUMN_GROUPS, type ColumnType, type GroupName } from '../../../pipeline/flows/schema.ts'
 
 export const GROUPS = Object.keys(COLUMN_GROUPS) as GroupName[]
@@ -43,4 +43,18 @@ export function fill(batch: FlowBatch, seed: number, groups: readonly GroupName[
       }
     }
   }
+}
+
+/** A row for each end's number: rows of one end are alike but for their status, and known to be. */
+export function ofEnds(
+  ends: readonly number[],
+  { capacity = ends.length, groups = GROUPS }: { capacity?: number; groups?: GroupName[] } = {},
+): FlowBatch {
+  const batch = new FlowBatch(capacity)
+  for (const [row, end] of ends.entries()) {
+    fill(batch, end, groups)
+    batch.base.status[row] = row
+    batch.firstOf[row] = ends.indexOf(end)
+  }
+  return batch
 }

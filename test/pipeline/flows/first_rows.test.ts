@@ -4,21 +4,13 @@ import fc from 'fast-check'
 import { FlowBatch } from '../../../pipeline/flows/batch.ts'
 import { SHARED_COLUMNS } from '../../../pipeline/flows/first_rows.ts'
 import type { GroupName } from '../../../pipeline/flows/schema.ts'
-import { type Cells, cells, fill } from './cells.ts'
+import { type Cells, cells, fill, ofEnds } from './cells.ts'
 
 const GROUPS = Object.keys(SHARED_COLUMNS) as (keyof typeof SHARED_COLUMNS & GroupName)[]
 const ENDS = fc.array(fc.nat({ max: 4 }), { minLength: 1, maxLength: 12 })
 
-/** A row for each end's number: rows of one end are alike, and known to be of one. */
 function batchOf(ends: readonly number[]): FlowBatch {
-  const batch = new FlowBatch(ends.length)
-  for (const [row, end] of ends.entries()) {
-    fill(batch, end, GROUPS)
-    // What rows of one end need not have in common.
-    batch.base.status[row] = row
-    batch.firstOf[row] = ends.indexOf(end)
-  }
-  return batch
+  return ofEnds(ends, { groups: GROUPS })
 }
 
 function shared(batch: FlowBatch, row: number): Cells {
