@@ -32,6 +32,9 @@ export interface RequestKey {
 
 const hash = new Int32Array(4)
 
+/** With a sign or without: the same 32 bits. */
+type Words = Uint32Array | Int32Array
+
 /**
  * The ids of one request. They differ in the last word that is hashed alone, so the others are
  * hashed once, by `of`, where several are wanted.
@@ -69,14 +72,14 @@ export class RequestHash {
   }
 
   /** Writes the span id for one role as two u32, low half first. Never all zero. */
-  spanId(out: Uint32Array, at: number, role: number): void {
+  spanId(out: Words, at: number, role: number): void {
     this.#finish(role === ROLE.client ? 0 : SIDE_SERVER)
     out[at] = hash[0] as number
     out[at + 1] = (hash[1] as number) || 1
   }
 
   /** Writes the id of a trace whose root is this request, as four u32. Never all zero. */
-  traceId(out: Uint32Array, at: number): void {
+  traceId(out: Words, at: number): void {
     this.#finish(SIDE_TRACE)
     out[at] = hash[0] as number
     out[at + 1] = hash[1] as number

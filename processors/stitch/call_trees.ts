@@ -7,12 +7,12 @@
  *           └─▶ its parent is waited for, or its exchange is open ──▶ SpanTable ──┘
  */
 import type { Columns } from '../../pipeline/flows/batch.ts'
-import { RequestHash, type RequestKey } from '../../pipeline/flows/ids.ts'
 import { LINK_METHOD, ROLE, STATE } from '../../pipeline/flows/schema.ts'
+import { AtOnce } from './at_once.ts'
 import type { StitchConfig } from './config.ts'
-import { decide, noteTraceparent } from './decide.ts'
+import { noteTraceparent } from './decide.ts'
 import { adopt, aliased, writeDecided } from './decided.ts'
-import { EDGE, isDecided, newEvidence, readEvidence } from './evidence.ts'
+import { EDGE, Evidence, isDecided } from './evidence.ts'
 import { HeldRows, type Pin, type PinOwner } from './held_rows.ts'
 import { NONE } from './id_log.ts'
 import type { KnownFlows } from './known_flows.ts'
@@ -48,11 +48,8 @@ export class CallTrees {
   readonly #settled: SettledSpans
   readonly #waiting: WaitingSpans
   readonly #missed: MissedSpans
-  readonly #evidence = newEvidence()
-  readonly #key: RequestKey = { flowLo: 0, flowHi: 0, offset: 0 }
-  /** Of the key. */
-  readonly #hash = new RequestHash()
-  readonly #id = new Uint32Array(2)
+  readonly #evidence = new Evidence()
+  readonly #atOnce: AtOnce
   /** The row whose span is ARRIVING, as long as it is not written, and that span's slot. */
   #row: { readonly pin: Pin; readonly row: number } | undefined
   #arriving = NONE
@@ -60,6 +57,7 @@ export class CallTrees {
 
   constructor(config: StitchConfig, { flows, note }: CallTreesSettings) {
     this.#config = config
+    this.#evidence.confidenceMin = config.confidence_min
     this.#flows = flows
     this.#note = note
     this.#missed = new MissedSpans(config.entries_max)
@@ -72,6 +70,12 @@ export class CallTrees {
     })
     this.#spans = this.#remembered.spans
     this.#settled = this.#remembered.settled
+    this.#atOnce = new AtOnce({
+      evidence: this.#evidence,
+      spans: this.#spans,
+      settled: this.#settled,
+      isAwaited: (base, row) => this.#isAwaited(base, row),
+    })
     this.#waiting = new WaitingSpans(this.#spans, {
       get windowMs() {
         return current().window
@@ -89,6 +93,7 @@ export class CallTrees {
 
   reconfigure(config: StitchConfig): void {
     this.#config = config
+    this.#evidence.confidenceMin = config.confidence_min
     this.#missed.max = config.entries_max
   }
 
@@ -111,6 +116,7 @@ export class CallTrees {
   /** When the rows that are taken next come. */
   set now(ms: number) {
     this.#now = Math.floor(ms)
+    this.#atOnce.now = this.#now
   }
 
   /** When what is seen now is forgotten. */
@@ -120,8 +126,8 @@ export class CallTrees {
 
   /** The number of a row's request, for `expect`. */
   numberOf(base: Columns<'base'>, row: number): number {
-    this.#hashRequest(base, row)
-    return this.#hash.number
+    this.#evidence.ofRequest(base, row)
+    return this.#evidence.number
   }
 
   /** Rows of requests of these numbers are taken next: their memory is fetched together. */
@@ -129,41 +135,34 @@ export class CallTrees {
     this.#settled.touch(numbers, count)
   }
 
-  #hashRequest(base: Columns<'base'>, row: number): void {
-    const key = this.#key
-    key.flowLo = base.flow_id[row * 2] as number
-    key.flowHi = base.flow_id[row * 2 + 1] as number
-    key.offset = base.request_offset[row] as number
-    this.#hash.of(key)
-  }
-
   /** Takes an exchange's row; false for one that comes when its span was sent as unfinished. */
   take(pin: Pin, row: number): boolean {
     const { base } = pin.batch
-    this.#hashRequest(base, row)
-    this.#hash.spanId(this.#id, 0, base.role[row] as number)
-    const lo = aliased(this.#id[0] as number, pin.part)
-    const hi = this.#id[1] as number
-    const slot = this.#spans.find(lo, hi)
+    const evidence = this.#evidence
+    const { id } = evidence
+    evidence.ofRequest(base, row)
+    evidence.ofSpan(base, row)
+    id[0] = aliased(id[0] as number, pin.part)
+    const slot = this.#spans.find(id[0], id[1] as number)
     if (slot === NONE) {
-      const record = this.#settled.find(lo, hi, this.#hash.number)
+      const record = this.#settled.find(id[0], id[1] as number, evidence.number)
       if (record !== NONE) return this.#again(record, pin, row)
     } else if (this.#spans.state[slot] !== EXPECTED) {
       this.#nextRow(slot, pin, row)
       return true
     }
-    if (this.#missed.take(lo, hi)) this.#note('late', 1)
     const isAdopted = pin.part === 'pairs' && isDecided(pin.stitch, row)
-    if (!isAdopted) this.#read(base, row)
+    if (!isAdopted) evidence.read(base, row)
+    const isClosed = base.state[row] === STATE.closed
+    if (slot === NONE && !isAdopted && this.#atOnce.joins(pin, row, isClosed)) return true
+    if (this.#missed.take(id[0], id[1] as number)) this.#note('late', 1)
     if (slot !== NONE) {
       this.#firstRow(slot, { pin, row, isAdopted })
       return true
     }
-    this.#makeRoom()
-    this.#id[0] = lo
-    if (isAdopted || base.state[row] !== STATE.closed || !this.#settleAtOnce(pin, row)) {
-      this.#firstRow(this.#spans.insert(lo, hi), { pin, row, isAdopted })
-    }
+    if (this.entries >= this.#config.entries_max) this.#makeRoom()
+    if (isClosed && !isAdopted && this.#atOnce.settle(pin, row)) return true
+    this.#firstRow(this.#spans.insert(id[0], id[1] as number), { pin, row, isAdopted })
     return true
   }
 
@@ -198,51 +197,11 @@ export class CallTrees {
     this.#remembered.openRows.inherit(from, to)
   }
 
-  #read(base: Columns<'base'>, row: number): void {
-    const { confidence_min: confidenceMin } = this.#config
-    readEvidence(this.#evidence, base, { row, confidenceMin, hash: this.#hash })
-  }
-
   /** Whether the row of the evidence's span is waited for if it was not seen. */
   #isAwaited(base: Columns<'base'>, row: number): boolean {
     if (base.role[row] !== ROLE.server || this.#config.wait === 'always') return true
-    return this.#flows.has(this.#key.flowLo, this.#key.flowHi)
-  }
-
-  /**
-   * Takes the first row of a span that ends here and now, for its parent is settled or there is
-   * none: nearly all in an agent. False where it has to wait.
-   */
-  #settleAtOnce(pin: Pin, row: number): boolean {
-    const { base } = pin.batch
-    const { edge, span, request } = this.#evidence
-    const settled = this.#settled
-    settled.reserve()
-    let parents = settled.words
-    let parent = NONE
-    if (edge !== EDGE.none) {
-      const slot = this.#spans.find(span[0] as number, span[1] as number)
-      if (slot === NONE) {
-        parent = settled.find(span[0] as number, span[1] as number, request)
-        if (parent === NONE && this.#isAwaited(base, row)) return false
-      } else {
-        if (this.#spans.state[slot] !== SETTLED) return false
-        parent = slot * RECORD_WORDS
-        parents = this.#spans.words
-      }
-    }
-    const at = settled.add(this.#id[0] as number, this.#id[1] as number, {
-      request: this.#hash.number,
-      now: this.#now,
-    })
-    const { words } = settled
-    if (parent === NONE || edge !== EDGE.parent) this.#hash.traceId(words, at + TRACE_ID)
-    noteTraceparent(words, at, { base, row })
-    words[at + METHOD] = this.#evidence.method
-    decide(words, at, { edge, parents, parent })
-    writeDecided(words, at, { pin, row })
-    pin.makeReady(row)
-    return true
+    const { flow } = this.#evidence
+    return this.#flows.has(flow[0] as number, flow[1] as number)
   }
 
   /** Notes what the row says in its span's slot, which is EXPECTED, and looks for the parent. */
@@ -255,11 +214,12 @@ export class CallTrees {
     spans.time[slot] = this.#now
     spans.oldest[slot] = this.#now
     spans.open[slot] = base.state[row] === STATE.closed ? 0 : 1
-    spans.request[slot] = this.#hash.number
-    spans.flow[2 * slot] = this.#key.flowLo
-    spans.flow[2 * slot + 1] = this.#key.flowHi
+    const { number, flow, hash } = this.#evidence
+    spans.request[slot] = number
+    spans.flow[2 * slot] = flow[0] as number
+    spans.flow[2 * slot + 1] = flow[1] as number
     // What it is if it turns out to be a root, which costs less than to keep flow and offset.
-    this.#hash.traceId(spans.words, at + TRACE_ID)
+    hash.traceId(spans.words, at + TRACE_ID)
     noteTraceparent(spans.words, at, { base, row })
     this.#row = of
     this.#arriving = slot
@@ -278,7 +238,7 @@ export class CallTrees {
   }
 
   #findParent(slot: number, base: Columns<'base'>, row: number): void {
-    const { edge, span, request } = this.#evidence
+    const { edge, span } = this.#evidence
     const lo = span[0] as number
     const hi = span[1] as number
     if (edge === EDGE.none) {
@@ -287,9 +247,9 @@ export class CallTrees {
     }
     let parent = this.#spans.find(lo, hi)
     if (parent === NONE) {
-      const record = this.#settled.find(lo, hi, request)
+      const record = this.#atOnce.settledParent()
       if (record !== NONE) {
-        this.#waiting.arriveUnder(slot, this.#settled.words, record)
+        this.#waiting.arriveUnder(slot, this.#atOnce.parents, record)
         return
       }
       if (!this.#isAwaited(base, row)) {

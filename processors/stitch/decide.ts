@@ -14,27 +14,47 @@ import {
   TRACE_ID,
 } from './record.ts'
 
-/** Notes what a row's traceparent names, if it has one. */
-export function noteTraceparent(
-  words: Uint32Array,
-  at: number,
-  { base, row }: { base: Columns<'base'>; row: number },
-): void {
-  if (!hasTraceparent(base, row)) return
+/** Notes what a row's traceparent names: zeros, if it has none. */
+export function noteTraceparent(words: Int32Array, at: number, { base, row }: ExchangeRow): void {
+  const has = hasTraceparent(base, row)
   const { wire_trace_id: trace, wire_span_id: span } = base
-  copyWords(words, at + OTHER_TRACE_ID, { from: trace, first: row * 4, count: 4 })
-  copyWords(words, at + OTHER_SPAN_ID, { from: span, first: row * 2, count: 2 })
+  for (let i = 0; i < 4; i++) {
+    words[at + OTHER_TRACE_ID + i] = has ? (trace[row * 4 + i] as number) : 0
+  }
+  for (let i = 0; i < 2; i++) {
+    words[at + OTHER_SPAN_ID + i] = has ? (span[row * 2 + i] as number) : 0
+  }
+}
+
+/** Whether it names what was noted of another row. */
+export function sameTraceparentAs(words: Int32Array, at: number, { base, row }: ExchangeRow) {
+  const span = at + OTHER_SPAN_ID
+  if (!hasTraceparent(base, row))
+    return ((words[span] as number) | (words[span + 1] as number)) === 0
+  const { wire_trace_id: trace, wire_span_id: id } = base
+  for (let i = 0; i < 2; i++) {
+    if (words[span + i] !== ((id[row * 2 + i] as number) | 0)) return false
+  }
+  for (let i = 0; i < 4; i++) {
+    if (words[at + OTHER_TRACE_ID + i] !== ((trace[row * 4 + i] as number) | 0)) return false
+  }
+  return true
+}
+
+interface ExchangeRow {
+  readonly base: Columns<'base'>
+  readonly row: number
 }
 
 /** The settled parent, if there is one, and what it is to become. */
 interface Parent {
   readonly edge: number
-  readonly parents: Uint32Array
+  readonly parents: Int32Array
   readonly parent: number
 }
 
 /** Makes a span's ids final: its parent, if there is one, is settled and has its record there. */
-export function decide(words: Uint32Array, at: number, { edge, parents, parent }: Parent): void {
+export function decide(words: Int32Array, at: number, { edge, parents, parent }: Parent): void {
   if (parent === NONE) standAlone(words, at)
   else if (edge !== EDGE.forwarder) {
     inherit(words, at, { from: parents, parent, isCandidate: edge === EDGE.candidate })
@@ -44,7 +64,7 @@ export function decide(words: Uint32Array, at: number, { edge, parents, parent }
 }
 
 /** Makes a span's ids final: its parent is the span that its traceparent names, or it is a root. */
-export function standAlone(words: Uint32Array, at: number): void {
+export function standAlone(words: Int32Array, at: number): void {
   const span = at + OTHER_SPAN_ID
   if (((words[span] as number) | (words[span + 1] as number)) === 0) {
     words[at + METHOD] = LINK_METHOD.none
@@ -60,9 +80,9 @@ export function standAlone(words: Uint32Array, at: number): void {
  * trace that it would begin.
  */
 export function inherit(
-  to: Uint32Array,
+  to: Int32Array,
   at: number,
-  { from, parent, isCandidate }: { from: Uint32Array; parent: number; isCandidate: boolean },
+  { from, parent, isCandidate }: { from: Int32Array; parent: number; isCandidate: boolean },
 ): void {
   const trace = at + (isCandidate ? OTHER_TRACE_ID : TRACE_ID)
   const span = at + (isCandidate ? OTHER_SPAN_ID : PARENT_ID)
@@ -73,9 +93,9 @@ export function inherit(
 
 /** Whether the requests of two spans came with one traceparent. */
 export function sameTraceparent(
-  words: Uint32Array,
+  words: Int32Array,
   at: number,
-  other: { words: Uint32Array; at: number },
+  other: { words: Int32Array; at: number },
 ): boolean {
   // The span id's two words follow the four of the trace id.
   for (let i = OTHER_TRACE_ID; i < OTHER_TRACE_ID + 6; i++) {

@@ -20,11 +20,11 @@ const ALIAS = 0x2545f491
  * id, so that nobody takes it for a parent there. Its own inverse.
  */
 export function aliased(lo: number, part: Pin['part']): number {
-  return part === 'causes' ? (lo ^ ALIAS) >>> 0 : lo
+  return part === 'causes' ? lo ^ ALIAS : lo
 }
 
 /** What another gateway has decided of the row's span stands in the record too. */
-export function adopt(words: Uint32Array, at: number, { stitch, row }: StitchRow): void {
+export function adopt(words: Int32Array, at: number, { stitch, row }: StitchRow): void {
   const copy = (field: number, column: Uint32Array, count: number) =>
     words.set(column.subarray(row * count, (row + 1) * count), at + field)
   copy(TRACE_ID, stitch.trace_id, 4)
@@ -46,7 +46,7 @@ interface StitchRow {
 
 /** Writes what was decided of a settled span into a row of it. */
 export function writeDecided(
-  words: Uint32Array,
+  words: Int32Array,
   at: number,
   { pin: { stitch, batch, part, isBlank }, row }: { pin: Pin; row: number },
 ): void {

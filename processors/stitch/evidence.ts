@@ -29,24 +29,6 @@ export const EDGE = {
   candidate: 3,
 } as const
 
-/** Reused for each row. */
-export interface Evidence {
-  edge: number
-  /** How the awaited span was found, as in a record. */
-  method: number
-  /** The awaited span. */
-  span: Uint32Array
-  /** The number of its request. */
-  request: number
-}
-
-const cause: RequestKey = { flowLo: 0, flowHi: 0, offset: 0 }
-const causeHash = new RequestHash()
-
-export function newEvidence(): Evidence {
-  return { edge: EDGE.none, method: 0, span: new Uint32Array(2), request: 0 }
-}
-
 export function hasTraceparent(base: Columns<'base'>, row: number): boolean {
   const { wire_trace_id: trace, wire_span_id: span } = base
   // Mostly there is none, so half of it is looked at.
@@ -77,43 +59,88 @@ export function isDecided(stitch: Columns<'stitch'>, row: number): boolean {
   return ((span[row * 2] as number) | (span[row * 2 + 1] as number)) !== 0
 }
 
-/** The row that is read, and what is known beside it. */
-interface RowRead {
-  readonly row: number
-  readonly confidenceMin: number
+/**
+ * The row that is being taken: the ids of its request, and what it says of its parent. One for all
+ * rows, as there is no time for an object each.
+ */
+export class Evidence {
   /** Of the row's request. */
-  readonly hash: RequestHash
-}
+  readonly hash = new RequestHash()
+  readonly flow = new Int32Array(2)
+  /** The row's span. */
+  readonly id = new Int32Array(2)
+  /** The number of its request. */
+  number = 0
+  /** A cause less sure than this is a candidate. */
+  confidenceMin = 0
+  edge: number = EDGE.none
+  /** How the awaited span was found, as in a record. */
+  method = 0
+  /** The awaited span, the CLIENT's of its request, and that request's number. */
+  readonly span = new Int32Array(2)
+  readonly caller = new Int32Array(2)
+  request = 0
+  readonly #key: RequestKey = { flowLo: 0, flowHi: 0, offset: 0 }
+  readonly #cause = new RequestHash()
 
-/** Reads what an exchange row says of its parent into `out`. */
-export function readEvidence(out: Evidence, base: Columns<'base'>, read: RowRead): void {
-  out.edge = EDGE.none
-  if (base.role[read.row] === ROLE.server) readServer(out, base, read)
-  else readClient(out, base, read)
-}
+  /** Of which request a row is. */
+  ofRequest(base: Columns<'base'>, row: number): void {
+    const { flow } = this
+    const key = this.#key
+    flow[0] = base.flow_id[row * 2] as number
+    flow[1] = base.flow_id[row * 2 + 1] as number
+    key.flowLo = flow[0] as number
+    key.flowHi = flow[1] as number
+    key.offset = base.request_offset[row] as number
+    this.hash.of(key)
+    this.number = this.hash.number
+  }
 
-function readServer(out: Evidence, base: Columns<'base'>, { row, hash }: RowRead) {
-  // An id made from addresses, ports and start: the other end has another one.
-  if (base.flow_id_local[row] === 1) return
-  hash.spanId(out.span, 0, ROLE.client)
-  out.request = hash.number
-  out.edge = EDGE.parent
-  out.method = LINK_METHOD.identity
-}
+  /** Of which span, once it is known of which request. */
+  ofSpan(base: Columns<'base'>, row: number): void {
+    this.hash.spanId(this.id, 0, base.role[row] as number)
+  }
 
-function readClient(out: Evidence, base: Columns<'base'>, { row, confidenceMin }: RowRead): void {
-  const flow = base.cause_flow_id
-  cause.flowLo = flow[row * 2] as number
-  cause.flowHi = flow[row * 2 + 1] as number
-  if ((cause.flowLo | cause.flowHi) === 0) return
-  cause.offset = base.cause_offset[row] as number
-  if (Number.isNaN(cause.offset)) return
-  const sure = (base.cause_confidence[row] as number) >= confidenceMin
-  const header = hasTraceparent(base, row)
-  if (header && !sure) return
-  causeHash.of(cause)
-  causeHash.spanId(out.span, 0, ROLE.server)
-  out.request = causeHash.number
-  out.edge = header ? EDGE.forwarder : sure ? EDGE.parent : EDGE.candidate
-  out.method = (base.cause_method[row] as number) | FLAG.cause
+  /** What it says of its parent. */
+  read(base: Columns<'base'>, row: number): void {
+    this.edge = EDGE.none
+    this.method = 0
+    if (base.role[row] === ROLE.server) this.#readServer(base, row)
+    else this.#readClient(base, row)
+  }
+
+  #readServer(base: Columns<'base'>, row: number): void {
+    // An id made from addresses, ports and start: the other end has another one.
+    if (base.flow_id_local[row] === 1) return
+    const { span, caller } = this
+    this.hash.spanId(span, 0, ROLE.client)
+    caller[0] = span[0] as number
+    caller[1] = span[1] as number
+    this.request = this.number
+    this.edge = EDGE.parent
+    this.method = LINK_METHOD.identity
+  }
+
+  #readClient(base: Columns<'base'>, row: number): void {
+    const flow = base.cause_flow_id
+    const lo = (flow[row * 2] as number) | 0
+    const hi = (flow[row * 2 + 1] as number) | 0
+    if ((lo | hi) === 0) return
+    const offset = base.cause_offset[row] as number
+    if (Number.isNaN(offset)) return
+    const sure = (base.cause_confidence[row] as number) >= this.confidenceMin
+    const header = hasTraceparent(base, row)
+    if (header && !sure) return
+    const key = this.#key
+    const cause = this.#cause
+    key.flowLo = lo
+    key.flowHi = hi
+    key.offset = offset
+    cause.of(key)
+    cause.spanId(this.span, 0, ROLE.server)
+    cause.spanId(this.caller, 0, ROLE.client)
+    this.request = cause.number
+    this.edge = header ? EDGE.forwarder : sure ? EDGE.parent : EDGE.candidate
+    this.method = (base.cause_method[row] as number) | FLAG.cause
+  }
 }

@@ -3,11 +3,16 @@
  *
  *     first ─▶ ▓▓▓▓░▓▓▓▓▓▓▓▓▓▓ ◀─ newest         a ring; ░ was removed
  *                  ▲      ▲
- *     index   [hash, place] …                    open addressing, half full at most
+ *     index   │s s s s s s s s s s s s s s s o│ …   a cache line of 15 slots, half full at most
  *
  * There are hundreds of thousands of them, more than a cache holds, so what counts is how many
- * lines of memory are touched at random: one of the index to look for an id, and one to forget it.
- * The entries are written in order, which costs next to nothing, and not touched to be forgotten.
+ * lines of memory are touched at random: one of the index, to look for an id and to add it. The
+ * entries are written in order, which costs next to nothing, and not touched to be forgotten; nor
+ * is the index. A slot says where in the ring its entry was, in this round and the one before, so
+ * whether it is still there is seen without looking, and one that is not is free for the next.
+ *
+ *     slot   [some bits of the hash | position + 1]     0: never used
+ *     o      position + 1 of the last entry that found the line full, and is in the next
  *
  * Who gives ids gives a number to find each by, too. Those of one number stand beside each other in
  * the index, so where they are looked for together there is one miss for all.
@@ -19,6 +24,9 @@ export const NONE = -1
 /** Of an entry that is an id alone. */
 export const ID_WORDS = 2
 
+/** Words of the index that share a cache line, and those of them that are slots. */
+const LINE = 8
+const SLOTS = 7
 const PLACES_FIRST = 32
 /** Of a log that is full: half as many again, for most of it are there to stay. */
 const GROWTH = 1.5
@@ -27,19 +35,21 @@ const FACTOR = (crypto.getRandomValues(new Int32Array(1))[0] as number) | 1
 
 export class IdLog {
   /** `stride` words an entry, the first two of which are its id. */
-  words: Uint32Array
+  words: Int32Array
   /** One more of each, for what is looked at to forget it. */
-  stamps: Uint32Array
+  stamps: Int32Array
   readonly #stride: number
   /** Of the entry in each place; 0: it was removed. */
   #hashes: Int32Array
-  /** Two words a bucket: an entry's hash, and its place + 1, or 0. */
   #index: Int32Array
-  /** Of hashes: their upper bits are the bucket. */
-  #shift: number
+  /** Of hashes: so many upper bits are the line. */
+  #lineBits: number
+  /** Of slots: so many lower bits are the position. */
+  #positionBits: number
   #places: number
+  /** A position is a place and whether the round is an odd one: below 2 * places. */
   #first = 0
-  /** Places from the first on that are taken, also by what was removed. */
+  /** Positions from the first on that are taken, also by what was removed. */
   #taken = 0
   #size = 0
   /** Of no meaning: what is read for nothing would not be read. */
@@ -47,13 +57,13 @@ export class IdLog {
 
   constructor(stride: number) {
     this.#stride = stride
-    const buckets = bucketsFor(PLACES_FIRST)
     this.#places = PLACES_FIRST
-    this.words = new Uint32Array(this.#places * stride)
-    this.stamps = new Uint32Array(this.#places)
+    this.words = new Int32Array(this.#places * stride)
+    this.stamps = new Int32Array(this.#places)
     this.#hashes = new Int32Array(this.#places)
-    this.#index = new Int32Array(2 * buckets)
-    this.#shift = Math.clz32(buckets - 1)
+    this.#lineBits = lineBitsFor(PLACES_FIRST)
+    this.#positionBits = positionBitsFor(PLACES_FIRST)
+    this.#index = new Int32Array(LINE << this.#lineBits)
   }
 
   get size(): number {
@@ -63,15 +73,25 @@ export class IdLog {
   /** The place of the entry with this id, or NONE. */
   find(lo: number, hi: number, number: number): number {
     const index = this.#index
-    const mask = (index.length >>> 1) - 1
     const hash = hashOf(number)
-    for (let bucket = hash >>> this.#shift; ; bucket = (bucket + 1) & mask) {
-      const place = (index[2 * bucket + 1] as number) - 1
-      if (place === NONE) return NONE
-      if (index[2 * bucket] !== hash) continue
-      const at = place * this.#stride
-      if (this.words[at] === lo && this.words[at + 1] === hi) return place
-    }
+    const tag = hash << this.#lineBits
+    const positionBits = this.#positionBits
+    const home = this.#lineOf(hash)
+    let line = home
+    do {
+      for (let at = line; at < line + SLOTS; at++) {
+        const slot = index[at] as number
+        if ((slot ^ tag) >>> positionBits !== 0) continue
+        const place = this.#placeOf((slot & ((1 << positionBits) - 1)) - 1)
+        // Another entry may be there by now, or a removed one.
+        if (this.#hashes[place] !== hash) continue
+        const word = place * this.#stride
+        if (this.words[word] === lo && this.words[word + 1] === hi) return place
+      }
+      if (!this.#isTaken(index[line + SLOTS] as number)) return NONE
+      line = (line + LINE) & (index.length - 1)
+    } while (line !== home)
+    return NONE
   }
 
   /**
@@ -81,23 +101,9 @@ export class IdLog {
    */
   touch(numbers: Int32Array, count: number): void {
     const index = this.#index
-    const shift = this.#shift
     let sum = 0
     for (let i = 0; i < count; i++) {
-      sum = (sum + (index[2 * (hashOf(numbers[i] as number) >>> shift)] as number)) | 0
-    }
-    this.touched = sum
-  }
-
-  /** The same of the oldest, as many as are there: before so many are removed. */
-  touchOldest(count: number): void {
-    const index = this.#index
-    const shift = this.#shift
-    const hashes = this.#hashes
-    let sum = 0
-    for (let i = 0; i < count; i++) {
-      const hash = hashes[this.#placeOf(i)] as number
-      sum = (sum + (index[2 * (hash >>> shift)] as number)) | 0
+      sum = (sum + (index[this.#lineOf(hashOf(numbers[i] as number))] as number)) | 0
     }
     this.touched = sum
   }
@@ -105,33 +111,32 @@ export class IdLog {
   /** The place that has been there for longest, or NONE. */
   get oldest(): number {
     this.#skipRemoved()
-    return this.#size === 0 ? NONE : this.#first
+    return this.#size === 0 ? NONE : this.#placeOf(this.#first)
   }
 
-  /** A new entry, the newest, 0 but for the id: one that is not there. */
+  /** A new entry, the newest, of an id that is not in. Its other words are to be written. */
   append(lo: number, hi: number, number: number): number {
     return this.#append(lo, hi, hashOf(number))
   }
 
   #append(lo: number, hi: number, hash: number): number {
     this.reserve()
-    const place = this.#placeOf(this.#taken)
+    const position = this.#positionOf(this.#taken)
+    const place = this.#placeOf(position)
     const at = place * this.#stride
-    const { words } = this
-    words[at] = lo
-    words[at + 1] = hi
-    for (let word = at + 2; word < at + this.#stride; word++) words[word] = 0
+    this.words[at] = lo
+    this.words[at + 1] = hi
     this.stamps[place] = 0
     this.#hashes[place] = hash
+    this.#enter(hash, position)
     this.#taken++
     this.#size++
-    this.#enter(hash, place)
     return place
   }
 
   /** Makes an entry the newest. Gives its place. */
   renew(place: number): number {
-    if (place === this.#placeOf(this.#taken - 1)) return place
+    if (place === this.#placeOf(this.#positionOf(this.#taken - 1))) return place
     const stride = this.#stride
     const entry = this.words.slice(place * stride, (place + 1) * stride)
     const hash = this.#hashes[place] as number
@@ -144,7 +149,7 @@ export class IdLog {
   }
 
   remove(place: number): void {
-    this.#leave(this.#hashes[place] as number, place)
+    if (place !== this.#placeOf(this.#first)) this.#leave(place)
     this.#hashes[place] = 0
     this.#size--
   }
@@ -156,43 +161,66 @@ export class IdLog {
     if (this.#taken === this.#places) this.#rebuild()
   }
 
-  #placeOf(nth: number): number {
-    const place = this.#first + nth
-    return place < this.#places ? place : place - this.#places
+  #positionOf(nth: number): number {
+    const position = this.#first + nth
+    return position < 2 * this.#places ? position : position - 2 * this.#places
+  }
+
+  #placeOf(position: number): number {
+    return position < this.#places ? position : position - this.#places
+  }
+
+  /** Where the slots of this hash begin. The first bit of `hashOf` is not part of it. */
+  #lineOf(hash: number): number {
+    return (hash >>> (32 - this.#lineBits)) * LINE
+  }
+
+  #slotOf(hash: number, position: number): number {
+    const positionBits = this.#positionBits
+    return (((hash << this.#lineBits) >>> positionBits) << positionBits) | (position + 1)
+  }
+
+  /** Whether the position in a slot is one of those between the first and the newest. */
+  #isTaken(slot: number): boolean {
+    const position = (slot & ((1 << this.#positionBits) - 1)) - 1
+    const nth = position - this.#first
+    return position >= 0 && (nth < 0 ? nth + 2 * this.#places : nth) < this.#taken
   }
 
   #skipRemoved(): void {
     const hashes = this.#hashes
-    while (this.#taken > 0 && hashes[this.#first] === 0) {
-      this.#first = this.#placeOf(1)
+    while (this.#taken > 0 && hashes[this.#placeOf(this.#first)] === 0) {
+      this.#first = this.#positionOf(1)
       this.#taken--
     }
   }
 
-  #enter(hash: number, place: number): void {
+  /** There is room somewhere: there are twice as many slots as places, and each has one at most. */
+  #enter(hash: number, position: number): void {
     const index = this.#index
-    const mask = (index.length >>> 1) - 1
-    let bucket = hash >>> this.#shift
-    while (index[2 * bucket + 1] !== 0) bucket = (bucket + 1) & mask
-    index[2 * bucket] = hash
-    index[2 * bucket + 1] = place + 1
+    for (let line = this.#lineOf(hash); ; line = (line + LINE) & (index.length - 1)) {
+      for (let at = line; at < line + SLOTS; at++) {
+        if (this.#isTaken(index[at] as number)) continue
+        index[at] = this.#slotOf(hash, position)
+        return
+      }
+      index[line + SLOTS] = position + 1
+    }
   }
 
-  /** Those that had to go further because of this entry move up, so no mark is left behind. */
-  #leave(hash: number, place: number): void {
+  /** The slot of an entry in between is free at once: what is renewed has but one. */
+  #leave(place: number): void {
     const index = this.#index
-    const shift = this.#shift
-    const mask = (index.length >>> 1) - 1
-    let gap = hash >>> shift
-    while (index[2 * gap + 1] !== place + 1) gap = (gap + 1) & mask
-    for (let at = (gap + 1) & mask; index[2 * at + 1] !== 0; at = (at + 1) & mask) {
-      const home = (index[2 * at] as number) >>> shift
-      if (((at - home) & mask) < ((at - gap) & mask)) continue
-      index[2 * gap] = index[2 * at] as number
-      index[2 * gap + 1] = index[2 * at + 1] as number
-      gap = at
+    const hash = this.#hashes[place] as number
+    const isOfEvenRound = this.#first < this.#places === place >= this.#placeOf(this.#first)
+    const slot = this.#slotOf(hash, isOfEvenRound ? place : place + this.#places)
+    for (let line = this.#lineOf(hash); ; line = (line + LINE) & (index.length - 1)) {
+      for (let at = line; at < line + SLOTS; at++) {
+        if (index[at] !== slot) continue
+        index[at] = 0
+        return
+      }
     }
-    index[2 * gap + 1] = 0
   }
 
   /** More room or, where half of it was of what was removed, as much. */
@@ -200,37 +228,44 @@ export class IdLog {
     const { words, stamps } = this
     const stride = this.#stride
     const hashes = this.#hashes
-    const first = this.#first
     const places = this.#places
+    const first = this.#placeOf(this.#first)
+    const taken = this.#taken
     if (this.#size > places / 2) this.#places = Math.ceil(places * GROWTH)
-    const buckets = bucketsFor(this.#places)
-    this.words = new Uint32Array(this.#places * stride)
-    this.stamps = new Uint32Array(this.#places)
+    this.words = new Int32Array(this.#places * stride)
+    this.stamps = new Int32Array(this.#places)
     this.#hashes = new Int32Array(this.#places)
-    this.#index = new Int32Array(2 * buckets)
-    this.#shift = Math.clz32(buckets - 1)
-    let place = 0
-    for (let nth = 0; nth < this.#taken; nth++) {
+    this.#lineBits = lineBitsFor(this.#places)
+    this.#positionBits = positionBitsFor(this.#places)
+    this.#index = new Int32Array(LINE << this.#lineBits)
+    this.#first = 0
+    this.#taken = 0
+    for (let nth = 0; nth < taken; nth++) {
       const old = first + nth < places ? first + nth : first + nth - places
       const from = old * stride
       if (hashes[old] === 0) continue
+      const place = this.#taken
       const at = place * stride
       for (let i = 0; i < stride; i++) this.words[at + i] = words[from + i] as number
       this.stamps[place] = stamps[old] as number
       this.#hashes[place] = hashes[old] as number
-      this.#enter(hashes[old] as number, place++)
+      this.#enter(hashes[old] as number, place)
+      this.#taken++
     }
-    this.#first = 0
-    this.#taken = place
   }
 }
 
-/** Never 0. The lowest bit is not looked at to find a bucket. */
+/** Never 0. */
 function hashOf(number: number): number {
   return Math.imul(number, FACTOR) | 1
 }
 
-/** Two a place at least, a power of two. */
-function bucketsFor(places: number): number {
-  return 2 ** Math.ceil(Math.log2(2 * places))
+/** Lines are a power of two, at least two: a shift by 32 bits is none. */
+function lineBitsFor(places: number): number {
+  return Math.max(1, Math.ceil(Math.log2((3 * places) / SLOTS)))
+}
+
+/** For positions + 1. */
+function positionBitsFor(places: number): number {
+  return Math.ceil(Math.log2(2 * places + 1))
 }

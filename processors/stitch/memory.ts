@@ -124,8 +124,8 @@ export class Memory {
     const isExchange = base.kind[row] === KIND.exchange
     const isClosed = base.state[row] === STATE.closed
     if (base.role[row] === ROLE.client) {
-      const lo = base.flow_id[row * 2] as number
-      const hi = base.flow_id[row * 2 + 1] as number
+      const lo = (base.flow_id[row * 2] as number) | 0
+      const hi = (base.flow_id[row * 2 + 1] as number) | 0
       if (isExchange || !isClosed) this.#flows.seen(lo, hi)
       else this.#flows.closed(lo, hi, this.#trees.until)
     }

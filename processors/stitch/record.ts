@@ -1,6 +1,7 @@
 /**
  * What is known of a span in a cache line: of one that waits and of one that is
- * settled alike, so that a row or a child takes its ids from either. Ids are u32, low half first.
+ * settled alike, so that a row or a child takes its ids from either. Ids are of words, low
+ * half first, with a sign: a number beyond 31 bits is an object when it is handed on.
  */
 export const RECORD_WORDS = 16
 
@@ -23,13 +24,15 @@ export const FLAG = {
   cause: 0x200,
   /** Its end did not come, and was made up. */
   unheard: 0x400,
+  /** Of a CLIENT's span: it stands for the SERVER's of the same request, too (settled_spans.ts). */
+  server: 0x800,
 } as const
 
 /** Copies words. A loop, for `copyWithin` and `set` cost more than they copy here. */
 export function copyWords(
-  to: Uint32Array,
+  to: Int32Array,
   at: number,
-  { from, first, count }: { from: Uint32Array; first: number; count: number },
+  { from, first, count }: { from: Int32Array; first: number; count: number },
 ): void {
   for (let i = 0; i < count; i++) to[at + i] = from[first + i] as number
 }

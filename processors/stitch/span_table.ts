@@ -31,11 +31,11 @@ const CAPACITY_FIRST = 1024
 
 export class SpanTable {
   /** A record a slot: see record.ts. */
-  words = new Uint32Array(0)
+  words = new Int32Array(0)
   /** The RequestHash's number, of one whose row has come. */
   request = new Int32Array(0)
   /** Two words a slot: the flow of the request. */
-  flow = new Uint32Array(0)
+  flow = new Int32Array(0)
   state = new Uint8Array(0)
   /** What the slot waits for its parent for: an EDGE of evidence.ts. */
   edge = new Uint8Array(0)
@@ -80,8 +80,7 @@ export class SpanTable {
     const chain = this.#chain
     let slot = this.#buckets[lo & (this.#buckets.length - 1)] as number
     while (slot !== NONE) {
-      // Both are 32 bits; the id's are unsigned.
-      if (chain[2 * slot] === (lo | 0) && this.words[slot * RECORD_WORDS + SPAN_ID + 1] === hi)
+      if (chain[2 * slot] === lo && this.words[slot * RECORD_WORDS + SPAN_ID + 1] === hi)
         return slot
       slot = chain[2 * slot + 1] as number
     }
@@ -158,9 +157,9 @@ export class SpanTable {
   #grow(): void {
     const before = this.state.length
     const capacity = Math.max(CAPACITY_FIRST, before * 2)
-    this.words = grown(this.words, new Uint32Array(capacity * RECORD_WORDS))
+    this.words = grown(this.words, new Int32Array(capacity * RECORD_WORDS))
     this.request = grown(this.request, new Int32Array(capacity))
-    this.flow = grown(this.flow, new Uint32Array(2 * capacity))
+    this.flow = grown(this.flow, new Int32Array(2 * capacity))
     this.state = grown(this.state, new Uint8Array(capacity))
     this.edge = grown(this.edge, new Uint8Array(capacity))
     this.open = grown(this.open, new Uint8Array(capacity))
@@ -187,7 +186,7 @@ export class SpanTable {
   }
 }
 
-function grown<A extends Uint8Array | Uint32Array | Int32Array | Float64Array>(from: A, to: A): A {
+function grown<A extends Uint8Array | Int32Array | Float64Array>(from: A, to: A): A {
   to.set(from)
   return to
 }

@@ -121,7 +121,7 @@ export class WaitingSpans {
   }
 
   /** The same where the parent is settled, with its record at `at`: the span is settled too. */
-  arriveUnder(slot: number, words: Uint32Array, at: number): void {
+  arriveUnder(slot: number, words: Int32Array, at: number): void {
     const { words: own, edge } = this.#spans
     decide(own, slot * RECORD_WORDS, { edge: edge[slot] as number, parents: words, parent: at })
     this.#settle(slot)
