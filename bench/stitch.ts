@@ -31,6 +31,12 @@ const CONNECTIONS = 16
 
 type Order = 'leaf first' | 'root first'
 
+/** Mixed in both halves, as the kernel's are. */
+function flowOf(chain: number, depth: number): [lo: number, hi: number] {
+  const flow = (chain % CONNECTIONS) * CHAIN + depth + 1
+  return [Math.imul(flow, 0x9e3779b1), Math.imul(flow, 0x85ebca6b)]
+}
+
 /** One row as the receiver and k8s_attributes leave it. */
 function addRow(batch: FlowBatch, role: number, [chain, depth]: [number, number]): number {
   const { base } = batch
@@ -40,16 +46,12 @@ function addRow(batch: FlowBatch, role: number, [chain, depth]: [number, number]
   base.kind[row] = KIND.exchange
   base.state[row] = STATE.closed
   base.role[row] = role
-  base.flow_id.set(
-    [Math.imul(depth + 1, 0x9e3779b1), Math.imul(chain % CONNECTIONS, 0x85ebca6b)],
-    row * 2,
-  )
+  base.flow_id.set(flowOf(chain, depth), row * 2)
   base.request_offset[row] = chain * 200
   base.cause_offset[row] = Number.NaN
   base.cause_confidence[row] = Number.NaN
   if (role === ROLE.client && depth > 0) {
-    const flow = [Math.imul(depth, 0x9e3779b1), Math.imul(chain % CONNECTIONS, 0x85ebca6b)]
-    base.cause_flow_id.set(flow, row * 2)
+    base.cause_flow_id.set(flowOf(chain, depth - 1), row * 2)
     base.cause_offset[row] = chain * 200
     base.cause_method[row] = LINK_METHOD.thread
     base.cause_confidence[row] = 0.95
@@ -108,6 +110,15 @@ function batches(order: Order): FlowBatch[] {
   return all
 }
 
+/** Takes what it is given, as one who sends it at once. */
+class Drain<S extends Signal> implements Consumer<S> {
+  readonly mutates = false
+
+  consume(_data: Parameters<Consumer<S>['consume']>[0]) {
+    return OK
+  }
+}
+
 /** Keeps what it is given. */
 class Sink<S extends Signal> implements Consumer<S> {
   readonly mutates = false
@@ -140,12 +151,12 @@ async function stitched(order: Order, take: (us: number) => void): Promise<FlowB
 }
 
 function spans(input: readonly FlowBatch[]): number {
-  const connector = new FlowSpans(settings(), spansSchema.parse({}), new Sink<'traces'>())
+  const connector = new FlowSpans(settings(), spansSchema.parse({}), new Drain<'traces'>())
   return cpuOf(input, (batch) => connector.consume(batch))
 }
 
 function metrics(input: readonly FlowBatch[]): number {
-  const next = new Sink<'metrics'>()
+  const next = new Drain<'metrics'>()
   const connector = new FlowMetrics(settings(), metricsSchema.parse({}), { next })
   return cpuOf(input, (batch) => connector.consume(batch))
 }

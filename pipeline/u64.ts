@@ -6,6 +6,8 @@
  */
 
 const TWO_32 = 4_294_967_296
+/** A byte's digits: the runtime makes those of a number beyond 2^30 by division of doubles. */
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
 /** `hi:lo` as 16 hexadecimal digits. */
 export function hex64(lo: number, hi: number): string {
@@ -13,7 +15,8 @@ export function hex64(lo: number, hi: number): string {
 }
 
 export function hex32(value: number): string {
-  return (value >>> 0).toString(16).padStart(8, '0')
+  const high = HEX[value >>> 24] + (HEX[(value >>> 16) & 0xff] as string)
+  return high + HEX[(value >>> 8) & 0xff] + HEX[value & 0xff]
 }
 
 /** Exact up to 2^53, else rounded to the nearest double. */

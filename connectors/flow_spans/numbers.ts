@@ -53,6 +53,9 @@ export class NumberBlocks {
   /** By the bytes that each number takes, and the method of the link. */
   readonly #templates = new Map<number, Template>()
   readonly #wire = new WireWriter(512)
+  /** Of the row before: mostly one of the same connection. */
+  #key = -1
+  #template: Template | undefined
 
   constructor([request, response]: Conventions['sizes']) {
     this.#request = prefixOf(request)
@@ -75,7 +78,7 @@ export class NumberBlocks {
       ((minRtt === 0 ? 0 : varintSize(minRtt)) << 11) |
       ((isTcp ? varintSize(retransmits) : 0) << 14) |
       ((stitch === undefined ? 0 : (stitch.link_method[row] as number)) << 17)
-    const template = this.#templates.get(key) ?? this.#make(key)
+    const template = key === this.#key ? (this.#template as Template) : this.#find(key)
     const { bytes } = template
     if (template.request > 0) putVarint(bytes, template.request, request)
     if (template.response > 0) putVarint(bytes, template.response, response)
@@ -86,6 +89,13 @@ export class NumberBlocks {
       template.view.setFloat64(template.confidence, stitch.link_confidence[row] as number, true)
     }
     return bytes
+  }
+
+  #find(key: number): Template {
+    const template = this.#templates.get(key) ?? this.#make(key)
+    this.#key = key
+    this.#template = template
+    return template
   }
 
   #make(key: number): Template {

@@ -1,22 +1,13 @@
 /** One span of one exchange row. */
 import type { Columns, FlowBatch } from '../../pipeline/flows/batch.ts'
-import { EndCache } from '../../pipeline/flows/ends.ts'
-import { encodeFields, peerAttributes } from '../../pipeline/flows/resource.ts'
 import { LINK_METHODS, UNFINISHED_REASONS } from '../../pipeline/flows/schema.ts'
 import { encodeAttribute } from '../../pipeline/otlp/attributes.ts'
-import {
-  SPAN_ATTRIBUTES,
-  type SpanColumns,
-  type TracesWriter,
-} from '../../pipeline/otlp/traces_writer.ts'
+import type { SpanColumns, TracesWriter } from '../../pipeline/otlp/traces_writer.ts'
 import { RequestBlocks } from './blocks.ts'
 import type { FlowSpansConfig } from './config.ts'
 import { ConnectionBlocks } from './connections.ts'
 import { OwnAttributes } from './own.ts'
 import { RootIds } from './root_ids.ts'
-
-/** Remote ends whose encoded attributes are remembered. */
-const PEERS_MAX = 4096
 
 const LINK_METHOD_ATTRIBUTES = LINK_METHODS.map((name) =>
   encodeAttribute('flowspan.link.method', name),
@@ -34,20 +25,17 @@ interface BatchColumns {
 
 export class SpanWriter {
   readonly #writer: TracesWriter
-  readonly #connections = new ConnectionBlocks()
+  readonly #connections: ConnectionBlocks
   readonly #requests: RequestBlocks
   readonly #own: OwnAttributes
   readonly #rootIds = new RootIds()
-  readonly #peers = new EndCache<Uint8Array>('remote', {
-    make: (names) => encodeFields(SPAN_ATTRIBUTES, peerAttributes(names)),
-    entriesMax: PEERS_MAX,
-  })
   #batch: FlowBatch | undefined
   #columns: BatchColumns | undefined
 
   constructor(writer: TracesWriter, config: FlowSpansConfig) {
     this.#writer = writer
     this.#requests = new RequestBlocks(config)
+    this.#connections = new ConnectionBlocks(writer)
     this.#own = new OwnAttributes(writer)
   }
 
@@ -58,7 +46,6 @@ export class SpanWriter {
     this.#columns = { base, stitch, head: this.#head(batch) }
     this.#requests.begin(batch)
     this.#connections.begin(batch)
-    this.#peers.begin(batch)
     this.#own.begin(batch)
   }
 
@@ -73,9 +60,7 @@ export class SpanWriter {
     writer.beginSpanOf(head, row)
     writer.raw(block.fields)
     this.#own.write(block, row)
-    writer.raw(this.#connections.at(row))
-    const peer = this.#peers.at(row)
-    if (peer.length > 0) writer.raw(peer)
+    this.#connections.write(row)
     writer.raw(block.numbers.at(columns, row))
     writeMarks(writer, base, row)
     if (hasCandidate(stitch, row)) writeCandidate(writer, columns, row)

@@ -25,6 +25,11 @@ const SHORT_TEXT = 24
 /** Above this many bytes a copy by the runtime pays for the view of a part that it needs. */
 const LONG_BYTES = 64
 
+/** From so many bytes on, memory is given away and not copied: what was just written is cold. */
+const GIVEN_BYTES = 32_768
+const NONE = Buffer.allocUnsafeSlow(0)
+const NO_VIEW = viewOf(NONE)
+
 /** A field's tag, as the number whose varint stands before the field. */
 export function tag(field: number, wireType: number): number {
   return (field << 3) | wireType
@@ -33,6 +38,8 @@ export function tag(field: number, wireType: number): number {
 export class WireWriter {
   #bytes: Buffer
   #view: DataView
+  /** Bytes that were needed before, and somewhat more. */
+  #expected = 0
   /** Bytes written so far. */
   at = 0
   /** Grows when what was written, beyond a single field, has moved. */
@@ -43,18 +50,27 @@ export class WireWriter {
     this.#view = viewOf(this.#bytes)
   }
 
-  /** The bytes written, as a copy of their own; the writer starts again at 0. */
+  /** The bytes written; the writer starts again at 0. Many are given where they stand. */
   take(): Uint8Array {
-    const { buffer, byteOffset } = this.#bytes
-    // Unlike a new Uint8Array its memory is not made 0 before it is written.
-    const out = new Uint8Array(buffer.slice(byteOffset, byteOffset + this.at))
+    const { at } = this
+    const bytes = this.#bytes
+    // More than half of what is given is in use, and what is not has often not been touched.
+    const isGiven = at >= GIVEN_BYTES && at * 2 > bytes.length
+    const out = isGiven ? new Uint8Array(bytes.buffer, bytes.byteOffset, at) : this.copyFrom(0)
     this.at = 0
+    if (isGiven) {
+      this.#bytes = NONE
+      this.#view = NO_VIEW
+      this.#expected = at + (at >> 2)
+    }
     return out
   }
 
-  /** The bytes written, where they stand: good until more is written. */
-  get written(): Uint8Array {
-    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset, this.at)
+  /** The bytes written from `start` on, as a copy of their own. */
+  copyFrom(start: number): Uint8Array {
+    const { buffer, byteOffset } = this.#bytes
+    // Unlike a new Uint8Array its memory is not made 0 before it is written.
+    return new Uint8Array(buffer.slice(byteOffset + start, byteOffset + this.at))
   }
 
   /**
@@ -298,7 +314,8 @@ export class WireWriter {
 
   #room(bytes: number): void {
     if (this.at + bytes <= this.#bytes.length) return
-    const larger = Buffer.allocUnsafeSlow(Math.max(this.#bytes.length * 2, this.at + bytes))
+    const needed = Math.max(this.#bytes.length * 2, this.at + bytes, this.#expected)
+    const larger = Buffer.allocUnsafeSlow(needed)
     larger.set(this.#bytes.subarray(0, this.at))
     this.#bytes = larger
     this.#view = viewOf(larger)

@@ -193,6 +193,11 @@ export abstract class SignalWriter {
     this.wire.again(start, end)
   }
 
+  /** What was written from `start` on, as a copy of its own. */
+  copyFrom(start: number): Uint8Array {
+    return this.wire.copyFrom(start)
+  }
+
   /** Ends everything that is open and gives the request; the writer is empty again. */
   finish(): OtlpBatch {
     this.#closeResource()

@@ -46,6 +46,25 @@ test('`WireWriter` writes the bytes that protobufjs writes, in a buffer that has
   )
 })
 
+test('what `take` gave stays as it was, however much is written then', () => {
+  const size = fc.oneof(fc.nat(100), fc.integer({ min: 30_000, max: 200_000 }))
+  fc.assert(
+    fc.property(fc.array(size, { minLength: 2, maxLength: 8 }), (sizes) => {
+      const wire = new WireWriter(1)
+      const taken = sizes.map((length, i) => {
+        for (let left = length; left > 0; left -= 1000) {
+          wire.raw(new Uint8Array(Math.min(1000, left)).fill(i + 1))
+        }
+        return wire.take()
+      })
+      for (const [i, bytes] of taken.entries()) {
+        assert.equal(bytes.length, sizes[i])
+        assert.ok(bytes.every((byte) => byte === i + 1))
+      }
+    }),
+  )
+})
+
 test('`WireWriter.string` writes UTF-8 with a minimal length, whatever the text', () => {
   const text = fc.oneof(
     fc.string({ maxLength: 300 }),
