@@ -30,13 +30,15 @@ const keptView = new DataView(kept.buffer, kept.byteOffset, kept.byteLength)
 /** What shapeOf() says of what is not to be kept. */
 export const NO_SHAPE = 0
 
-/** Three numbers for each line: where it ends, behind its LF; */
-const lines = new Uint16Array(KNOWN_MAX * LINES_MAX * 3)
-const LINE = 3
+/** Four numbers for each line: where it ends, behind its LF; */
+const lines = new Uint16Array(KNOWN_MAX * (LINES_MAX + 1) * 4)
+const LINE = 4
 /** where its colon is, or its end where there is none; */
 const COLON_AT = 1
-/** and which of FIELD it is. */
+/** which of FIELD it is; */
 const KIND = 2
+/** and where the next value begins that is seldom the same, of this line or one behind it. */
+const STOP = 3
 
 /** One of KNOWN_MAX, which keeps another head once that is more use. */
 export class KnownHead {
@@ -55,7 +57,7 @@ export class KnownHead {
   /** @param place below KNOWN_MAX, and no other's */
   constructor(place: number) {
     this.#base = place * BYTES_MAX
-    this.#lines = place * LINES_MAX * LINE
+    this.#lines = place * (LINES_MAX + 1) * LINE
     this.#behindLines = this.#lines
   }
 
@@ -69,8 +71,9 @@ export class KnownHead {
     this.#behindLines = this.#lines
     for (let line = from; ; ) {
       const lf = indexOfLf(view, line, end)
-      if (isEmpty(view, line, lf)) return
       const at = this.#behindLines
+      lines[at + STOP] = end - from
+      if (isEmpty(view, line, lf)) return
       lines[at] = lf + 1 - from
       lines[at + COLON_AT] = colonOf(view, line, lf) - from
       lines[at + KIND] = fieldAt(view, line, lf)
@@ -92,7 +95,8 @@ export class KnownHead {
     // Where the first byte of what is kept would be.
     let shift = from
     for (;;) {
-      at = this.#sameUntil(view, shift, at, Math.min(end, to - shift))
+      const stop = lines[line + STOP] as number
+      at = this.#sameUntil(view, shift, at, Math.min(stop, to - shift))
       while (line < behindLines && (lines[line] as number) < at) {
         this.#same(head, bytes, line, shift)
         line += LINE
@@ -113,9 +117,9 @@ export class KnownHead {
       if (lf < 0) return INCOMPLETE
       if (lf + 1 < to && isBlank(view.getUint8(lf + 1))) return OTHER
       const field = lines[line + KIND] as Field
-      if (field !== FIELD.none) {
-        readValue(head, field, bytes, shift + (lines[line + COLON_AT] as number), lf)
-      }
+      const colon = lines[line + COLON_AT] as number
+      if (field !== FIELD.none) readValue(head, field, bytes, shift + colon, lf)
+      if (at < stop && field !== FIELD.host) this.#changes(line, colon + 1)
       shift = lf + 1 - behind
       at = behind
       line += LINE
@@ -130,16 +134,34 @@ export class KnownHead {
    */
   #sameUntil(view: DataView, shift: number, from: number, to: number): number {
     const base = this.#base
+    const last = to - 8
     let i = from
-    for (const last = to - 8; i <= last; i += 8) {
+    for (; i <= last; i += 8) {
       if (view.getFloat64(shift + i, true) === keptView.getFloat64(base + i, true)) continue
       const low = view.getInt32(shift + i, true) ^ keptView.getInt32(base + i, true)
       if (low !== 0) return i + firstByte(low)
       const high = view.getInt32(shift + i + 4, true) ^ keptView.getInt32(base + i + 4, true)
       if (high !== 0) return i + 4 + firstByte(high)
     }
+    // What is left is compared with bytes before it, which are the same.
+    if (
+      last >= from &&
+      view.getFloat64(shift + last, true) === keptView.getFloat64(base + last, true)
+    ) {
+      return to
+    }
     while (i < to && view.getUint8(shift + i) === keptView.getUint8(base + i)) i++
     return i
+  }
+
+  /**
+   * The value that begins at `at` is another: mostly it will be again, and where a comparison ends
+   * that ends at the same place each time costs a processor less.
+   */
+  #changes(line: number, at: number): void {
+    for (let i = this.#lines; i <= line; i += LINE) {
+      if ((lines[i + STOP] as number) > at) lines[i + STOP] = at
+    }
   }
 
   /** The line is the same as the one that is kept. */
