@@ -4,12 +4,15 @@
 export const NO_LENGTH = -1
 export const BAD_LENGTH = -2
 
+const NOTHING = Buffer.alloc(0)
+
 /** A head that has been read. One object is used for many messages: copy what is to be kept. */
 export class Head {
   method = ''
-  target = ''
-  /** Of the target, as texts.ts has it; -1: none. */
-  targetPlace = -1
+  /** Where the target is, as long as the piece is handled that the head is in. */
+  bytes: Buffer = NOTHING
+  targetAt = 0
+  targetEnd = 0
   /** 1.0, 1.1; empty when the request line was cut before it. */
   version = ''
   status = 0
@@ -28,8 +31,8 @@ export class Head {
 
   reset(): void {
     this.method = ''
-    this.target = ''
-    this.targetPlace = -1
+    this.targetAt = 0
+    this.targetEnd = 0
     this.version = ''
     this.status = 0
     this.resetFields()
@@ -43,6 +46,10 @@ export class Head {
     this.expects = false
     this.upgradesToHttp2 = false
     this.traces = 0
+  }
+
+  get target(): string {
+    return this.bytes.toString('latin1', this.targetAt, this.targetEnd)
   }
 
   /** It says two things of where its body ends (RFC 9112 §6.1, §6.3). */

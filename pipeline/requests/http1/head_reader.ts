@@ -9,10 +9,9 @@
 import { CR, indexOfLf, indexOfNoText, isDigit, LF, SP, TAB, viewOf, wordOf } from './bytes.ts'
 import { readField } from './fields.ts'
 import type { Head } from './head.ts'
-import { placeOf, textAt, textOf } from './texts.ts'
+import { TARGET_BYTES_MAX } from './target.ts'
+import { textOf } from './texts.ts'
 
-/** What is kept of a target, at most. */
-const TARGET_BYTES_MAX = 4096
 export const METHOD_BYTES_MAX = 24
 
 export const METHODS: readonly string[] = [
@@ -134,10 +133,9 @@ function readMethod(head: Head, bytes: Buffer, at: number, to: number): number {
 }
 
 function takeTarget(head: Head, bytes: Buffer, at: number, to: number): void {
-  const end = Math.min(to, at + TARGET_BYTES_MAX)
-  const place = placeOf(bytes, at, end)
-  head.targetPlace = place
-  head.target = place < 0 ? bytes.toString('latin1', at, end) : textAt(place)
+  head.bytes = bytes
+  head.targetAt = at
+  head.targetEnd = Math.min(to, at + TARGET_BYTES_MAX)
 }
 
 /** Of a request line whose end nobody has seen: only a method that is known will do. */

@@ -9,7 +9,7 @@ import { BODY, type Body, requestBody, responseBody } from './framing.ts'
 import type { Head } from './head.ts'
 import type { Piece } from './piece.ts'
 import { Http1Stream, type MessageSink } from './stream.ts'
-import { authorityOf, pathAt } from './target.ts'
+import { authorityIn, pathIn } from './target.ts'
 import { Tunnel } from './tunnel.ts'
 
 /** As many pieces of no HTTP, from a connection's beginning on, and it speaks something else. */
@@ -118,12 +118,13 @@ export class Http1Parser implements Parser, MessageSink {
     this.#hasAnswered = false
     if (stream.resynchronised) this.#requestsMissed()
     this.#expects = head.expects
+    const { bytes, targetAt, targetEnd } = head
     const exchange = this.#exchanges.begin(stream, {
       protocol: 'http',
       version: head.version,
       method: head.method,
-      target: pathAt(head.targetPlace, head.target, this.#shared.query),
-      host: authorityOf(head.target) || head.host,
+      target: pathIn(bytes, this.#shared.query, targetAt, targetEnd),
+      host: authorityIn(bytes, targetAt, targetEnd) || head.host,
       trace: head.traces === 1 ? head.trace.slice() : undefined,
       truncated: stream.cut,
     })

@@ -6,7 +6,7 @@ import { viewOf } from './bytes.ts'
 
 const COUNT = 4096
 /** Longer ones are seldom repeated. */
-const BYTES_MAX = 256
+export const BYTES_MAX = 256
 const PRIME = 0x01000193
 /** Of a place that nothing has. */
 const NOTHING = 0xffff
@@ -16,8 +16,7 @@ export class Places {
   /** The last bytes have only now got their place. */
   isNew = false
   readonly #lengths = new Uint16Array(COUNT).fill(NOTHING)
-  readonly #kept = Buffer.alloc(COUNT * BYTES_MAX)
-  readonly #view = new DataView(this.#kept.buffer, this.#kept.byteOffset, this.#kept.byteLength)
+  readonly #view = new DataView(new ArrayBuffer(COUNT * BYTES_MAX))
 
   /** The place of `bytes[at … to)`; -1: they are too long for one. */
   of(bytes: Buffer, at: number, to: number): number {
@@ -27,7 +26,7 @@ export class Places {
     const view = viewOf(bytes)
     const place = hashOf(view, at, to) & (COUNT - 1)
     if (this.#lengths[place] === length && this.#has(place, view, at, to)) return place
-    bytes.copy(this.#kept, place * BYTES_MAX, at, to)
+    this.#keep(place, view, at, to)
     this.#lengths[place] = length
     this.isNew = true
     return place
@@ -36,6 +35,17 @@ export class Places {
   /** Nothing has the place any more. */
   clear(place: number): void {
     this.#lengths[place] = NOTHING
+  }
+
+  /** By words, which for few bytes costs less than a call of `copy`. */
+  #keep(place: number, view: DataView, at: number, to: number): void {
+    const kept = this.#view
+    const behind = place * BYTES_MAX - at
+    let i = at
+    for (const last = to - 4; i <= last; i += 4) {
+      kept.setInt32(behind + i, view.getInt32(i, true), true)
+    }
+    for (; i < to; i++) kept.setUint8(behind + i, view.getUint8(i))
   }
 
   /** Whether the place is of the same bytes; by words, of which the last may overlap. */

@@ -81,8 +81,8 @@ const spoken: fc.Arbitrary<Spoken[]> = fc
 /** What is read of `bytes[at … to)`: where it ends, and where that is known, all that it says. */
 function said(end: number, head: Head): unknown {
   if (end === INCOMPLETE || end === INVALID) return end
-  const { trace: words, ...others } = head
-  return { end, ...others, words: head.traces === 1 ? [...words] : [] }
+  const { trace: words, bytes, ...others } = head
+  return { end, target: head.target, ...others, words: head.traces === 1 ? [...words] : [] }
 }
 
 test('a head that is read by what differs from others says what each of its lines does', () => {
