@@ -1,11 +1,12 @@
 /** What an open request can be for a call: its cause for sure, maybe, or not now. */
 import type { Exchange } from './exchange.ts'
 import { CAUSE, type CauseState } from './habits.ts'
+import type { TraceWords } from './http1/traceparent.ts'
 
 /** With more, none would be believed, and looking at them would cost. */
 export const CANDIDATES_MAX = 256
 
-/** Words of Head.trace: the trace id, and with it the parent id. */
+/** Of TraceWords: the trace id, and with it the parent id. */
 const TRACE_ID_WORDS = 4
 const TRACE_AND_PARENT_WORDS = 6
 
@@ -79,7 +80,7 @@ export function byQuestion(call: Exchange, open: readonly Exchange[]): Exchange 
 /**
  * The one open request whose trace context is equal in its first words; undefined: none, or more.
  */
-function only(trace: Uint32Array, open: readonly Exchange[], words: number): Exchange | undefined {
+function only(trace: TraceWords, open: readonly Exchange[], words: number): Exchange | undefined {
   if (open.length > CANDIDATES_MAX) return undefined
   let match: Exchange | undefined
   for (const candidate of open) {
@@ -90,7 +91,7 @@ function only(trace: Uint32Array, open: readonly Exchange[], words: number): Exc
   return match
 }
 
-function same(a: Uint32Array, b: Uint32Array, words: number): boolean {
+function same(a: TraceWords, b: TraceWords, words: number): boolean {
   for (let i = 0; i < words; i++) if (a[i] !== b[i]) return false
   return true
 }

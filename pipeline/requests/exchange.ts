@@ -1,6 +1,7 @@
 /** One request and its response on a connection, seen at one end. */
 import type { Process, Thread } from './causes.ts'
 import type { Connection } from './connection.ts'
+import type { TraceWords } from './http1/traceparent.ts'
 
 /** Where and how a message began: its first byte, who wrote or read that, and when. */
 export interface Start {
@@ -33,8 +34,7 @@ export interface Request {
   readonly clientId?: string
   /** How long it lets the server wait, on purpose, before it answers. */
   readonly waitMaxMs?: number
-  /** traceparent as Head.trace has it. */
-  readonly trace?: Uint32Array | undefined
+  readonly trace?: TraceWords | undefined
   /** Its beginning was not seen whole. */
   readonly truncated?: boolean
   /** Its bytes stand among those of others, so the parser counts them: `Exchange.requestBytes`. */
@@ -63,7 +63,7 @@ export interface Exchange {
   messages: number
   readonly clientId: string
   readonly waitMaxMs: number
-  readonly trace: Uint32Array | undefined
+  readonly trace: TraceWords | undefined
   /** Of one that has begun before its connection became that, from then on. */
   multiplexed: boolean
   readonly isLookup: boolean

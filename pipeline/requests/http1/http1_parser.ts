@@ -10,6 +10,7 @@ import type { Head } from './head.ts'
 import type { Piece } from './piece.ts'
 import { Http1Stream, type MessageSink } from './stream.ts'
 import { authorityIn, pathIn } from './target.ts'
+import { traceWords } from './traceparent.ts'
 import { Tunnel } from './tunnel.ts'
 
 /** As many pieces of no HTTP, from a connection's beginning on, and it speaks something else. */
@@ -125,7 +126,7 @@ export class Http1Parser implements Parser, MessageSink {
       method: head.method,
       target: pathIn(bytes, this.#shared.query, targetAt, targetEnd),
       host: authorityIn(bytes, targetAt, targetEnd) || head.host,
-      trace: head.traces === 1 ? head.trace.slice() : undefined,
+      trace: head.traces === 1 ? traceWords(head.trace) : undefined,
       truncated: stream.cut,
     })
     this.#mark(exchange, head)

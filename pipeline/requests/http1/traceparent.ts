@@ -48,6 +48,15 @@ export function parseTraceparent(out: Uint32Array, bytes: Buffer, at: number, to
   return traceId !== 0 && ((out[4] as number) | (out[5] as number)) !== 0
 }
 
+/** Trace id, parent id and flags as parseTraceparent() has them, each a word with a sign. */
+export type TraceWords = readonly number[]
+
+/** To be kept: made and held at a third of what a typed array takes. */
+export function traceWords(out: Uint32Array): TraceWords {
+  const word = (i: number) => (out[i] as number) | 0
+  return [word(0), word(1), word(2), word(3), word(4), word(5), word(6)]
+}
+
 /** The number that two digits make, or -1. */
 function twoDigits(bytes: Buffer, at: number): number {
   const high = DIGITS[bytes[at] as number] as number

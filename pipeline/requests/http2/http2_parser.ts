@@ -10,6 +10,7 @@ import type { Exchanges } from '../exchanges.ts'
 import type { Piece } from '../http1/piece.ts'
 import { pathAt } from '../http1/target.ts'
 import { MadeOf } from '../http1/texts.ts'
+import { traceWords } from '../http1/traceparent.ts'
 import type { Parser } from '../parser.ts'
 import { type Remembered, remembered } from '../remembered.ts'
 import type { Shared } from '../shared.ts'
@@ -246,7 +247,7 @@ export class Http2Parser implements Parser, Http2Sink {
       method: isGrpc ? METHODS.of(path, fields.pathPlace) : fields.method,
       target: path,
       host: fields.authority || fields.host,
-      trace: fields.traces === 1 ? fields.trace.slice() : undefined,
+      trace: fields.traces === 1 ? traceWords(fields.trace) : undefined,
       truncated: isCut || !isWhole(fields),
       multiplexed: true,
     })
