@@ -1,7 +1,7 @@
 /** What an open request can be for a call: its cause for sure, maybe, or not now. */
 import type { Exchange } from './exchange.ts'
 import { CAUSE, type CauseState } from './habits.ts'
-import type { TraceWords } from './http1/traceparent.ts'
+import type { TraceWords } from './traceparent.ts'
 
 /** With more, none would be believed, and looking at them would cost. */
 export const CANDIDATES_MAX = 256

@@ -1,7 +1,7 @@
 /** One request and its response on a connection, seen at one end. */
 import type { Process, Thread } from './causes.ts'
 import type { Connection } from './connection.ts'
-import type { TraceWords } from './http1/traceparent.ts'
+import type { TraceWords } from './traceparent.ts'
 
 /** Where and how a message began: its first byte, who wrote or read that, and when. */
 export interface Start {

@@ -1,5 +1,5 @@
 /** What a row says of a key in a store of keys and values. */
-import type { QueryPolicy } from './http1/target.ts'
+import type { QueryPolicy } from './target.ts'
 
 const TARGET_CHARS_MAX = 128
 

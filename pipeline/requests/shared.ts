@@ -1,9 +1,9 @@
 /** What the parsers of all connections of a receiver share: counts, bounds, and options. */
 import { toNumber } from '../u64.ts'
 import { Http1Shared } from './http1/shared.ts'
-import type { QueryPolicy } from './http1/target.ts'
 import { TopicNames } from './kafka/topic_names.ts'
 import type { Clock } from './rows.ts'
+import type { QueryPolicy } from './target.ts'
 
 export interface SharedOptions {
   /** What becomes of values in targets and queries. */

@@ -10,10 +10,10 @@ import { Datagrams, type Way } from './datagrams.ts'
 import type { Exchange } from './exchange.ts'
 import type { ExchangeContext } from './exchanges.ts'
 import type { Piece } from './http1/piece.ts'
-import type { QueryPolicy } from './http1/target.ts'
 import { OpenExchanges } from './open_exchanges.ts'
 import type { RowWriter } from './rows.ts'
 import { Shared } from './shared.ts'
+import type { QueryPolicy } from './target.ts'
 
 /** A message whose end cannot be told is over when nothing has come for so long. */
 const UNFRAMED_SILENCE_NS = 1e9

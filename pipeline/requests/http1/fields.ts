@@ -1,8 +1,8 @@
 /** Reads the fields of a head that framing, identity or trace context need (RFC 9110 §5). */
-import { CASES, COLON, CR, isBlank, isDigit, LF, Name, SP, TAB, viewOf } from './bytes.ts'
+import { CASES, COLON, CR, isBlank, isDigit, LF, Name, SP, TAB, viewOf } from '../bytes.ts'
+import { textOf } from '../texts.ts'
+import { parseTraceparent } from '../traceparent.ts'
 import { BAD_LENGTH, type Head, NO_LENGTH } from './head.ts'
-import { textOf } from './texts.ts'
-import { parseTraceparent } from './traceparent.ts'
 
 const COMMA = 44
 

@@ -6,11 +6,11 @@
  * Tolerated as RFC 9112 §2.2 and §5.2 allow: a bare LF as line end, folded field values. Only
  * fields that framing, identity or trace context need are looked at; none but those are kept.
  */
-import { CR, indexOfLf, indexOfNoText, isDigit, LF, SP, TAB, viewOf, wordOf } from './bytes.ts'
+import { CR, indexOfLf, indexOfNoText, isDigit, LF, SP, TAB, viewOf, wordOf } from '../bytes.ts'
+import { TARGET_BYTES_MAX } from '../target.ts'
+import { textOf } from '../texts.ts'
 import { readField } from './fields.ts'
 import type { Head } from './head.ts'
-import { TARGET_BYTES_MAX } from './target.ts'
-import { textOf } from './texts.ts'
 
 export const METHOD_BYTES_MAX = 24
 

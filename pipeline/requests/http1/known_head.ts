@@ -10,11 +10,11 @@
  * What is found is what reading each line finds. Where a line has another name, as there is one
  * more, or less, or another order, the head is another.
  */
-import { COLON, CR, firstByte, indexOfLf, isBlank, viewOf } from './bytes.ts'
+import { COLON, CR, firstByte, indexOfLf, isBlank, viewOf } from '../bytes.ts'
+import { hashOf } from '../places.ts'
 import { FIELD, type Field, fieldAt, readValue } from './fields.ts'
 import { type Head, NO_LENGTH } from './head.ts'
 import { INCOMPLETE } from './head_reader.ts'
-import { hashOf } from './places.ts'
 
 /** What is kept is 600 KB at most, once for all connections. */
 export const KNOWN_MAX = 256

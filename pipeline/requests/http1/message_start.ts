@@ -1,5 +1,5 @@
 /** Whether bytes begin like a message of HTTP/1.x: where framing was lost, or never known. */
-import { CR, indexOfLf, isDigit, SP, viewOf } from './bytes.ts'
+import { CR, indexOfLf, isDigit, SP, viewOf } from '../bytes.ts'
 import { isMethodByte, METHOD_BYTES_MAX, METHODS } from './head_reader.ts'
 
 const HTTP1 = Buffer.from('HTTP/1.')

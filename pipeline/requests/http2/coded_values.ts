@@ -2,7 +2,7 @@
  * Values in the Huffman code that come again and again: what was read of them is found by their
  * coded bytes, which costs a fraction of decoding them anew.
  */
-import { Places } from '../http1/places.ts'
+import { Places } from '../places.ts'
 import { type Entry, PATH_BYTES_MAX } from './entry.ts'
 import { readHuffman } from './huffman.ts'
 

@@ -1,5 +1,5 @@
 /** A field with what rows may need of its value, read once: tables give it again and again. */
-import { placeOf, textAt, textOf } from '../http1/texts.ts'
+import { placeOf, textAt, textOf } from '../texts.ts'
 import { FIELD, type Field } from './field_names.ts'
 
 /** What is kept of a path, and of every other value. */

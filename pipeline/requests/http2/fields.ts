@@ -1,5 +1,5 @@
 /** What one header block says that rows need. One object is filled again for each block. */
-import { parseTraceparent } from '../http1/traceparent.ts'
+import { parseTraceparent } from '../traceparent.ts'
 import { type Entry, VALUE_BYTES_MAX } from './entry.ts'
 import { FIELD } from './field_names.ts'
 

@@ -10,8 +10,8 @@
  * Values that nobody asks for are not decoded, unless an entry's size depends on their length.
  */
 
-import { textOf } from '../http1/texts.ts'
 import type { Shared } from '../shared.ts'
+import { textOf } from '../texts.ts'
 import { decoded, readCoded } from './coded_values.ts'
 import { DynamicTable } from './dynamic_table.ts'
 import { Entry } from './entry.ts'

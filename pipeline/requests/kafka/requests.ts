@@ -1,6 +1,6 @@
 /** What a row says of a request, by what was read of it. */
 import type { Request } from '../exchange.ts'
-import type { QueryPolicy } from '../http1/target.ts'
+import type { QueryPolicy } from '../target.ts'
 import type { Facts } from './facts.ts'
 import type { Wanted } from './fetch_sessions.ts'
 import { type Api, apiOf } from './grammar.ts'

@@ -2,8 +2,9 @@
  * memcached's commands and replies, in text
  * (https://github.com/memcached/memcached/blob/master/doc/protocol.txt).
  */
-import type { QueryPolicy } from '../http1/target.ts'
+
 import { keyOf } from '../key_pattern.ts'
+import type { QueryPolicy } from '../target.ts'
 
 /**
  * What a reply to it looks like: `values`: VALUE … END; `list`: lines up to END, or one that is

@@ -1,6 +1,7 @@
 /** What a row says of a command: its name, what its key looks like, its text without values. */
-import type { QueryPolicy } from '../http1/target.ts'
+
 import { keyOf } from '../key_pattern.ts'
+import type { QueryPolicy } from '../target.ts'
 
 /** Commands whose first argument is neither a key nor a channel. */
 const KEYLESS = new Set(

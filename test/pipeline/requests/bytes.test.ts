@@ -1,12 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import {
-  indexOfLf,
-  indexOfNoText,
-  Name,
-  viewOf,
-} from '../../../../pipeline/requests/http1/bytes.ts'
+import { indexOfLf, indexOfNoText, Name, viewOf } from '../../../pipeline/requests/bytes.ts'
 
 /** Those about which words of four bytes may err: what is looked for, one more, one less. */
 const byte = fc.oneof(

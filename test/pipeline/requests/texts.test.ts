@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { textOf } from '../../../../pipeline/requests/http1/texts.ts'
+import { textOf } from '../../../pipeline/requests/texts.ts'
 
 test('bytes give their text, whatever texts had their place before', () => {
   // Few and short, so that they come again; and so many that places are taken from one another.

@@ -7,8 +7,8 @@ import {
   pathAt,
   pathIn,
   pathOf,
-} from '../../../../pipeline/requests/http1/target.ts'
-import { placeOf } from '../../../../pipeline/requests/http1/texts.ts'
+} from '../../../pipeline/requests/target.ts'
+import { placeOf } from '../../../pipeline/requests/texts.ts'
 
 const TARGETS: [target: string, redacted: string, dropped: string, kept: string][] = [
   ['/', '/', '/', '/'],
