@@ -39,8 +39,8 @@ export interface FrameSink {
 export class Frames extends PieceReader {
   readonly isClient: boolean
   readonly header = Buffer.alloc(HEADER_BYTES_MAX)
-  /** The beginning of the body, as much as was wanted and known: `bodyBytes[bodyAt … bodyTo)`. */
-  bodyBytes: Buffer = EMPTY
+  /** The beginning of the body, as much as was wanted and known: `bytes[bodyAt … bodyTo)`. */
+  bytes: Buffer = EMPTY
   bodyAt = 0
   bodyTo = 0
   bodyLength = 0
@@ -69,9 +69,9 @@ export class Frames extends PieceReader {
     return this.#state === LOST
   }
 
-  /** `bodyBytes[bodyAt … bodyTo)`, for whom a view more is no matter. */
+  /** `bytes[bodyAt … bodyTo)`, for whom a view more is no matter. */
   get body(): Buffer {
-    return this.bodyBytes.subarray(this.bodyAt, this.bodyTo)
+    return this.bytes.subarray(this.bodyAt, this.bodyTo)
   }
 
   /** The next byte is that of a header. */
@@ -178,7 +178,7 @@ export class Frames extends PieceReader {
   }
 
   #show(bytes: Buffer, at: number, to: number): void {
-    this.bodyBytes = bytes
+    this.bytes = bytes
     this.bodyAt = at
     this.bodyTo = to
   }

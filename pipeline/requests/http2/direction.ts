@@ -219,12 +219,12 @@ export class Direction implements FrameSink, Start {
     this.#endsStream = !this.#isPromise && header.has(FLAG.endStream)
     this.#isCut = false
     this.#blockBytes = bytes
-    const { bodyBytes, bodyAt, bodyTo } = frames
+    const { bodyAt, bodyTo } = frames
     const isPadded = header.has(FLAG.padded)
     let at = isPadded ? 1 : 0
     if (this.#isPromise) at += 4
     else if (header.has(FLAG.priority)) at += 5
-    const padding = isPadded && bodyAt < bodyTo ? (bodyBytes[bodyAt] as number) : 0
+    const padding = isPadded && bodyAt < bodyTo ? (frames.bytes[bodyAt] as number) : 0
     const to = Math.min(bodyTo - bodyAt, header.length - padding)
     if (header.length < at + padding) frames.lose()
     else this.#goOn(frames, bodyAt + at, bodyAt + to)
@@ -236,10 +236,10 @@ export class Direction implements FrameSink, Start {
     const isCut = frames.cut || frames.bodyTo - frames.bodyAt < frames.bodyLength
     if (isLast && this.#keptLength === 0 && !this.#isCut) {
       this.#isCut = isCut
-      this.#read(frames.bodyBytes, at, to)
+      this.#read(frames.bytes, at, to)
       return
     }
-    if (!this.#isCut) this.#isCut = !this.#keep(frames.bodyBytes, at, to) || isCut
+    if (!this.#isCut) this.#isCut = !this.#keep(frames.bytes, at, to) || isCut
     if (isLast) this.#read(this.#kept, 0, this.#keptLength)
   }
 

@@ -50,7 +50,7 @@ export class Hpack {
     this.#to = to
     while (this.#at < to) {
       const first = bytes[this.#at] as number
-      const end = first >= 0x80 ? this.#indexed(fields, first) : this.#other(fields, first)
+      const end = first >= 0x80 ? this.#indexed(fields, first) : this.#literalOrSize(fields, first)
       if (end === SHORT) return 'cut'
       if (end === BAD) return 'bad'
     }
@@ -82,7 +82,7 @@ export class Hpack {
   }
 
   /** Reads a literal, or the size of the table; BAD or SHORT when it cannot. */
-  #other(fields: Fields, first: number): number {
+  #literalOrSize(fields: Fields, first: number): number {
     if ((first & 0xe0) === 0x20) {
       const size = this.#integer(0x1f)
       if (size < 0) return size
@@ -118,17 +118,17 @@ export class Hpack {
     this.#at = end
     if (!isCoded) {
       literal.nameBytes = end - at
-      literal.field = this.#fieldOf(this.#bytes, at, end)
+      literal.field = this.#fieldNamed(this.#bytes, at, end)
       return 0
     }
     const length = readHuffman(decoded, this.#bytes, { at, to: end })
     if (length < 0) return BAD
     literal.nameBytes = length
-    literal.field = this.#fieldOf(decoded, 0, length)
+    literal.field = this.#fieldNamed(decoded, 0, length)
     return 0
   }
 
-  #fieldOf(bytes: Buffer, at: number, to: number): Field {
+  #fieldNamed(bytes: Buffer, at: number, to: number): Field {
     return isNameLength(to - at) ? fieldOf(textOf(bytes, at, to)) : FIELD.other
   }
 
