@@ -45,9 +45,9 @@ export class FlowSpans implements Connector<'flows'> {
 
   /** What `next` answers is the answer: when it refuses, nothing was taken. */
   consume(batch: FlowBatch): Outcome | Promise<Outcome> {
+    this.#spans.begin(batch)
     const resources = this.#group(batch)
     if (resources.length === 0) return this.#account(OK, { spans: 0, rows: batch.rows })
-    this.#spans.begin(batch)
     for (const resource of resources) this.#write(resource)
     const made = this.#writer.finish()
     this.#spanBytes = made.bytes.length / made.items
@@ -77,6 +77,7 @@ export class FlowSpans implements Connector<'flows'> {
       } else this.#behind[resource.last] = row
       resource.last = row
       resource.rows++
+      this.#spans.look(row)
     }
     return resources
   }

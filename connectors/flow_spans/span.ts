@@ -3,7 +3,7 @@ import type { Columns, FlowBatch } from '../../pipeline/flows/batch.ts'
 import { LINK_METHODS, UNFINISHED_REASONS } from '../../pipeline/flows/schema.ts'
 import { encodeAttribute } from '../../pipeline/otlp/attributes.ts'
 import type { SpanColumns, TracesWriter } from '../../pipeline/otlp/traces_writer.ts'
-import { RequestBlocks } from './blocks.ts'
+import { type RequestBlock, RequestBlocks } from './blocks.ts'
 import type { FlowSpansConfig } from './config.ts'
 import { ConnectionBlocks } from './connections.ts'
 import { OwnAttributes } from './own.ts'
@@ -29,6 +29,8 @@ export class SpanWriter {
   readonly #requests: RequestBlocks
   readonly #own: OwnAttributes
   readonly #rootIds = new RootIds()
+  /** By row of the batch. */
+  readonly #blocks: (RequestBlock | undefined)[] = []
   #batch: FlowBatch | undefined
   #columns: BatchColumns | undefined
 
@@ -44,9 +46,18 @@ export class SpanWriter {
     const { base, stitch } = batch
     this.#batch = batch
     this.#columns = { base, stitch, head: this.#head(batch) }
+    while (this.#blocks.length < batch.rows) this.#blocks.push(undefined)
     this.#requests.begin(batch)
     this.#connections.begin(batch)
     this.#own.begin(batch)
+  }
+
+  /**
+   * To be called for each row that will be written, in their order. Writing goes from resource to
+   * resource: what a dozen columns hold is read before, while they are gone through in one go.
+   */
+  look(row: number): void {
+    this.#blocks[row] = this.#requests.at(row)
   }
 
   /** Writes the span of an exchange row into the writer's open scope. */
@@ -55,7 +66,7 @@ export class SpanWriter {
     const columns = this.#columns as BatchColumns
     const { base, stitch, head } = columns
     const writer = this.#writer
-    const block = this.#requests.at(row)
+    const block = this.#blocks[row] as RequestBlock
     if (stitch === undefined) this.#rootIds.make(batch, row)
     writer.beginSpanOf(head, row)
     writer.raw(block.fields)

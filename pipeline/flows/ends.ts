@@ -33,6 +33,7 @@ const TELLING = (
 interface Entry<T> {
   readonly texts: readonly string[]
   readonly key: string
+  readonly telling: string
   readonly value: T
 }
 
@@ -100,7 +101,7 @@ export class EndCache<T extends NonNullable<unknown>> {
     for (let found = first; found !== undefined; found = found.next) {
       if (same(columns, row, found)) return found.value
     }
-    const value = this.#value(textsOf(batch, { columns, row, which: this.#which }))
+    const value = this.#value({ batch, columns, row })
     this.#found.set(hash, { columns, row, value, next: first })
     return value
   }
@@ -113,17 +114,19 @@ export class EndCache<T extends NonNullable<unknown>> {
     return [...ofCluster, ...own]
   }
 
-  #value(texts: readonly string[]): T {
-    const telling = tellingOf(texts)
+  /** Most often it is the one guessed, and then no text is copied. */
+  #value(end: EndRow): T {
+    const telling = tellingOf(end)
     const guess = this.#guesses.get(telling)
-    if (guess !== undefined && sameTexts(guess.texts, texts)) {
+    if (guess !== undefined && hasTexts(end, guess.texts)) {
       this.#remember(guess)
       return guess.value
     }
+    const texts = textsOf(end)
     const key = JSON.stringify(texts)
     const known = this.#entries.get(key)
     const names = () => Object.fromEntries(NAMES.map((name, i) => [name, texts[i]])) as EndNames
-    const entry = known ?? { texts, key, value: this.#options.make(names(), key) }
+    const entry = known ?? { texts, key, telling, value: this.#options.make(names(), key) }
     this.#remember(entry)
     this.#guesses.set(telling, entry)
     return entry.value
@@ -135,34 +138,42 @@ export class EndCache<T extends NonNullable<unknown>> {
     if (this.#entries.size <= this.#options.entriesMax) return
     const oldest = this.#entries.values().next().value as Entry<T>
     this.#entries.delete(oldest.key)
-    const telling = tellingOf(oldest.texts)
+    const { telling } = oldest
     if (this.#guesses.get(telling) === oldest) this.#guesses.delete(telling)
   }
 }
 
-/** All of NAMES, '' for those that the batch does not have. */
-function textsOf(
-  { strings, k8s }: FlowBatch,
-  of: { columns: readonly Uint32Array[]; row: number; which: 'local' | 'remote' },
-): readonly string[] {
-  const { columns, row, which } = of
-  const texts = columns.map((column) => strings.at(column[row] as number))
-  const before = k8s === undefined ? END_NAMES.map(() => '') : []
-  const behind = which === 'local' ? [] : OWN_COLUMNS.map(() => '')
-  return [...before, ...texts, ...behind]
+/** The columns are NAMES', in their order, those that the batch has of such an end. */
+interface EndRow {
+  readonly batch: FlowBatch
+  readonly columns: readonly Uint32Array[]
+  readonly row: number
 }
 
-function tellingOf(texts: readonly string[]): string {
+/** '' where the batch does not have it. */
+function textAt({ batch, columns, row }: EndRow, name: number): string {
+  const at = batch.k8s === undefined ? name - END_NAMES.length : name
+  if (at < 0 || at >= columns.length) return ''
+  return batch.strings.at((columns[at] as Uint32Array)[row] as number)
+}
+
+function textsOf(end: EndRow): readonly string[] {
+  return NAMES.map((_, name) => textAt(end, name))
+}
+
+function hasTexts(end: EndRow, texts: readonly string[]): boolean {
+  for (let name = 0; name < NAMES.length; name++) {
+    if (texts[name] !== textAt(end, name)) return false
+  }
+  return true
+}
+
+function tellingOf(end: EndRow): string {
   for (let i = 0; i < TELLING.length; i++) {
-    const text = texts[TELLING[i] as number] as string
+    const text = textAt(end, TELLING[i] as number)
     if (text !== '') return text
   }
   return ''
-}
-
-function sameTexts(a: readonly string[], b: readonly string[]): boolean {
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
-  return true
 }
 
 function hashOf(columns: readonly Uint32Array[], row: number): number {

@@ -43,7 +43,7 @@ export class Alike<T> {
   #lasts = new Uint32Array(0)
   /** By row: its detail. */
   #details = new Uint32Array(0)
-  /** The same: the value of that row. */
+  /** By row that is a first: the value of that last row. */
   readonly #values: (T | undefined)[] = []
   /** What `get` was asked for last. */
   #row = 0
