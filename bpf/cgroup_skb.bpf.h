@@ -111,11 +111,8 @@ static __always_inline void take_udp(struct __sk_buff *skb, enum direction direc
 {
 	struct datagram datagram = { .direction = direction };
 	struct udp_flow *flow;
-	struct bpf_sock *sk;
+	struct bpf_sock *sk = skb->sk;
 
-	if (is_tcp(skb))
-		return;
-	sk = skb->sk;
 	if (sk)
 		sk = bpf_sk_fullsock(sk);
 	if (!sk || sk->protocol != IPPROTO_UDP)
@@ -132,14 +129,16 @@ static __always_inline void take_udp(struct __sk_buff *skb, enum direction direc
 SEC("cgroup_skb/egress")
 int udp_sent(struct __sk_buff *skb)
 {
-	take_udp(skb, DIRECTION_SENT);
+	if (!is_tcp(skb))
+		take_udp(skb, DIRECTION_SENT);
 	return PASS;
 }
 
 SEC("cgroup_skb/ingress")
 int udp_received(struct __sk_buff *skb)
 {
-	take_udp(skb, DIRECTION_RECEIVED);
+	if (!is_tcp(skb))
+		take_udp(skb, DIRECTION_RECEIVED);
 	return PASS;
 }
 

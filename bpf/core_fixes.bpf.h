@@ -56,32 +56,16 @@ static __always_inline bool is_ubuf(const struct iov_iter *iter)
 	       iter->iter_type == bpf_core_enum_value(enum iter_type, ITER_UBUF);
 }
 
-/*
- * The buffer's address, as a number: it shares its place with pointers to kernel memory, for one of
- * which the verifier takes it (Linux 6.1: "math between ptr_ pointer and register"), or for memory
- * without a length (6.18: "R2 is not a scalar").
- */
-static __always_inline __u64 get_ubuf(const struct iov_iter *iter)
-{
-	__u64 address = 0;
-
-	bpf_probe_read_kernel(&address, sizeof(address), &iter->ubuf);
-	return address;
-}
 
 /*
  * de4f5fed3f23 ("iov_iter: add iter_iovec() helper") and 747b1f65d39a, v6.4: `iov` became `__iov`.
+ * The one buffer (`ubuf`) shares its place.
  */
-static __always_inline __u64 get_iovecs(const struct iov_iter *iter)
+static __always_inline const void *get_buffers(const struct iov_iter *iter)
 {
 	const struct iov_iter___old *old = (const void *)iter;
-	__u64 address = 0;
 
-	if (bpf_core_field_exists(iter->__iov))
-		bpf_probe_read_kernel(&address, sizeof(address), &iter->__iov);
-	else
-		bpf_probe_read_kernel(&address, sizeof(address), &old->iov);
-	return address;
+	return bpf_core_field_exists(iter->__iov) ? iter->__iov : old->iov;
 }
 
 /*
@@ -101,6 +85,19 @@ static __always_inline bool get_usec_timestamps(const struct tcp_sock *tp)
 	if (!bpf_core_field_exists(tp->tcp_usec_ts))
 		return false;
 	return BPF_CORE_READ_BITFIELD(tp, tcp_usec_ts);
+}
+
+/*
+ * fd264ca02094 ("bpf: Add a kfunc to type cast from bpf uapi ctx to kernel ctx") and a35b9af4ec2c,
+ * v6.2: a socket of which TCP is known, without a call.
+ */
+extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
+
+static __always_inline const struct tcp_sock *get_tcp_sock(struct sock *sk)
+{
+	if (bpf_rdonly_cast)
+		return bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock));
+	return bpf_skc_to_tcp_sock(sk);
 }
 
 /*

@@ -17,8 +17,9 @@ static __always_inline void take_pages(const struct writing *writing, struct pie
 
 	if (!scratch)
 		return;
+	begin_records(scratch, writing->conn, writing->tp, DIRECTION_SENT);
 	if (is_interleaved(writing->conn)) {
-		report_frames(writing->conn, writing->tp, scratch, &nothing, piece);
+		report_frames(writing->conn, scratch, &nothing, piece);
 		return;
 	}
 	if (!look(writing->conn, piece) || wanted(writing->conn, piece, 0) < 0)
@@ -29,7 +30,7 @@ static __always_inline void take_pages(const struct writing *writing, struct pie
 	__builtin_memset(scratch->record.tail, 0, EDGE_BYTES);
 	if (!needs_telling(writing->conn, writing->tp, scratch, piece))
 		return;
-	report_payload(writing->conn, writing->tp, scratch, piece);
+	report_payload(writing->conn, scratch, piece);
 }
 
 SEC("fentry/do_tcp_sendpages")

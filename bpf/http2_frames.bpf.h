@@ -132,7 +132,6 @@ static __always_inline __u32 read_head(struct scratch *scratch, const struct sou
 /* Where going from frame to frame is. */
 struct walk {
 	struct conn *conn;
-	const struct tcp_sock *tp;
 	struct scratch *scratch;
 	const struct source *source;
 	const struct piece *piece;
@@ -165,7 +164,7 @@ static __always_inline void report_run(const struct walk *walk, __u64 stop, __u6
 			part.flags = PAYLOAD_FAULT;
 	}
 	__builtin_memset(scratch->record.tail, 0, EDGE_BYTES);
-	report_payload(walk->conn, walk->tp, scratch, &part);
+	report_rarely(walk->conn, scratch, &part);
 }
 
 /* One frame of a piece; 1: no more. */
@@ -204,14 +203,12 @@ static long next_frame(__u32 turn, struct walk *walk)
 }
 
 /* Reports a piece frame by frame; one of up to capture_max bytes comes whole. */
-static __always_inline void report_frames(struct conn *conn, const struct tcp_sock *tp,
-					  struct scratch *scratch, const struct source *source,
-					  struct piece *piece)
+static __always_inline void report_frames(struct conn *conn, struct scratch *scratch,
+					  const struct source *source, struct piece *piece)
 {
 	struct frames *frames = &conn->frames[piece->direction & 1];
 	struct walk walk = {
 		.conn = conn,
-		.tp = tp,
 		.scratch = scratch,
 		.source = source,
 		.piece = piece,
@@ -235,7 +232,7 @@ static __always_inline void report_frames(struct conn *conn, const struct tcp_so
 	if (walk.whole || !readable) {
 		piece->captured = readable ? piece->len : 0;
 		__builtin_memset(scratch->record.tail, 0, EDGE_BYTES);
-		report_payload(conn, tp, scratch, piece);
+		report_rarely(conn, scratch, piece);
 	} else if (walk.run.start < walk.end) {
 		report_run(&walk, walk.end, walk.end);
 	}

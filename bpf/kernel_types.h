@@ -167,7 +167,6 @@ struct iov_iter {
 	__u8 iter_type;
 	unsigned long iov_offset;
 	const struct iovec *__iov;
-	void *ubuf;
 	unsigned long count;
 	unsigned long nr_segs;
 };

@@ -8,6 +8,10 @@
 #include "events.h"
 #include "eye_state.h"
 
+/* What mostly happens stands in one stretch: code that has gone cold is fetched line by line. */
+#define likely(condition) __builtin_expect(!!(condition), 1)
+#define unlikely(condition) __builtin_expect(!!(condition), 0)
+
 /* What a connection speaks, as far as payload is concerned. */
 enum verdict {
 	VERDICT_UNDECIDED = 0,
@@ -198,7 +202,7 @@ static __always_inline void count_many(__u32 counter, __u64 more)
 	__u32 slot = counter_slot(counter);
 	__u64 *value = bpf_map_lookup_elem(&counters, &slot);
 
-	if (value)
+	if (likely(value))
 		__sync_fetch_and_add(value, more);
 }
 

@@ -122,12 +122,16 @@ static __always_inline struct conn *adopt(struct sock *sk, const struct tcp_sock
  * A connection that no file led to: it was waiting for accept(), or its storage was refused. Not
  * inlined, as it is rare and would take registers from those who call it.
  */
-static __noinline struct conn *meet(struct sock *sk, const struct tcp_sock *tp)
+static __noinline struct conn *meet(struct sock *sk)
 {
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	/* NULL for sockets of UDP, unix and netlink */
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct conn *conn;
 	__u32 word = selection;
 
+	if (!tp)
+		return NULL;
 	/* with a selection most that have no storage are not wanted, and are asked about once */
 	if ((word & SELECT_RULES && !(word & SELECT_MEETS)) || !is_connected(sk))
 		return NULL;

@@ -14,6 +14,11 @@
  * that each is below CAPTURE_MAX. (A per-CPU value has at most 32 KiB.)
  */
 struct scratch {
+	/* as_number() */
+	const void *pointer;
+	/* wake_flags_ahead() */
+	__u32 unasked;
+	__u32 pad;
 	struct payload_record record;
 	__u8 bytes[2 * CAPTURE_MAX];
 };
@@ -25,6 +30,17 @@ struct {
 	__type(key, __u32);
 	__type(value, struct scratch);
 } scratches SEC(".maps");
+
+/*
+ * A pointer that the kernel keeps to user memory, or to either, is a number to who reads it. The
+ * verifier takes it for one to a kernel's struct ("math between ptr_ pointer and register", Linux
+ * 6.1), or to memory without a length ("R2 is not a scalar", 6.18), until it has been in a map.
+ */
+static __always_inline __u64 as_number(struct scratch *scratch, const void *pointer)
+{
+	*(const void *volatile *)&scratch->pointer = pointer;
+	return *(volatile __u64 *)&scratch->pointer;
+}
 
 static __always_inline __u64 word_at(const struct scratch *scratch, __u32 at)
 {
@@ -64,11 +80,11 @@ static __always_inline __u32 trim(struct stream *stream, struct piece *piece)
 	__u64 end = piece->offset + piece->len;
 	__u32 known = 0;
 
-	if (end <= stream->reported) {
+	if (unlikely(end <= stream->reported)) {
 		piece->flags |= PAYLOAD_AGAIN;
 		return 0;
 	}
-	if (piece->offset < stream->reported)
+	if (unlikely(piece->offset < stream->reported))
 		known = stream->reported - piece->offset;
 	piece->offset += known;
 	piece->len -= known;
@@ -88,65 +104,89 @@ static __always_inline bool is_given_up(const struct conn *conn)
 	return conn && (conn->verdict == VERDICT_NEVER || conn->own);
 }
 
+/* Takes the current process as the owner. Not inlined, as it is rare. */
+static __noinline void take_owner_of(struct conn *conn)
+{
+	take_process(conn, bpf_get_current_pid_tgid());
+	/* it was reported as open, so its end will be: only the payload is left out */
+	if (is_own(conn->pid))
+		conn->verdict = VERDICT_NEVER;
+}
+
 /* May its bytes be of interest? Takes the first process that reads or writes as the owner. */
 static __always_inline bool follows(struct conn *conn, const struct tcp_sock *tp)
 {
-	if (!conn->established_ns || is_given_up(conn))
+	if (unlikely(!conn->established_ns))
 		return false;
-	if (!conn->pid) {
-		take_process(conn, bpf_get_current_pid_tgid());
-		/* it was reported as open, so its end will be: only the payload is left out */
-		if (is_own(conn->pid)) {
-			conn->verdict = VERDICT_NEVER;
+	if (unlikely(!conn->pid)) {
+		take_owner_of(conn);
+		if (is_given_up(conn))
 			return false;
-		}
 	}
-	if (conn->flags & CONN_OLDER && !conn->told.time_ns)
+	if (unlikely(conn->flags & CONN_OLDER && !conn->told.time_ns))
 		tell_first(conn, tp);
 	return true;
 }
 
-static __always_inline void report_payload(struct conn *conn, const struct tcp_sock *tp,
-					   struct scratch *scratch, const struct piece *piece)
+/*
+ * What is the same in all records of a run. First of all: what of it has gone cold comes while the
+ * bytes are copied.
+ */
+static __always_inline void begin_records(struct scratch *scratch, const struct conn *conn,
+					  const struct tcp_sock *tp, enum direction direction)
 {
-	struct payload_record *record = &scratch->record;
-	struct stream *stream = &conn->streams[piece->direction & 1];
-	__u32 withheld = piece->flags & PAYLOAD_AGAIN ? 0 : stream->withheld;
 	const struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
-	__u32 captured = piece->captured;
-	__u64 flags;
+	struct payload_record *record = &scratch->record;
 
 	record->type = RECORD_PAYLOAD;
-	record->direction = piece->direction;
+	record->direction = direction;
 	record->role = conn->role;
-	record->flags = piece->flags;
-	record->len = withheld + piece->len;
-	record->captured = captured;
 	record->pid = task->tgid;
 	record->tid = task->pid;
 	record->sleeps = task->nvcsw;
-	record->skipped = withheld + piece->skipped;
 	record->srtt_us = tp->srtt_us >> 3;
 	record->min_rtt_us = min_rtt_us(tp);
 	record->retrans = tp->total_retrans - conn->syn_retries;
 	record->conn_id = conn->conn_id;
+	__builtin_memcpy(record->comm, conn->comm, COMM_LEN);
+}
+
+static __always_inline void report_payload(struct conn *conn, struct scratch *scratch,
+					   const struct piece *piece)
+{
+	struct payload_record *record = &scratch->record;
+	struct stream *stream = &conn->streams[piece->direction & 1];
+	__u32 withheld = piece->flags & PAYLOAD_AGAIN ? 0 : stream->withheld;
+	__u32 captured = piece->captured;
+	__u64 flags;
+
+	record->flags = piece->flags;
+	record->len = withheld + piece->len;
+	record->captured = captured;
+	record->skipped = withheld + piece->skipped;
 	record->offset = piece->offset - withheld;
 	record->time_ns = bpf_ktime_get_ns();
 	stream->withheld -= withheld;
 	stream->told_jiffies = bpf_jiffies64();
-	if (piece->flags & PAYLOAD_AGAIN)
+	if (unlikely(piece->flags & PAYLOAD_AGAIN))
 		__builtin_memset(record->tail, 0, EDGE_BYTES);
-	__builtin_memcpy(record->comm, conn->comm, COMM_LEN);
 	count(COUNTER_PAYLOAD_EVENTS);
-	if (piece->flags & PAYLOAD_FAULT)
+	if (unlikely(piece->flags & PAYLOAD_FAULT))
 		count(COUNTER_PAYLOAD_FAULT);
-	flags = wake_flags_ahead(sizeof(*record) + captured);
+	flags = wake_flags_ahead(&scratch->unasked, sizeof(*record) + captured);
 	/* lest the verifier bounds a copy of it, or one that is on the stack meanwhile (Linux 6.1) */
 	barrier_var(captured);
 	if (captured > CAPTURE_MAX)
 		captured = CAPTURE_MAX;
-	if (bpf_ringbuf_output(&payload, scratch, sizeof(*record) + captured, flags))
+	if (unlikely(bpf_ringbuf_output(&payload, record, sizeof(*record) + captured, flags)))
 		count(COUNTER_PAYLOAD_LOST_RING);
+}
+
+/* The same, where it is rare: not inlined. */
+static __noinline void report_rarely(struct conn *conn, struct scratch *scratch,
+				     const struct piece *piece)
+{
+	report_payload(conn, scratch, piece);
 }
 
 #endif

@@ -40,10 +40,10 @@ static __always_inline bool copy_received(struct conn *conn, const struct tcp_so
 		piece->flags |= PAYLOAD_FAULT;
 	}
 	head = head_of(scratch, piece->captured);
-	want = wanted(conn, piece, head);
+	want = wanted_now(conn, piece, head);
 	if (want < 0)
 		return false;
-	if ((__u32)want > piece->captured && !read_buffer(scratch, buffer, at, want))
+	if (unlikely((__u32)want > piece->captured) && !read_buffer(scratch, buffer, at, want))
 		want = 0;
 	piece->captured = want;
 	if (!has_tail(scratch, piece, head))
@@ -60,20 +60,21 @@ static __always_inline void take_received(struct conn *conn, const struct tcp_so
 	struct bpf_dynptr buffer;
 	struct source source = { .buffer = &buffer, .at = at };
 
-	if (!scratch || bpf_dynptr_from_skb((struct __sk_buff *)skb, 0, &buffer))
+	if (!scratch || unlikely(bpf_dynptr_from_skb((struct __sk_buff *)skb, 0, &buffer)))
 		return;
-	if (piece->flags & PAYLOAD_AGAIN) {
-		report_payload(conn, tp, scratch, piece);
+	begin_records(scratch, conn, tp, DIRECTION_RECEIVED);
+	if (unlikely(piece->flags & PAYLOAD_AGAIN)) {
+		report_rarely(conn, scratch, piece);
 		return;
 	}
-	if (is_interleaved(conn)) {
-		report_frames(conn, tp, scratch, &source, piece);
+	if (unlikely(is_interleaved(conn))) {
+		report_frames(conn, scratch, &source, piece);
 		return;
 	}
 	if (!copy_received(conn, tp, scratch, &buffer, piece, at))
 		return;
-	report_payload(conn, tp, scratch, piece);
-	if (!piece->end)
+	report_payload(conn, scratch, piece);
+	if (likely(!piece->end))
 		return;
 	at += piece->len;
 	to_end(piece);
@@ -82,7 +83,7 @@ static __always_inline void take_received(struct conn *conn, const struct tcp_so
 		piece->flags = PAYLOAD_FAULT;
 	}
 	read_tail(scratch, &buffer, at, piece);
-	report_payload(conn, tp, scratch, piece);
+	report_rarely(conn, scratch, piece);
 }
 
 /* What is read from which connection. */
@@ -109,13 +110,12 @@ static __always_inline bool find_reading(const struct sk_buff *skb, int len,
 	conn = bpf_sk_storage_get(&conns, sk, 0, 0);
 	if (is_given_up(conn))
 		return false;
-	/* NULL for UDP, unix and netlink sockets, which share the tracepoint */
-	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp)
-		return false;
+	if (unlikely(!conn))
+		conn = meet(sk);
 	if (!conn)
-		conn = meet(sk, tp);
-	if (!conn || !follows(conn, tp))
+		return false;
+	tp = get_tcp_sock(sk);
+	if (!tp || !follows(conn, tp))
 		return false;
 	cb = (const struct tcp_skb_cb *)skb->cb;
 	copied = tp->copied_seq;
@@ -127,7 +127,7 @@ static __always_inline bool find_reading(const struct sk_buff *skb, int len,
 	reading->tp = tp;
 	reading->known = trim(&conn->streams[DIRECTION_RECEIVED], piece);
 	reading->at = copied - cb->seq + reading->known;
-	return true;
+	return piece->flags & PAYLOAD_AGAIN || !is_passed_by(conn, piece);
 }
 
 SEC("tp_btf/skb_copy_datagram_iovec")

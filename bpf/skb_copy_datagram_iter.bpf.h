@@ -43,19 +43,19 @@ static long rewind_one(__u32 turn, struct rewinding *back)
 }
 
 /* Where the last `len` bytes stand that went to the process; in no user memory: memory is 0. */
-static __always_inline void find_copied(const struct iov_iter *to, __u32 len,
-					struct source *source)
+static __always_inline void find_copied(struct scratch *scratch, const struct iov_iter *to,
+					__u32 len, struct source *source)
 {
 	struct rewinding back = { .left = len, .segments = 1 };
 
 	if (is_ubuf(to)) {
-		source->memory = user_memory(to, &source->segments);
+		source->memory = user_memory(scratch, to, &source->segments);
 		source->at = to->iov_offset - len;
 		return;
 	}
 	if (!is_iovec(to))
 		return;
-	back.iovec = (const struct iovec *)get_iovecs(to);
+	back.iovec = (const struct iovec *)as_number(scratch, get_buffers(to));
 	back.filled = to->iov_offset;
 	bpf_loop(IOVECS_MAX, rewind_one, &back, 0);
 	if (!back.found)
@@ -96,26 +96,23 @@ static __always_inline bool copy_memory(struct conn *conn, const struct tcp_sock
 	return needs_telling(conn, tp, scratch, piece);
 }
 
-static __always_inline void take_copied(const struct reading *reading, struct source *source,
-					struct piece *piece)
+static __always_inline void take_copied(const struct reading *reading, struct scratch *scratch,
+					struct source *source, struct piece *piece)
 {
-	__u32 key = DIRECTION_RECEIVED;
-	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &key);
 	struct conn *conn = reading->conn;
 
-	if (!scratch)
-		return;
+	begin_records(scratch, conn, reading->tp, DIRECTION_RECEIVED);
 	if (piece->flags & PAYLOAD_AGAIN) {
-		report_payload(conn, reading->tp, scratch, piece);
+		report_payload(conn, scratch, piece);
 		return;
 	}
 	if (is_interleaved(conn)) {
-		report_frames(conn, reading->tp, scratch, source, piece);
+		report_frames(conn, scratch, source, piece);
 		return;
 	}
 	if (!copy_memory(conn, reading->tp, scratch, source, piece))
 		return;
-	report_payload(conn, reading->tp, scratch, piece);
+	report_payload(conn, scratch, piece);
 	if (!piece->end)
 		return;
 	source->at += piece->len;
@@ -127,7 +124,7 @@ static __always_inline void take_copied(const struct reading *reading, struct so
 		piece->captured = 0;
 		piece->flags = source->memory ? PAYLOAD_FAULT : 0;
 	}
-	report_payload(conn, reading->tp, scratch, piece);
+	report_payload(conn, scratch, piece);
 }
 
 SEC("fexit/skb_copy_datagram_iter")
@@ -135,14 +132,19 @@ int BPF_PROG(received_fexit, const struct sk_buff *skb, int offset, struct iov_i
 	     int failed)
 {
 	struct piece piece = { .direction = DIRECTION_RECEIVED };
+	__u32 key = DIRECTION_RECEIVED;
 	struct source source = {};
+	struct scratch *scratch;
 	struct reading reading;
 
 	if (failed || !find_reading(skb, len, &reading, &piece))
 		return 0;
-	find_copied(to, len, &source);
+	scratch = bpf_map_lookup_elem(&scratches, &key);
+	if (!scratch)
+		return 0;
+	find_copied(scratch, to, len, &source);
 	source.at += reading.known;
-	take_copied(&reading, &source, &piece);
+	take_copied(&reading, scratch, &source, &piece);
 	return 0;
 }
 

@@ -32,10 +32,10 @@ static __always_inline bool copy_sent(struct conn *conn, const struct tcp_sock *
 	if (piece->captured < span.len && is_user(from))
 		piece->flags |= PAYLOAD_FAULT;
 	head = head_of(scratch, piece->captured);
-	want = wanted(conn, piece, head);
+	want = wanted_now(conn, piece, head);
 	if (want < 0)
 		return false;
-	if ((__u32)want > span.len) {
+	if (unlikely((__u32)want > span.len)) {
 		span.len = want;
 		piece->captured = read_user(scratch, from, &span);
 	} else {
@@ -58,15 +58,16 @@ static __always_inline void take_sent(struct conn *conn, const struct tcp_sock *
 
 	if (!scratch)
 		return;
-	if (is_interleaved(conn)) {
-		source.memory = user_memory(from, &source.segments);
-		report_frames(conn, tp, scratch, &source, piece);
+	begin_records(scratch, conn, tp, DIRECTION_SENT);
+	if (unlikely(is_interleaved(conn))) {
+		source.memory = user_memory(scratch, from, &source.segments);
+		report_frames(conn, scratch, &source, piece);
 		return;
 	}
 	if (!copy_sent(conn, tp, scratch, from, piece, source.at))
 		return;
-	report_payload(conn, tp, scratch, piece);
-	if (!piece->end)
+	report_payload(conn, scratch, piece);
+	if (likely(!piece->end))
 		return;
 	span.from = source.at + piece->len;
 	to_end(piece);
@@ -75,7 +76,7 @@ static __always_inline void take_sent(struct conn *conn, const struct tcp_sock *
 	if (piece->captured < span.len && is_user(from))
 		piece->flags = PAYLOAD_FAULT;
 	read_user_tail(scratch, from);
-	report_payload(conn, tp, scratch, piece);
+	report_rarely(conn, scratch, piece);
 }
 
 /* What is written to which connection. */
@@ -96,19 +97,19 @@ static __always_inline bool find_writing(struct sock *sk, __u32 len, struct writ
 
 	if (is_given_up(conn))
 		return false;
-	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp)
-		return false;
+	if (unlikely(!conn))
+		conn = meet(sk);
 	if (!conn)
-		conn = meet(sk, tp);
-	if (!conn || !follows(conn, tp))
+		return false;
+	tp = get_tcp_sock(sk);
+	if (!tp || !follows(conn, tp))
 		return false;
 	piece->offset = write_position(conn, tp);
 	piece->len = len;
 	writing->conn = conn;
 	writing->tp = tp;
 	writing->known = trim(&conn->streams[DIRECTION_SENT], piece);
-	return !(piece->flags & PAYLOAD_AGAIN);
+	return !(piece->flags & PAYLOAD_AGAIN) && !is_passed_by(conn, piece);
 }
 
 static __always_inline int take_write(struct sock *sk, const struct msghdr *msg)

@@ -96,22 +96,16 @@ static __always_inline void gather_pair(struct gathering *gathering)
 		gather_from(gathering, &pair[1]);
 }
 
-/*
- * Where a message's memory is: one stretch (no segments), or so many iovecs. 0: in no user memory.
- * Read as a number, for a pointer that is loaded cannot be given to read_memory().
- */
-static __always_inline __u64 user_memory(const struct iov_iter *iter, __u32 *segments)
+/* Where a message's memory is: one stretch (no segments), or so many iovecs; 0: not the user's. */
+static __always_inline __u64 user_memory(struct scratch *scratch, const struct iov_iter *iter,
+					 __u32 *segments)
 {
-	__u64 memory = 0;
-
 	*segments = 0;
-	if (is_ubuf(iter)) {
-		memory = get_ubuf(iter);
-	} else if (is_iovec(iter)) {
+	if (!is_user(iter))
+		return 0;
+	if (!is_ubuf(iter))
 		*segments = iter->nr_segs < IOVECS_MAX ? iter->nr_segs : IOVECS_MAX;
-		memory = get_iovecs(iter);
-	}
-	return memory;
+	return as_number(scratch, get_buffers(iter));
 }
 
 /*
@@ -144,7 +138,7 @@ static __always_inline __u32 read_iovecs(struct scratch *scratch, const struct i
 					 const struct span *span)
 {
 	__u32 segments;
-	__u64 memory = user_memory(iter, &segments);
+	__u64 memory = user_memory(scratch, iter, &segments);
 	__u32 done = segments ? read_memory(scratch, memory, segments, span->from, span->len) : 0;
 
 	/* it is never more, but the verifier does not know */
@@ -155,9 +149,12 @@ static __always_inline __u32 read_iovecs(struct scratch *scratch, const struct i
 static __always_inline __u32 read_user(struct scratch *scratch, const struct iov_iter *iter,
 				       const struct span *span)
 {
-	if (is_ubuf(iter))
-		return read_at(scratch, 0, (const void *)(get_ubuf(iter) + span->from), span->len) ?
-			       span->len : 0;
+	const void *from;
+
+	if (is_ubuf(iter)) {
+		from = (const void *)(as_number(scratch, get_buffers(iter)) + span->from);
+		return read_at(scratch, 0, from, span->len) ? span->len : 0;
+	}
 	return is_iovec(iter) ? read_iovecs(scratch, iter, span) : 0;
 }
 
@@ -171,23 +168,27 @@ static __noinline void read_user_tail(struct scratch *scratch, const struct iov_
 	const struct iovec *end;
 	struct iovec last = {};
 	struct iovec before = {};
+	__u64 buffers;
 	__u32 split;
 
 	__builtin_memset(tail, 0, EDGE_BYTES);
 	if (!iter)
 		return;
-	end = (const struct iovec *)get_iovecs(iter) + iter->nr_segs;
+	if (!is_user(iter))
+		return;
+	buffers = as_number(scratch, get_buffers(iter));
+	end = (const struct iovec *)buffers + iter->nr_segs;
 	if (is_ubuf(iter)) {
-		last.iov_base = (void *)get_ubuf(iter);
+		last.iov_base = (void *)buffers;
 		last.iov_len = iter->iov_offset + iter->count;
-	} else if (is_iovec(iter) && iter->nr_segs) {
+	} else if (iter->nr_segs) {
 		bpf_probe_read_kernel(&last, sizeof(last), end - 1);
 	}
 	if (last.iov_len >= EDGE_BYTES) {
 		bpf_probe_read_user(tail, EDGE_BYTES, last.iov_base + last.iov_len - EDGE_BYTES);
 		return;
 	}
-	if (!is_iovec(iter) || iter->nr_segs < 2)
+	if (is_ubuf(iter) || iter->nr_segs < 2)
 		return;
 	/* such as the end of a chunked body, written as a buffer of its own */
 	bpf_probe_read_kernel(&before, sizeof(before), end - 2);

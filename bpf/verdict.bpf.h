@@ -265,6 +265,25 @@ static __always_inline bool is_interleaved(const struct conn *conn)
 	return conn->interleaved && conn->verdict == VERDICT_FRAMED && !is_over(want_of(conn));
 }
 
+/* In the midst of a body, where nobody needs to know of it? Asked before anything is read. */
+static __always_inline bool is_passed_by(struct conn *conn, const struct piece *piece)
+{
+	struct stream *stream = &conn->streams[piece->direction & 1];
+
+	return conn->verdict == VERDICT_HTTP && is_in_body(stream, piece->offset + piece->len) &&
+	       withhold(stream, piece->len);
+}
+
+/* As wanted(), with little for what most pieces of HTTP/1 are that come here: its heads. */
+static __always_inline int wanted_now(struct conn *conn, struct piece *piece, __u64 head)
+{
+	if (conn->verdict != VERDICT_HTTP || !is_http_start(head))
+		return wanted(conn, piece, head);
+	piece->begins = 1;
+	conn->streams[piece->direction & 1].capture_until = piece->offset + knobs.capture_max;
+	return least(piece->len, knobs.capture_max);
+}
+
 /*
  * Sets which bytes to copy before wanted() can be asked: all of a short piece, so that it is copied
  * once. false: none, and no record either.
@@ -277,10 +296,8 @@ static __always_inline bool look(struct conn *conn, struct piece *piece)
 	if (conn->verdict == VERDICT_FRAMED)
 		return choose(conn, piece);
 	/* a head is not behind itself: short exchanges are spared the look at what is wanted */
-	if (conn->verdict == VERDICT_HTTP &&
-	    (is_in_body(stream, piece->offset + piece->len) ||
-	     (piece->offset >= stream->capture_until && is_unwanted(piece, want_of(conn)))) &&
-	    withhold(stream, piece->len))
+	if (conn->verdict == VERDICT_HTTP && piece->offset >= stream->capture_until &&
+	    is_unwanted(piece, want_of(conn)) && withhold(stream, piece->len))
 		return false;
 	/* what is no body is mostly a head, however long: it is copied once, and not after a look */
 	most = conn->verdict == VERDICT_TLS || stream->body_end ? knobs.capture_small :

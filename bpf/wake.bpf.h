@@ -22,7 +22,7 @@ static __always_inline bool is_reader_asleep(void)
 	__u32 word = BOOKED_ASLEEP;
 	volatile __u64 *asleep = bpf_map_lookup_elem(&booked, &word);
 
-	if (!asleep || !*asleep)
+	if (!asleep || likely(!*asleep))
 		return false;
 	*asleep = 0;
 	return true;
@@ -48,12 +48,32 @@ static __always_inline __u64 wake_flags(void *ring, __u64 len)
 	return wake_at(ring_bytes, bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA), IN_RING(len));
 }
 
-/* Of one that is to come, in the ring that most are for. */
-static __always_inline __u64 wake_flags_ahead(__u64 len)
+/* Eighths of the ring "payload" that were full when that was asked last. */
+static volatile __u32 eighths_full;
+
+/*
+ * Of one that is to come, in the ring that most are for. To ask how full that is takes 20 ns, cold
+ * 150: each program asks on each CPU when it has put in another 512th, of which `unasked` is what
+ * it has so far.
+ */
+static __always_inline __u64 wake_flags_ahead(__u32 *unasked, __u64 len)
 {
-	len = IN_RING(len);
-	return wake_at(knobs.payload_bytes,
-		       bpf_ringbuf_query(&payload, BPF_RB_AVAIL_DATA) + len, len);
+	bool is_fuller;
+	__u32 full;
+
+	*unasked += IN_RING(len);
+	if (is_reader_asleep())
+		return BPF_RB_FORCE_WAKEUP;
+	if (likely(*unasked < knobs.payload_bytes >> 9))
+		return BPF_RB_NO_WAKEUP;
+	*unasked = 0;
+	full = (bpf_ringbuf_query(&payload, BPF_RB_AVAIL_DATA) + IN_RING(len)) /
+	       (knobs.payload_bytes >> 3);
+	if (full == eighths_full)
+		return BPF_RB_NO_WAKEUP;
+	is_fuller = full > eighths_full;
+	eighths_full = full;
+	return is_fuller ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
 #endif
