@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { configOf } from '../kit/apps/nginx.ts'
 import { CapturedPods } from '../kit/captured_pods.ts'
 import { runInPod, serveInPod } from '../kit/pod_process.ts'
 import { missingForShop, skipUnless } from '../kit/requirements.ts'
@@ -11,25 +12,6 @@ const PORT = 8080
 const FILES = 30
 const CLIENT = join(import.meta.dirname, '../kit/apps/http2_client.ts')
 
-function config(directory: string): string {
-  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-    (name) => `${name}_temp_path ${directory}/${name};`,
-  )
-  return `
-user root;
-daemon off;
-worker_processes 1;
-pid ${directory}/nginx.pid;
-error_log stderr warn;
-events { worker_connections 64; }
-http {
-  access_log off;
-  ${paths.join('\n  ')}
-  server { listen 0.0.0.0:${PORT} http2; root ${directory}/www; }
-}
-`
-}
-
 test(
   'a real nginx: every request of many streams at once, its status and size',
   options,
@@ -37,8 +19,9 @@ test(
     const pods = new CapturedPods()
     t.after(() => pods.close())
     const file = join(pods.directory, 'nginx.conf')
-    writeFileSync(file, config(pods.directory))
     const www = join(pods.directory, 'www')
+    const page = `server { listen 0.0.0.0:${PORT} http2; root ${www}; }`
+    writeFileSync(file, configOf(pods.directory, page))
     const size = (i: number) => i * i * 100
     mkdirSync(www)
     for (let i = 0; i < FILES; i++) writeFileSync(join(www, `${i}.bin`), Buffer.alloc(size(i)))

@@ -8,6 +8,7 @@ import { mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
+import { configOf } from '../kit/apps/nginx.ts'
 import { CapturedPods } from '../kit/captured_pods.ts'
 import { REDIS_PORT, startRedis } from '../kit/databases.ts'
 import { Flowspan, type Row } from '../kit/flowspan.ts'
@@ -25,28 +26,12 @@ const run = promisify(execFile)
 
 /** A small page, by both versions of HTTP. */
 async function startNginx(t: TestContext, { directory, server }: CapturedPods): Promise<void> {
-  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-    (name) => `${name}_temp_path ${directory}/${name};`,
-  )
   const www = join(directory, 'www')
   mkdirSync(www)
   for (let i = 0; i < 20; i++) writeFileSync(join(www, `${i}.bin`), 'x'.repeat(i * 300))
   const file = join(directory, 'nginx.conf')
-  writeFileSync(
-    file,
-    `user root;
-daemon off;
-worker_processes 1;
-pid ${directory}/nginx.pid;
-error_log stderr warn;
-events { worker_connections 64; }
-http {
-  access_log off;
-  ${paths.join('\n  ')}
-  server { listen 0.0.0.0:${HTTP1}; listen 0.0.0.0:${HTTP2} http2; root ${www}; }
-}
-`,
-  )
+  const pages = `server { listen 0.0.0.0:${HTTP1}; listen 0.0.0.0:${HTTP2} http2; root ${www}; }`
+  writeFileSync(file, configOf(directory, pages))
   const program = await serveInPod(server, { port: HTTP2, command: ['nginx', '-c', file] })
   t.after(() => program.stop())
 }

@@ -1,10 +1,7 @@
-/** nginx in front of a service: one worker, a pool of kept connections to what is behind it. */
+/** Whole configurations of nginx: one worker; kept connections to what is behind it. */
 import type { ClusterIp } from '../netns.ts'
 
-/**
- * A whole configuration. `directory` holds everything nginx writes. A request goes on in the
- * address family that it came in.
- */
+/** A request goes on in the address family that it came in. */
 export function nginxConfig(directory: string, port: number, api: ClusterIp): string {
   return configOf(
     directory,
@@ -31,7 +28,8 @@ export function chainConfig(directory: string, port: number, next: ClusterIp): s
   )
 }
 
-function configOf(directory: string, servers: string): string {
+/** `directory` holds everything nginx writes. */
+export function configOf(directory: string, servers: string): string {
   return `
 user root;
 daemon off;
