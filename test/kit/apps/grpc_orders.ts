@@ -8,22 +8,13 @@
  */
 import { once } from 'node:events'
 import grpc from '@grpc/grpc-js'
+import { bytes, method } from './grpc_bytes.ts'
 
-const bytes = (value: Buffer) => value
-const method = (name: string, streams: { request: boolean; response: boolean }) => ({
-  path: `/shop.Orders/${name}`,
-  requestStream: streams.request,
-  responseStream: streams.response,
-  requestSerialize: bytes,
-  requestDeserialize: bytes,
-  responseSerialize: bytes,
-  responseDeserialize: bytes,
-})
-const get = method('Get', { request: false, response: false })
-const list = method('List', { request: false, response: true })
-const put = method('Put', { request: true, response: false })
-const watch = method('Watch', { request: true, response: true })
-const wait = method('Wait', { request: false, response: false })
+const get = method('/shop.Orders/Get', { request: false, response: false })
+const list = method('/shop.Orders/List', { request: false, response: true })
+const put = method('/shop.Orders/Put', { request: true, response: false })
+const watch = method('/shop.Orders/Watch', { request: true, response: true })
+const wait = method('/shop.Orders/Wait', { request: false, response: false })
 
 const MESSAGES = 20
 const NOBODY = Buffer.from('nobody')

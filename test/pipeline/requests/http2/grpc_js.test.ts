@@ -5,19 +5,10 @@ import { Readable, Writable } from 'node:stream'
 import { test } from 'node:test'
 import grpc from '@grpc/grpc-js'
 import fc from 'fast-check'
+import { method } from '../../../kit/apps/grpc_bytes.ts'
 import { essence, type Row, type Said, Talk } from '../talk.ts'
 import { countStreams, sizesOf, Wire } from './wire.ts'
 
-const bytes = (value: Buffer) => value
-const method = (path: string, streams: { request: boolean; response: boolean }) => ({
-  path,
-  requestStream: streams.request,
-  responseStream: streams.response,
-  requestSerialize: bytes,
-  requestDeserialize: bytes,
-  responseSerialize: bytes,
-  responseDeserialize: bytes,
-})
 const SERVICE = {
   get: method('/shop.Orders/Get', { request: false, response: false }),
   list: method('/shop.Orders/List', { request: false, response: true }),
