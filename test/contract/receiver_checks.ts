@@ -1,6 +1,6 @@
 /** What the contract says of what comes in from outside. */
 import assert from 'node:assert/strict'
-import { OK, permanent, retryable } from '../../pipeline/outcome.ts'
+import { OK, type Outcome, permanent, retryable } from '../../pipeline/outcome.ts'
 import { waitFor } from '../kit/processes.ts'
 import type { Bench } from './bench.ts'
 import type { Check } from './check.ts'
@@ -13,6 +13,16 @@ async function offer({ prepared, addresses, subject }: Bench): Promise<number | 
   const entry = `test/contract/needs.ts does not say how data comes to ${subject.component}`
   assert.ok(prepared.offer, entry)
   return await prepared.offer(addresses)
+}
+
+/** Offers what comes from outside to a pipeline that answers so, until it has done that once. */
+async function offerInVain(bench: Bench, answer: (before: number) => Outcome): Promise<Rig> {
+  const rig = await bench.run()
+  let answers = 0
+  rig.answer = () => answer(answers++)
+  await offer(bench).catch(() => undefined)
+  await waitFor('a refusal', () => (answers > 0 ? true : undefined))
+  return rig
 }
 
 async function end(rig: Rig): Promise<void> {
@@ -37,26 +47,15 @@ export const RECEIVER_CHECKS: readonly Check[] = [
     name: 'what comes from outside and is refused for now is given back, held or counted',
     holdsFor: isReceiver,
     async run(bench) {
-      const rig = await bench.run()
-      let refusals = 0
-      rig.answer = () => (refusals++ < 2 ? retryable('contract: not now', 10) : OK)
-      await offer(bench).catch(() => undefined)
-      await waitFor('a refusal', () => (refusals > 0 ? true : undefined))
-      await end(rig)
+      const notNow = retryable('contract: not now', 10)
+      await end(await offerInVain(bench, (before) => (before < 2 ? notNow : OK)))
     },
   },
   {
     name: 'what comes from outside and is refused for good is given back or counted',
     holdsFor: isReceiver,
     async run(bench) {
-      const rig = await bench.run()
-      let refusals = 0
-      rig.answer = () => {
-        refusals++
-        return permanent('contract: never')
-      }
-      await offer(bench).catch(() => undefined)
-      await waitFor('a refusal', () => (refusals > 0 ? true : undefined))
+      const rig = await offerInVain(bench, () => permanent('contract: never'))
       await end(rig)
       assert.equal(rig.passed, 0)
     },
@@ -65,14 +64,7 @@ export const RECEIVER_CHECKS: readonly Check[] = [
     name: 'what comes from outside does not keep it from ending when its time is over',
     holdsFor: isReceiver,
     async run(bench) {
-      const rig = await bench.run()
-      let refusals = 0
-      rig.answer = () => {
-        refusals++
-        return retryable('contract: never')
-      }
-      await offer(bench).catch(() => undefined)
-      await waitFor('a refusal', () => (refusals > 0 ? true : undefined))
+      const rig = await offerInVain(bench, () => retryable('contract: never'))
       await rig.shutdownInTime()
       await end(rig)
     },
