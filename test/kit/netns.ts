@@ -12,6 +12,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { readdirSync, statSync } from 'node:fs'
+import { alive } from './processes.ts'
 
 const NAMES = '/run/netns'
 const PREFIX = 'flowspan-'
@@ -187,15 +188,6 @@ function leftovers(): string[] {
     })
   } catch {
     return []
-  }
-}
-
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

@@ -210,7 +210,8 @@ function sweep(): void {
   }
 }
 
-function alive(pid: number): boolean {
+/** Also when it is somebody else's. */
+export function alive(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true
