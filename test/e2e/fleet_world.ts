@@ -15,11 +15,10 @@ import { serveInPod } from '../kit/pod_process.ts'
 import { removeDirectory, temporaryDirectory } from '../kit/processes.ts'
 import { relay } from '../kit/relay.ts'
 import { createServedWorkload } from '../kit/served_workload.ts'
+import { allStarted, type Cleanup, started } from '../kit/starting.ts'
 
 export const NAMESPACE = 'fleet'
 const TUNNEL = join(import.meta.dirname, '../kit/apps/tunnel.ts')
-
-type Cleanup = () => unknown
 
 export class FleetWorld {
   readonly fleet: Fleet
@@ -32,19 +31,11 @@ export class FleetWorld {
 
   /** Starts all but agents and gateways; `cleanups` gets what undoes it, in the order to do it. */
   static async start(cleanups: Cleanup[]): Promise<FleetWorld> {
-    const started = async <T>(starting: Promise<T>, stop: (it: T) => unknown): Promise<T> => {
-      const it = await starting
-      cleanups.unshift(() => stop(it))
-      return it
-    }
-    const starts = [
-      started(startKubernetes(), (it) => it.stop()),
-      started(startJaeger(), (it) => it.stop()),
-      started(Fleet.start(), (it) => it.close()),
-    ] as const
-    // All of them, so that none is still starting when another's failure ends the test.
-    await Promise.allSettled(starts)
-    const [kubernetes, jaeger, fleet] = await Promise.all(starts)
+    const [kubernetes, jaeger, fleet] = await allStarted([
+      started(startKubernetes(), { cleanups, stop: (it) => it.stop() }),
+      started(startJaeger(), { cleanups, stop: (it) => it.stop() }),
+      started(Fleet.start(), { cleanups, stop: (it) => it.close() }),
+    ] as const)
     const world = new FleetWorld({ kubernetes, jaeger, fleet }, cleanups)
     await world.#createObjects()
     await world.#leadOut()

@@ -2,7 +2,6 @@
  * The whole of the end-to-end test: the shop, the cluster that knows of it, a Jaeger, a Collector,
  * and flowspan between them, run as a user would.
  */
-import type { Server } from 'node:net'
 import { join } from 'node:path'
 import { Flowspan, type FlowspanConfig } from '../kit/flowspan.ts'
 import { type Jaeger, startJaeger } from '../kit/jaeger.ts'
@@ -12,6 +11,7 @@ import { removeDirectory, temporaryDirectory } from '../kit/processes.ts'
 import { relay } from '../kit/relay.ts'
 import { Shop, type ShopName } from '../kit/shop.ts'
 import { createShop } from '../kit/shop_objects.ts'
+import { allStarted, type Cleanup, started } from '../kit/starting.ts'
 
 export interface World {
   readonly shop: Shop
@@ -24,34 +24,27 @@ export interface World {
 }
 
 /** Starts everything; `cleanups` gets what undoes it, also when the start fails half-way. */
-export async function startWorld(cleanups: (() => unknown)[]): Promise<World> {
-  const started = async <T>(starting: Promise<T>, stop: (it: T) => unknown): Promise<T> => {
-    const it = await starting
-    cleanups.unshift(() => stop(it))
-    return it
-  }
-  const starts = [
-    started(startKubernetes(), (it) => it.stop()),
-    started(startJaeger(), (it) => it.stop()),
-    started(startCollector(), (it) => it.stop()),
-    started(Shop.start(), (it) => it.close()),
-  ] as const
-  // All of them, so that none is still starting when another's failure ends the test.
-  await Promise.allSettled(starts)
-  const [kubernetes, jaeger, collector, shop] = await Promise.all(starts)
+export async function startWorld(cleanups: Cleanup[]): Promise<World> {
+  const [kubernetes, jaeger, collector, shop] = await allStarted([
+    started(startKubernetes(), { cleanups, stop: (it) => it.stop() }),
+    started(startJaeger(), { cleanups, stop: (it) => it.stop() }),
+    started(startCollector(), { cleanups, stop: (it) => it.stop() }),
+    started(Shop.start(), { cleanups, stop: (it) => it.close() }),
+  ] as const)
   const podUids = await createShop(kubernetes, shop)
   const directory = temporaryDirectory('e2e')
   cleanups.unshift(() => removeDirectory(directory))
   const otlpSocket = join(directory, 'otlp.sock')
   const port = Number(jaeger.otlpGrpc.split(':').at(-1))
-  await started(relay(otlpSocket, port), (server: Server) => server.close())
+  await started(relay(otlpSocket, port), { cleanups, stop: (server) => server.close() })
   const config = configuration({ kubernetes, jaeger, collector })
+  const stop = async (it: Flowspan) => {
+    await it.kill()
+    it.clean()
+  }
   const flowspan = await started(
     Flowspan.start(() => config),
-    async (it) => {
-      await it.kill()
-      it.clean()
-    },
+    { cleanups, stop },
   )
   return { shop, jaeger, collector, flowspan, podUids, otlpSocket }
 }
