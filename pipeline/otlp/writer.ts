@@ -23,7 +23,6 @@ import {
   openString,
   writeBool,
   writeDouble,
-  writeDoubleBehind,
   writeInt,
   writeIntBehind,
   writeString,
@@ -164,11 +163,6 @@ export abstract class SignalWriter {
   /** As attrInt; `prefix`: `attributePrefix` of the field that attributes are now, and the key. */
   attrIntBehind(prefix: Uint8Array, value: number): void {
     writeIntBehind(this.wire, prefix, value)
-  }
-
-  /** The same of attrDouble. */
-  attrDoubleBehind(prefix: Uint8Array, value: number): void {
-    writeDoubleBehind(this.wire, prefix, value)
   }
 
   /** An attribute that `encodeAttribute` made. */

@@ -5,9 +5,9 @@
  *
  * Nearly all attributes are shorter than 128 bytes, so that both lengths (the KeyValue's and its
  * value's) are one byte: everything before the value is a constant then, copied at once, and the
- * two bytes are set afterwards. The others are opened and closed as usual.
+ * two bytes are set afterwards. What is longer is moved by the bytes that its lengths take.
  */
-import { attributePrefix, writeString } from '../../otlp/attributes.ts'
+import { attributePrefix, writeStringBehind } from '../../otlp/attributes.ts'
 import { FIXED64, LEN, tag, VARINT, type WireWriter } from '../../otlp/wire.ts'
 import { addressText } from '../address_text.ts'
 import { type FlowBatch, STRIDE } from '../batch.ts'
@@ -23,9 +23,6 @@ const DOUBLE_VALUE = tag(4, FIXED64)
 
 /** The column that is written although it is 0: see `wide`. */
 const START = 'start'
-/** Beyond this a length takes a second byte. */
-const PLAIN_BYTES_MAX = 127
-
 /** Texts of addresses kept a column. */
 const ADDRESSES_MAX = 4096
 
@@ -158,25 +155,11 @@ function flag(values: Uint8Array, { wire, prefix }: PutSettings): Put {
 
 function text(values: Uint32Array, { wire, prefix, batch }: PutSettings): Put {
   const { strings } = batch
-  const key = keyIn(prefix)
   return (row) => {
     const index = values[row] as number
     if (index === 0) return
-    const value = strings.at(index)
-    if (prefix.length + 3 * value.length > PLAIN_BYTES_MAX) {
-      const start = wire.open(ATTRIBUTES, 2)
-      writeString(wire, key, value)
-      wire.close(start, 2)
-      return
-    }
-    const start = wire.copy(prefix)
-    wire.string(STRING_VALUE, value)
-    wire.setLengths(start, prefix.length)
+    writeStringBehind(wire, prefix, strings.at(index))
   }
-}
-
-function keyIn(prefix: Uint8Array): string {
-  return Buffer.from(prefix.subarray(4, prefix.length - 2)).toString()
 }
 
 function named(values: Uint8Array, column: MappedColumn, of: PutSettings): Put {
@@ -188,9 +171,7 @@ function named(values: Uint8Array, column: MappedColumn, of: PutSettings): Put {
     const code = values[row] as number
     const name = names[code]
     if (name === undefined || (code === 0 && zeros[kind[row] as number] !== 1)) return
-    const start = wire.copy(prefix)
-    wire.string(STRING_VALUE, name)
-    wire.setLengths(start, prefix.length)
+    writeStringBehind(wire, prefix, name)
   }
 }
 
@@ -223,8 +204,6 @@ function address(values: Uint8Array, { wire, prefix }: PutSettings): Put {
     let any = 0
     for (let i = 0; i < 4; i++) any |= words.numbers[i] as number
     if (any === 0) return
-    const start = wire.copy(prefix)
-    wire.string(STRING_VALUE, words.get() ?? words.set(addressText(values, row)))
-    wire.setLengths(start, prefix.length)
+    writeStringBehind(wire, prefix, words.get() ?? words.set(addressText(values, row)))
   }
 }

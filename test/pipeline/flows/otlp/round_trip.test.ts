@@ -8,7 +8,8 @@ import { checkRequest } from '../../../../pipeline/otlp/check.ts'
 import { fromJson } from '../../../../pipeline/otlp/from_json.ts'
 import { toJson } from '../../../../pipeline/otlp/json.ts'
 import { descending, requestType } from '../../../proto/otlp.ts'
-import { allCells, BATCH, type Cells } from './rows.ts'
+import type { Cells } from '../cells.ts'
+import { allCells, BATCH } from './rows.ts'
 
 const encoder = new FlowsEncoder('1.2.3')
 

@@ -1,45 +1,22 @@
 /** Flow batches with anything that a column can hold, and what they hold as plain values. */
 import fc from 'fast-check'
-import { FlowBatch, STRIDE } from '../../../../pipeline/flows/batch.ts'
-import {
-  COLUMN_GROUPS,
-  type ColumnSpec,
-  type GroupName,
-} from '../../../../pipeline/flows/schema.ts'
+import { FlowBatch } from '../../../../pipeline/flows/batch.ts'
+import { COLUMN_GROUPS, type ColumnSpec } from '../../../../pipeline/flows/schema.ts'
 import { encodeAttribute } from '../../../../pipeline/otlp/attributes.ts'
 import { LEN, tag, WireWriter } from '../../../../pipeline/otlp/wire.ts'
-
-export const GROUPS = Object.keys(COLUMN_GROUPS) as GroupName[]
+import { type Cells, cells, GROUPS } from '../cells.ts'
 
 type Column = Uint8Array | Uint16Array | Uint32Array | Float64Array
-export type Cells = Record<string, readonly number[] | string>
 
-export function columnsOf(batch: FlowBatch, group: GroupName) {
-  const columns = batch.add(group) as unknown as Record<string, Column>
-  return (Object.entries(COLUMN_GROUPS[group]) as [string, ColumnSpec][]).map(([name, spec]) => ({
-    name,
-    spec,
-    stride: STRIDE[spec.type],
-    array: columns[name] as Column,
-  }))
-}
-
-/** A row as values by column; what is all 0 is left out, so that a group without values is none. */
-export function cells(batch: FlowBatch, row: number): Cells {
-  const all: Cells = {}
-  for (const group of GROUPS.filter((name) => batch.has(name))) {
-    for (const { name, spec, stride, array } of columnsOf(batch, group)) {
-      const isText = spec.type === 'string' || spec.type === 'attributes'
-      const values = [...array.subarray(row * stride, (row + 1) * stride)]
-      if (values.every((value) => Object.is(value, 0))) continue
-      all[`${group}.${name}`] = isText ? batch.strings.at(values[0] as number) : values
-    }
-  }
-  return all
-}
-
+/** Rows by column; what is all 0 is left out, so that a group without values is none. */
 export function allCells(batch: FlowBatch): Cells[] {
-  return Array.from({ length: batch.rows }, (_, row) => cells(batch, row))
+  return Array.from({ length: batch.rows }, (_, row) =>
+    Object.fromEntries(Object.entries(cells(batch, row)).filter(([, value]) => !isZero(value))),
+  )
+}
+
+function isZero(value: number[] | string): boolean {
+  return value === '' || [...value].every((each) => Object.is(each, 0))
 }
 
 /** A KeyValue as a field of a record (6) or a resource (1), a character a byte. */
