@@ -13,14 +13,28 @@ const SILENCE_NS = 1e9
 /** What is wanted of several answers at once: where one of them ends is told by all before. */
 export const ANSWERS_BYTES = 8192
 
-/** What a request that begins tells: see `begins`. */
-export type OrderVerdict = 'usual' | 'anew' | 'overtakes' | 'doubtful'
+/** Reads the answers. */
+export interface AnswerReader {
+  /** It does not know where the next answer begins. */
+  readonly isLost: boolean
+  lose(): void
+  resume(): void
+}
+
+export interface OrderOf {
+  readonly answers: AnswerReader
+  /** All that is open has been answered unseen. */
+  giveUp(): void
+  /** An answer that takes a second is none that others wait behind. */
+  readonly isQuick: boolean
+  readonly pipelines?: boolean | undefined
+}
 
 export class Order {
   /** More was asked while some of what was asked at once had been answered, and some had not. */
   pipelines: boolean
   readonly #exchanges: Exchanges
-  readonly #isQuick: boolean
+  readonly #of: OrderOf
   /** Bytes were missing since it was certain last that all that is open was seen. */
   #isAssumed = false
   #lastNs = 0
@@ -29,10 +43,9 @@ export class Order {
   /** Before the last piece nothing came for a while. */
   #wasSilent = false
 
-  /** @param of.isQuick an answer that takes a second is none that others wait behind */
-  constructor(exchanges: Exchanges, of: { isQuick: boolean; pipelines?: boolean | undefined }) {
+  constructor(exchanges: Exchanges, of: OrderOf) {
     this.#exchanges = exchanges
-    this.#isQuick = of.isQuick
+    this.#of = of
     this.pipelines = of.pipelines ?? false
   }
 
@@ -52,26 +65,26 @@ export class Order {
     this.#isAssumed = true
   }
 
-  /**
-   * A request begins; to be asked before its exchange is begun. `anew`: nothing else is open, so
-   * the answers go on with its own. `overtakes`: what is open has been answered unseen, if the
-   * place among the answers is lost. `doubtful`: answers may have been taken for the wrong
-   * requests', and are to be nobody's from here on.
-   */
-  begins(): OrderVerdict {
+  /** A request begins, and its exchange does not yet. */
+  begins(): void {
+    const { answers, giveUp, isQuick } = this.#of
     const { newest } = this.#exchanges
     if (newest === undefined) {
       this.#isAnswered = false
-      if (!this.#isQuick || !this.#isAssumed || !this.#wasSilent) return 'usual'
+      if (!isQuick || !this.#isAssumed || !this.#wasSilent) return
       this.#isAssumed = false
-      return 'anew'
+      // Nothing else is open, so the answers go on with its own.
+      answers.resume()
+    } else if (!this.pipelines) {
+      // Its answer may be among what is missing.
+      if (this.#exchanges.isLossy(newest)) {
+        if (answers.isLost) giveUp()
+      } else if (this.#isAnswered) {
+        this.pipelines = true
+        // Answers may have been taken for the wrong requests', and are nobody's from here on.
+        if (this.#isAssumed) answers.lose()
+      }
     }
-    if (this.pipelines) return 'usual'
-    // Its answer may be among what is missing.
-    if (this.#exchanges.isLossy(newest)) return 'overtakes'
-    if (!this.#isAnswered) return 'usual'
-    this.pipelines = true
-    return this.#isAssumed ? 'doubtful' : 'usual'
   }
 
   /** Of requests that are missing an answer may come before those that are open have theirs. */

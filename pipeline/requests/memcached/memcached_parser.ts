@@ -48,7 +48,12 @@ export class MemcachedParser implements Parser, LineSink {
   constructor(exchanges: Exchanges, shared: Shared, before?: Remembered) {
     this.#exchanges = exchanges
     this.#shared = shared
-    this.#order = new Order(exchanges, { isQuick: true, pipelines: before?.pipelines })
+    this.#order = new Order(exchanges, {
+      answers: this.#server,
+      giveUp: () => this.#giveUp(),
+      isQuick: true,
+      pipelines: before?.pipelines,
+    })
     this.#remembered = before ?? remembered('memcached')
     if (before === undefined) return
     this.#client.lose()
@@ -161,10 +166,7 @@ export class MemcachedParser implements Parser, LineSink {
   /** Quiet ones that were sent before are part of it. */
   #begin(reader: LineReader, { method, target, query }: Command): void {
     if (this.#exchanges.asking !== undefined) return
-    const verdict = this.#order.begins()
-    if (verdict === 'anew') this.#server.resume()
-    else if (verdict === 'doubtful') this.#server.lose()
-    else if (verdict === 'overtakes' && this.#server.isLost) this.#giveUp()
+    this.#order.begins()
     const exchange = this.#exchanges.begin(reader, { protocol: 'memcached', method, target, query })
     if (this.#torn) exchange.desynchronised = true
     this.#torn = false

@@ -52,7 +52,12 @@ export class MysqlParser implements Parser, FrameSink {
     this.#shared = shared
     this.#client = new Frames(true, { sink: this, shared })
     this.#server = new Frames(false, { sink: this, shared })
-    this.#order = new Order(exchanges, { isQuick: false, pipelines: before?.pipelines })
+    this.#order = new Order(exchanges, {
+      answers: this.#server,
+      giveUp: () => this.#giveUp(),
+      isQuick: false,
+      pipelines: before?.pipelines,
+    })
     this.#remembered = before
     if (before !== undefined) this.#session.resume(before)
     if (isOlder) {
@@ -230,9 +235,7 @@ export class MysqlParser implements Parser, FrameSink {
 
   #begin(command: Command, frames: Frames): void {
     const code = frames.header[HEADER_BYTES] as number
-    const verdict = this.#order.begins()
-    if (verdict === 'doubtful') this.#server.lose()
-    else if (verdict === 'overtakes' && this.#server.isLost) this.#giveUp()
+    this.#order.begins()
     const meaning = meaningOf(code, { message: frames, command, session: this.#session })
     const { method, target, query } = meaning.named
     const exchange = this.#exchanges.begin(frames, {

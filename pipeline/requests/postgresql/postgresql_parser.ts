@@ -66,7 +66,12 @@ export class PostgresqlParser implements Parser, FrameSink {
     this.#shared = shared
     this.#client = new Frames(true, { sink: this, shared })
     this.#server = new Frames(false, { sink: this, shared })
-    this.#order = new Order(exchanges, { isQuick: false, pipelines: before?.pipelines })
+    this.#order = new Order(exchanges, {
+      answers: this.#server,
+      giveUp: () => this.#giveUp(),
+      isQuick: false,
+      pipelines: before?.pipelines,
+    })
     this.#starting = !isOlder
     this.#remembered = before
     this.#namespace = before?.name ?? ''
@@ -285,9 +290,7 @@ export class PostgresqlParser implements Parser, FrameSink {
   #begin(frames: Frames): Exchange {
     const { asking } = this.#exchanges
     if (asking !== undefined) return asking
-    const verdict = this.#order.begins()
-    if (verdict === 'doubtful') this.#server.lose()
-    else if (verdict === 'overtakes' && this.#server.isLost) this.#giveUp()
+    this.#order.begins()
     const exchange = this.#exchanges.begin(frames, {
       protocol: 'postgresql',
       version: '3',

@@ -59,7 +59,12 @@ export class RedisParser implements Parser, RespSink {
   constructor(exchanges: Exchanges, shared: Shared, before?: Remembered) {
     this.#exchanges = exchanges
     this.#shared = shared
-    this.#order = new Order(exchanges, { isQuick: true, pipelines: before?.pipelines })
+    this.#order = new Order(exchanges, {
+      answers: this.#replies,
+      giveUp: () => exchanges.finish(this.lastNs),
+      isQuick: true,
+      pipelines: before?.pipelines,
+    })
     this.#namespace = '0'
     this.#remembered = before ?? remembered('redis')
     if (before === undefined) return
@@ -165,7 +170,7 @@ export class RedisParser implements Parser, RespSink {
       return
     }
     if (command.method === 'SELECT') this.#namespace = reader.texts[1]?.slice(0, 16) ?? ''
-    if (!SETUP.test(command.method)) this.#orderOf()
+    if (!SETUP.test(command.method)) this.#order.begins()
     const exchange = this.#exchanges.begin(reader, {
       protocol: 'redis',
       ...command,
@@ -181,14 +186,6 @@ export class RedisParser implements Parser, RespSink {
     else if (this.#replies.isLost && this.#order.pipelines) this.#exchanges.abandon(exchange)
     if (SUBSCRIPTION.test(command.method)) this.#subscribed = true
     if (LAST.includes(command.method)) this.#commands.stop()
-  }
-
-  /** Before a command's exchange begins. */
-  #orderOf(): void {
-    const verdict = this.#order.begins()
-    if (verdict === 'anew') this.#replies.resume()
-    else if (verdict === 'doubtful') this.#replies.lose()
-    else if (verdict === 'overtakes' && this.#replies.isLost) this.#exchanges.finish(this.lastNs)
   }
 
   #reply(reader: RespReader): void {
