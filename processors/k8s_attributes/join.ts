@@ -64,7 +64,7 @@ export class Join {
     const { src, dst } = EndColumns.of(batch)
     let repeats = 0
     for (let row = 0; row < rows; row++) {
-      this.#countMisses(batch, row)
+      if (this.#cluster !== undefined) this.#countMisses(batch, row)
       if (firstOf[row] !== row) {
         repeats++
         continue

@@ -129,6 +129,8 @@ export class K8sAttributes implements Processor<'flows'> {
     let room = this.#waiting.room
     for (let row = 0; row < batch.rows; row++) {
       const first = batch.firstOf[row] as number
+      // Mostly nobody waits.
+      if (first !== row && ofFirsts.size === 0) continue
       const waiter = first === row ? this.#waiter(batch, row) : ofFirsts.get(first)
       if (waiter === undefined) continue
       if (first === row) ofFirsts.set(row, waiter)

@@ -18,23 +18,30 @@ const NONE = -1
 const SEEN = [1, 2] as const
 const USED = 4
 
+/** A slot's words, which stand together as they are looked at together: its id, and these. */
+const SLOT_WORDS = 4
+/** The slot that follows in its bucket. */
+const NEXT = 2
+const FLAGS = 3
+
+/** An end's texts, likewise. */
+const END_TEXTS = 5
+const COMM = 0
+const EXECUTABLE = 1
+const UNIT = 2
+const POD_UID = 3
+const CONTAINER_ID = 4
+
 export class Partners {
   readonly #max: number
   readonly #mask: number
   readonly #heads: Int32Array
-  readonly #next: Int32Array
-  readonly #ids: Uint32Array
-  readonly #flags: Uint8Array
+  readonly #slots: Int32Array
+  readonly #texts: string[] = []
   readonly #dialledPorts: Uint16Array
   readonly #netns: Float64Array
-  readonly #comms: string[] = []
-  readonly #executables: string[] = []
-  readonly #units: string[] = []
-  readonly #podUids: string[] = []
-  readonly #containerIds: string[] = []
   /** When the connection began, as its client's open row says; 0: it was not seen. */
   readonly #connectedMs: Float64Array
-  readonly #texts = [this.#comms, this.#executables, this.#units, this.#podUids, this.#containerIds]
   #size = 0
   #hand = 0
   /** Connections forgotten to make room, since the process began. */
@@ -51,9 +58,7 @@ export class Partners {
     const buckets = 1 << (32 - Math.clz32(max * 2 - 1))
     this.#mask = buckets - 1
     this.#heads = new Int32Array(buckets).fill(NONE)
-    this.#next = new Int32Array(max)
-    this.#ids = new Uint32Array(2 * max)
-    this.#flags = new Uint8Array(max)
+    this.#slots = new Int32Array(SLOT_WORDS * max)
     this.#dialledPorts = new Uint16Array(max)
     this.#netns = new Float64Array(2 * max)
     this.#connectedMs = new Float64Array(max)
@@ -69,11 +74,11 @@ export class Partners {
   find(lo: number, hi: number): number {
     let slot = this.#heads[lo & this.#mask] as number
     while (slot !== NONE) {
-      if (this.#ids[2 * slot] === lo && this.#ids[2 * slot + 1] === hi) {
+      if (this.holds(slot, lo, hi)) {
         this.touch(slot)
         return slot
       }
-      slot = this.#next[slot] as number
+      slot = this.#slots[SLOT_WORDS * slot + NEXT] as number
     }
     return NONE
   }
@@ -83,21 +88,20 @@ export class Partners {
     const known = this.find(lo, hi)
     if (known !== NONE) return known
     const slot = this.#size < this.#max ? this.#size++ : this.#evict()
-    this.#ids[2 * slot] = lo
-    this.#ids[2 * slot + 1] = hi
-    this.#flags[slot] = 0
+    const slots = this.#slots
+    const bucket = lo & this.#mask
+    const at = SLOT_WORDS * slot
+    slots[at] = lo
+    slots[at + 1] = hi
+    slots[at + NEXT] = this.#heads[bucket] as number
+    slots[at + FLAGS] = 0
+    this.#heads[bucket] = slot
     // Not `fill`, which is a call out of compiled code.
     this.#netns[2 * slot] = 0
     this.#netns[2 * slot + 1] = 0
     this.#connectedMs[slot] = 0
-    for (let i = 0; i < this.#texts.length; i++) {
-      const texts = this.#texts[i] as string[]
-      texts[2 * slot] = ''
-      texts[2 * slot + 1] = ''
-    }
-    const bucket = lo & this.#mask
-    this.#next[slot] = this.#heads[bucket] as number
-    this.#heads[bucket] = slot
+    const text = 2 * END_TEXTS * slot
+    for (let i = text; i < text + 2 * END_TEXTS; i++) this.#texts[i] = ''
     return slot
   }
 
@@ -115,7 +119,7 @@ export class Partners {
 
   /** Whether a row of the client's (0) or the server's (1) end was seen. */
   seen(slot: number, role: number): boolean {
-    return ((this.#flags[slot] as number) & (SEEN[role] as number)) !== 0
+    return ((this.#slots[SLOT_WORDS * slot + FLAGS] as number) & (SEEN[role] as number)) !== 0
   }
 
   /** The key of the network namespace that an end is in (see namespaces.ts). */
@@ -132,30 +136,40 @@ export class Partners {
   }
 
   process(slot: number, role: number): ProcessTexts {
-    const end = 2 * slot + role
     return {
-      comm: this.#comms[end] ?? '',
-      executable: this.#executables[end] ?? '',
-      systemd_unit: this.#units[end] ?? '',
+      comm: this.#text(slot, role, COMM),
+      executable: this.#text(slot, role, EXECUTABLE),
+      systemd_unit: this.#text(slot, role, UNIT),
     }
   }
 
   podUid(slot: number, role: number): string {
-    return this.#podUids[2 * slot + role] ?? ''
+    return this.#text(slot, role, POD_UID)
   }
 
   containerId(slot: number, role: number): string {
-    return this.#containerIds[2 * slot + role] ?? ''
+    return this.#text(slot, role, CONTAINER_ID)
+  }
+
+  #text(slot: number, role: number, which: number): string {
+    return this.#texts[END_TEXTS * (2 * slot + role) + which] as string
   }
 
   /** As `find` does for a connection that it finds. */
   touch(slot: number): void {
-    this.#flags[slot] = (this.#flags[slot] as number) | USED
+    this.#flag(slot, USED)
+  }
+
+  #flag(slot: number, flag: number): void {
+    const at = SLOT_WORDS * slot + FLAGS
+    this.#slots[at] = (this.#slots[at] as number) | flag
   }
 
   /** Whether a slot is still this connection's: later `slotOf`s may have given it away. */
   holds(slot: number, lo: number, hi: number): boolean {
-    return this.#ids[2 * slot] === lo && this.#ids[2 * slot + 1] === hi
+    const slots = this.#slots
+    const at = SLOT_WORDS * slot
+    return slots[at] === (lo | 0) && slots[at + 1] === (hi | 0)
   }
 
   /**
@@ -170,43 +184,53 @@ export class Partners {
     if ((lo === 0 && hi === 0) || base.flow_id_local[row] !== 0) return NONE
     const slot = this.slotOf(lo, hi)
     const role = base.role[row] as number
-    const isClient = role === ROLE.client
-    const own = isClient ? base.src_address : base.dst_address
-    copy(own, row, this.addresses, 2 * slot + role)
-    if (isClient) {
-      copy(base.dst_address, row, this.dialled, slot)
-      this.#dialledPorts[slot] = base.dst_port[row] as number
-      if (base.kind[row] === KIND.connection && base.older[row] === 0) {
-        const { start } = base
-        const ms = toNumber(start[2 * row] as number, start[2 * row + 1] as number) / 1e6
-        this.#connectedMs[slot] = ms
-      }
+    // A connection's addresses stay what they are: its first row, and its own, tell them.
+    if (!this.seen(slot, role) || base.kind[row] === KIND.connection) {
+      this.#learnAddresses(batch, row, slot)
+      this.#flag(slot, SEEN[role] as number)
     }
     this.#learnTexts(batch, row, 2 * slot + role)
-    this.#flags[slot] = (this.#flags[slot] as number) | (SEEN[role] as number)
     return slot
+  }
+
+  #learnAddresses({ base }: FlowBatch, row: number, slot: number): void {
+    if (base.role[row] !== ROLE.client) {
+      copy(base.dst_address, row, this.addresses, 2 * slot + ROLE.server)
+      return
+    }
+    copy(base.src_address, row, this.addresses, 2 * slot + ROLE.client)
+    copy(base.dst_address, row, this.dialled, slot)
+    this.#dialledPorts[slot] = base.dst_port[row] as number
+    if (base.kind[row] !== KIND.connection || base.older[row] !== 0) return
+    const { start } = base
+    const ms = toNumber(start[2 * row] as number, start[2 * row + 1] as number) / 1e6
+    this.#connectedMs[slot] = ms
   }
 
   /** An accepted socket's process becomes known later than its address. */
   #learnTexts(batch: FlowBatch, row: number, end: number): void {
     const { base } = batch
+    const texts = this.#texts
+    const at = END_TEXTS * end
     if (base.comm[row] !== 0) {
-      this.#comms[end] = batch.text(base.comm, row)
-      this.#executables[end] = batch.text(base.executable, row)
+      texts[at + COMM] = batch.text(base.comm, row)
+      texts[at + EXECUTABLE] = batch.text(base.executable, row)
     }
-    if (base.systemd_unit[row] !== 0) this.#units[end] = batch.text(base.systemd_unit, row)
-    if (base.pod_uid[row] !== 0) this.#podUids[end] = batch.text(base.pod_uid, row)
+    if (base.systemd_unit[row] !== 0) texts[at + UNIT] = batch.text(base.systemd_unit, row)
+    if (base.pod_uid[row] !== 0) texts[at + POD_UID] = batch.text(base.pod_uid, row)
     if (base.container_id[row] === 0) return
-    this.#containerIds[end] = batch.text(base.container_id, row)
+    texts[at + CONTAINER_ID] = batch.text(base.container_id, row)
   }
 
   #evict(): number {
+    const slots = this.#slots
     for (;;) {
       const slot = this.#hand
       this.#hand = (this.#hand + 1) % this.#max
-      const flags = this.#flags[slot] as number
+      const at = SLOT_WORDS * slot + FLAGS
+      const flags = slots[at] as number
       if ((flags & USED) !== 0) {
-        this.#flags[slot] = flags & ~USED
+        slots[at] = flags & ~USED
         continue
       }
       this.#unlink(slot)
@@ -216,14 +240,16 @@ export class Partners {
   }
 
   #unlink(slot: number): void {
-    const bucket = (this.#ids[2 * slot] as number) & this.#mask
+    const slots = this.#slots
+    const bucket = (slots[SLOT_WORDS * slot] as number) & this.#mask
+    const next = slots[SLOT_WORDS * slot + NEXT] as number
     let at = this.#heads[bucket] as number
     if (at === slot) {
-      this.#heads[bucket] = this.#next[slot] as number
+      this.#heads[bucket] = next
       return
     }
-    while (this.#next[at] !== slot) at = this.#next[at] as number
-    this.#next[at] = this.#next[slot] as number
+    while (slots[SLOT_WORDS * at + NEXT] !== slot) at = slots[SLOT_WORDS * at + NEXT] as number
+    slots[SLOT_WORDS * at + NEXT] = next
   }
 }
 

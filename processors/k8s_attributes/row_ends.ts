@@ -30,8 +30,9 @@ interface Found {
 
 /** Of a row that is the first of its end. */
 interface FirstRow {
-  /** Its connection in `partners`, or -1. */
+  /** Its connection in `partners`, or -1, and how many had been evicted there when it was found. */
   slot: number
+  evicted: number
   /** The key of its network namespace. */
   netns: number
   readonly local: Found
@@ -48,6 +49,8 @@ export class RowEnds {
   readonly #firsts: FirstRow[] = []
   /** By what was a row's first to begin with: the first that its rows have by now. */
   readonly #latest: number[] = []
+  /** By row: when it began, in Unix ms. */
+  #times = new Float64Array(0)
 
   constructor(cluster: Cluster | undefined, connectionsMax: number) {
     this.#resolver = cluster && new Resolver(cluster, this.namespaces)
@@ -56,20 +59,20 @@ export class RowEnds {
 
   /** Looks up all ends of a batch. From now on rows of one first have the same ends. */
   learn(batch: FlowBatch): void {
-    const { firstOf } = batch
-    for (let row = 0; row < batch.rows; row++) {
+    const { firstOf, rows } = batch
+    if (this.#times.length < rows) this.#times = new Float64Array(2 * rows)
+    for (let row = 0; row < rows; row++) {
       const given = firstOf[row] as number
       if (given === row || !this.#follow(batch, row, this.#latest[given] as number)) {
         this.#begin(batch, row)
-        this.#latest[given] = row
       }
-      this.#findLocal(batch, row)
+      if (this.#resolver !== undefined) this.#findLocal(batch, row)
       // Its rows to come are compared with it, if it is another end by now.
       this.#latest[given] = firstOf[row] as number
     }
     if (this.#resolver === undefined) return
     this.#findLate(batch)
-    for (let row = 0; row < batch.rows; row++) this.#findPeer(batch, row)
+    for (let row = 0; row < rows; row++) this.#findPeer(batch, row)
   }
 
   /** The row's own end; undefined when nobody is known. */
@@ -106,22 +109,27 @@ export class RowEnds {
 
   /** Whether all that a row tells was told by a first, which is its own from now on. */
   #follow(batch: FlowBatch, row: number, first: number): boolean {
-    const { slot } = this.#firsts[first] as FirstRow
+    const { slot, evicted } = this.#firsts[first] as FirstRow
     if (batch.base.kind[row] === KIND.connection) return false
     if (slot >= 0) {
-      // Given away since, it may be the connection's again, by a row of the other end.
-      const isKnown = this.partners.seen(slot, batch.base.role[row] as number)
-      if (!isKnown || !this.#holds(batch, row, slot)) return false
+      if (evicted !== this.partners.evicted && !this.#isStill(batch, row, slot)) return false
       this.partners.touch(slot)
     }
     batch.firstOf[row] = first
     return true
   }
 
+  /** Given away since, it may be the connection's again, by a row of the other end. */
+  #isStill(batch: FlowBatch, row: number, slot: number): boolean {
+    const isKnown = this.partners.seen(slot, batch.base.role[row] as number)
+    return isKnown && this.#holds(batch, row, slot)
+  }
+
   #begin(batch: FlowBatch, row: number): void {
     const first = this.#first(batch, row)
     first.netns = this.#netnsOf(batch, row)
     first.slot = this.partners.learn(batch, row)
+    first.evicted = this.partners.evicted
     if (first.slot < 0) return
     this.partners.setNetns(first.slot, batch.base.role[row] as number, first.netns)
   }
@@ -131,7 +139,7 @@ export class RowEnds {
     batch.firstOf[row] = row
     let first = this.#firsts[row]
     if (first === undefined) {
-      first = { slot: -1, netns: 0, local: nobody(), peer: nobody(), isLate: false }
+      first = { slot: -1, evicted: 0, netns: 0, local: nobody(), peer: nobody(), isLate: false }
       this.#firsts[row] = first
     }
     forget(first.local)
@@ -144,6 +152,7 @@ export class RowEnds {
     const resolver = this.#resolver
     if (resolver === undefined) return
     const timeMs = startMs(batch, row)
+    this.#times[row] = timeMs
     const first = this.#of(batch, row)
     if (this.#isOf(first.local, timeMs)) return
     const end = resolver.seen(seenOf(batch, row, { first, timeMs }))
@@ -160,7 +169,7 @@ export class RowEnds {
   }
 
   #findPeer(batch: FlowBatch, row: number): void {
-    const timeMs = startMs(batch, row)
+    const timeMs = this.#times[row] as number
     const first = this.#of(batch, row)
     if (this.#isOf(first.peer, timeMs)) return
     const slot = this.peerSlot(batch, row)
@@ -225,6 +234,7 @@ export class RowEnds {
     if (isSame || batch.firstOf[row] === row) return before
     const first = this.#first(batch, row)
     first.slot = before.slot
+    first.evicted = before.evicted
     first.netns = before.netns
     Object.assign(first.local, before.local)
     return first
