@@ -58,12 +58,12 @@ export class IdLog {
   constructor(stride: number) {
     this.#stride = stride
     this.#places = PLACES_FIRST
-    this.words = new Int32Array(this.#places * stride)
+    this.words = lines(this.#places * stride)
     this.stamps = new Int32Array(this.#places)
     this.#hashes = new Int32Array(this.#places)
     this.#lineBits = lineBitsFor(PLACES_FIRST)
     this.#positionBits = positionBitsFor(PLACES_FIRST)
-    this.#index = new Int32Array(LINE << this.#lineBits)
+    this.#index = lines(LINE << this.#lineBits)
   }
 
   get size(): number {
@@ -232,12 +232,12 @@ export class IdLog {
     const first = this.#placeOf(this.#first)
     const taken = this.#taken
     if (this.#size > places / 2) this.#places = Math.ceil(places * GROWTH)
-    this.words = new Int32Array(this.#places * stride)
+    this.words = lines(this.#places * stride)
     this.stamps = new Int32Array(this.#places)
     this.#hashes = new Int32Array(this.#places)
     this.#lineBits = lineBitsFor(this.#places)
     this.#positionBits = positionBitsFor(this.#places)
-    this.#index = new Int32Array(LINE << this.#lineBits)
+    this.#index = lines(LINE << this.#lineBits)
     this.#first = 0
     this.#taken = 0
     for (let nth = 0; nth < taken; nth++) {
@@ -253,6 +253,14 @@ export class IdLog {
       this.#taken++
     }
   }
+}
+
+/**
+ * Words that begin where a cache line does, as malloc(3) of glibc puts 16 bytes before what is
+ * large: else every second line of the index is in two.
+ */
+function lines(words: number): Int32Array<ArrayBuffer> {
+  return new Int32Array(new ArrayBuffer(4 * words + 64), 64 - 16, words)
 }
 
 /** Never 0. */
