@@ -55,10 +55,18 @@ export class WordIndex<T> {
     return value
   }
 
+  /** Two at a time, as each step waits for the one before. */
   #hash(words: Uint32Array, from: number): number {
     const to = from + this.words.length
-    let hash = 0
-    for (let i = from; i < to; i++) hash = Math.imul(hash ^ (words[i] as number), 0x01000193)
+    let even = 0
+    let odd = 0
+    let i = from
+    for (; i + 1 < to; i += 2) {
+      even = Math.imul(even ^ (words[i] as number), 0x01000193)
+      odd = Math.imul(odd ^ (words[i + 1] as number), 0x01000193)
+    }
+    if (i < to) even = Math.imul(even ^ (words[i] as number), 0x01000193)
+    const hash = Math.imul(even ^ (odd >>> 16), 0x85ebca6b) ^ odd
     // The low bits of a product know nothing of the factors' high ones.
     return hash ^ (hash >>> 15)
   }
@@ -66,8 +74,9 @@ export class WordIndex<T> {
   #equals(entry: number): boolean {
     const { words } = this
     const keys = this.#keys
-    const from = entry * words.length
-    for (let i = 0; i < words.length; i++) if (keys[from + i] !== words[i]) return false
+    const count = words.length
+    const from = entry * count
+    for (let i = 0; i < count; i++) if (keys[from + i] !== words[i]) return false
     return true
   }
 
