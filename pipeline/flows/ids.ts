@@ -107,20 +107,6 @@ export class RequestHash {
   }
 }
 
-const once = new RequestHash()
-
-/** Writes the request's span id for one role as two u32, low half first. Never all zero. */
-export function spanId(out: Uint32Array, at: number, key: RequestKey, role: number): void {
-  once.of(key)
-  once.spanId(out, at, role)
-}
-
-/** Writes the trace id of a trace whose root is this request, as four u32. Never all zero. */
-export function traceId(out: Uint32Array, at: number, key: RequestKey): void {
-  once.of(key)
-  once.traceId(out, at)
-}
-
 function scramble(word: number, c: number, turn: number, d: number): number {
   return Math.imul(rotl(Math.imul(word, c), turn), d)
 }

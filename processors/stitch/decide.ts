@@ -79,7 +79,7 @@ export function standAlone(words: Int32Array, at: number): void {
  * What a span has from the settled span that it waited for. Its trace id, so far, is that of the
  * trace that it would begin.
  */
-export function inherit(
+function inherit(
   to: Int32Array,
   at: number,
   { from, parent, isCandidate }: { from: Int32Array; parent: number; isCandidate: boolean },

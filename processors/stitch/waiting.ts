@@ -20,7 +20,7 @@
  * No row waits longer than `window_total`: a span may only become or stay a top as long as its
  * deadline lies before that of the oldest below it.
  */
-import { decide, inherit, sameTraceparent, standAlone } from './decide.ts'
+import { decide, sameTraceparent, standAlone } from './decide.ts'
 import { EDGE } from './evidence.ts'
 import { NONE } from './id_log.ts'
 import { RECORD_WORDS } from './record.ts'
@@ -275,10 +275,10 @@ export class WaitingSpans {
       for (let child = spans.waiter[slot] as number; child !== NONE; ) {
         const next = spans.waiterNext[child] as number
         spans.unlink(child)
-        inherit(spans.words, child * RECORD_WORDS, {
-          from: spans.words,
+        decide(spans.words, child * RECORD_WORDS, {
+          edge: spans.edge[child] as number,
+          parents: spans.words,
           parent: slot * RECORD_WORDS,
-          isCandidate: spans.edge[child] !== EDGE.parent,
         })
         stack.push(child)
         child = next

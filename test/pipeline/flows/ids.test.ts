@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type RequestKey, spanId, traceId } from '../../../pipeline/flows/ids.ts'
+import { RequestHash, type RequestKey } from '../../../pipeline/flows/ids.ts'
 import { ROLE } from '../../../pipeline/flows/schema.ts'
 
 /**
@@ -46,6 +46,12 @@ function murmur3(bytes: Uint8Array): [bigint, bigint, bigint, bigint] {
   return [h[0]!, h[1]!, h[2]!, h[3]!]
 }
 
+function hashOf(key: RequestKey): RequestHash {
+  const hash = new RequestHash()
+  hash.of(key)
+  return hash
+}
+
 function bytesOf({ flowLo, flowHi, offset }: RequestKey, side: number): Uint8Array {
   const view = new DataView(new ArrayBuffer(20))
   view.setUint32(0, flowLo, true)
@@ -75,7 +81,7 @@ test('a span id is the first 64 bits of the hash of flow, offset and role', () =
   fc.assert(
     fc.property(KEY, fc.constantFrom('client', 'server'), (key, role) => {
       const out = new Uint32Array(4)
-      spanId(out, 1, key, ROLE[role as 'client' | 'server'])
+      hashOf(key).spanId(out, 1, ROLE[role as 'client' | 'server'])
       const [first, second] = murmur3(bytesOf(key, role === 'client' ? 0 : 1))
       assert.deepEqual([...out], [0, Number(first), Number(second) || 1, 0])
     }),
@@ -87,7 +93,7 @@ test('a trace id is all of the hash of flow and offset', () => {
   fc.assert(
     fc.property(KEY, (key) => {
       const out = new Uint32Array(6)
-      traceId(out, 1, key)
+      hashOf(key).traceId(out, 1)
       const words = murmur3(bytesOf(key, 2)).map(Number)
       assert.deepEqual([...out], [0, ...words.slice(0, 3), words[3] || 1, 0])
     }),
@@ -110,9 +116,10 @@ const PINNED = [
 test('ids do not change from version to version', () => {
   const key = { flowLo: 0x89abcdef, flowHi: 0x01234567, offset: 2 ** 40 + 17 }
   const out = new Uint32Array(8)
-  spanId(out, 0, key, ROLE.client)
-  spanId(out, 2, key, ROLE.server)
-  traceId(out, 4, key)
+  const hash = hashOf(key)
+  hash.spanId(out, 0, ROLE.client)
+  hash.spanId(out, 2, ROLE.server)
+  hash.traceId(out, 4)
   assert.deepEqual(
     [...out].map((word) => word.toString(16)),
     PINNED,
