@@ -17,7 +17,24 @@ const OK = `HTTP/1.1 200 OK\r\n${ANSWER}Content-Length: 612\r\n\r\n${'x'.repeat(
 const LARGE = `HTTP/1.1 200 OK\r\n${ANSWER}Content-Length: 1000000\r\n\r\n`
 const PIECE = 65_536
 
-type Say = (connection: ScriptedConnection) => void
+/** Of an exchange, all that two of a service hardly ever have in common. */
+function differing(exchange: number): { request: string; response: string } {
+  const word = (i: number) => (Math.imul(exchange + 1, i) >>> 0).toString(16).padStart(8, '0')
+  const [id, other] = [word(0x9e3779b1), word(0x85ebca77)]
+  const traceparent = `00-${id}${other}${id}${other}-${other}${id}-01`
+  const lines = `Accept: application/json\r\nX-Request-Id: ${id}-${other}\r\n`
+  return {
+    request:
+      `GET /orders/${id}/items?page=2 HTTP/1.1\r\nHost: shop.example:8080\r\n` +
+      `User-Agent: Go-http-client/1.1\r\n${lines}traceparent: ${traceparent}\r\n\r\n`,
+    response:
+      `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Request-Id: ${id}-${other}\r\n` +
+      `Date: Tue, 24 Nov 2026 01:00:${10 + (exchange % 50)} GMT\r\n` +
+      `Content-Length: ${100 + (exchange % 900)}\r\n\r\n${'x'.repeat(100 + (exchange % 900))}`,
+  }
+}
+
+type Say = (connection: ScriptedConnection, exchange: number) => void
 
 interface Recording {
   /** Records one after the other, as in a ring. */
@@ -41,7 +58,7 @@ function record(say: Say, exchanges: number): Recording {
       records.push(new Uint8Array(view.buffer.slice(from, from + length)))
     },
   })
-  for (let i = 0; i < exchanges; i++) for (const end of ends) say(end)
+  for (let i = 0; i < exchanges; i++) for (const end of ends) say(end, i)
   const starts = [0]
   for (const { length } of records) starts.push(align((starts.at(-1) ?? 0) + length))
   const bytes = new Uint8Array(starts.at(-1) ?? 0)
@@ -80,6 +97,10 @@ console.log(describeMachine())
 console.log(`A row takes ${new FlowBatch(1000).base.kind.buffer.byteLength / 1000} bytes`)
 measure('GET, 612 bytes, kept connection', 10_000, (end) => {
   end.request({ bytes: GET }).response({ bytes: OK })
+})
+measure('GET, no two alike, 100 to 999 bytes, kept connection', 10_000, (end, exchange) => {
+  const { request, response } = differing(exchange)
+  end.request({ bytes: request }).response({ bytes: response })
 })
 measure('GET, 1 MB in 64 KB pieces, not captured', 500, (end) => {
   end.request({ bytes: GET }).response({ bytes: LARGE })
