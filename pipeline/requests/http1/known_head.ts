@@ -16,7 +16,7 @@ import { FIELD, type Field, fieldAt, readValue } from './fields.ts'
 import { type Head, NO_LENGTH } from './head.ts'
 import { INCOMPLETE } from './head_reader.ts'
 
-/** What is kept is 600 KB at most, once for all connections. */
+/** What is kept is 650 KB at most, once for all connections. */
 export const KNOWN_MAX = 256
 const BYTES_MAX = 2048
 const LINES_MAX = 64
@@ -43,7 +43,7 @@ const STOP = 3
 /** One of KNOWN_MAX, which keeps another head once that is more use. */
 export class KnownHead {
   /** Of the fields, as shapeOf() has it. */
-  shape = 0
+  shape = NO_SHAPE
   /** The one that a head was like which was not like this one. */
   otherwise: KnownHead | undefined
   otherFrom = 0

@@ -6,14 +6,15 @@ import { KNOWN_MAX, KnownHead, NO_SHAPE, OTHER, shapeOf } from './known_head.ts'
 /** After as many heads in a row that were like none, only now and then one is kept and compared. */
 const UNLIKE_MAX = 4
 
-/** Each at the place of its shape, until one of another shape has that. */
-const places: (KnownHead | undefined)[] = new Array(KNOWN_MAX).fill(undefined)
+const places = Array.from({ length: KNOWN_MAX }, (_, place) => new KnownHead(place))
 
+/** The one of that shape, or that is to have it; of two places, so that two in turns can stay. */
 function placeOf(shape: number): KnownHead {
   const place = (shape ^ (shape >>> 16)) & (KNOWN_MAX - 1)
-  const found = places[place] ?? new KnownHead(place)
-  places[place] = found
-  return found
+  const first = places[place] as KnownHead
+  const second = places[place ^ 1] as KnownHead
+  if (first.shape === shape || first.shape === NO_SHAPE) return first
+  return second.shape === shape || second.shape === NO_SHAPE ? second : first
 }
 
 /** Those found last on any connection: what the first head of another will be like. */
@@ -69,10 +70,8 @@ export class KnownHeads {
     const unlike = ++this.#unlike
     const before = this.#known
     if (unlike > UNLIKE_MAX) this.#known = undefined
-    // At powers of two.
-    if ((unlike & (unlike - 1)) !== 0) return
-    const shape = shapeOf(bytes, from, end)
-    this.#known = undefined
+    const isPowerOfTwo = (unlike & (unlike - 1)) === 0
+    const shape = isPowerOfTwo ? shapeOf(bytes, from, end) : NO_SHAPE
     if (shape === NO_SHAPE) return
     const found = placeOf(shape)
     if (found.shape !== shape || found === before) {
