@@ -35,6 +35,7 @@ interface Early extends AnswerStart {
 const REPLY_BYTES = 8192
 
 export class RedisParser implements Parser, RespSink {
+  readonly forgetsEnded = true
   readonly #exchanges: Exchanges
   readonly #shared: Shared
   readonly #commands = new RespReader(true, this)
