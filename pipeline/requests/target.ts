@@ -55,7 +55,7 @@ function pathOfBytes(bytes: Buffer, at: number, to: number, policy: QueryPolicy)
 /** `bytes[at … to)`, whose query begins at `query`, behind its `?`. */
 function redacted(bytes: Buffer, at: number, query: number, to: number): string {
   let length = 0
-  while (at + length < query) scratch[length] = bytes[at + length++] as number
+  for (let i = at; i < query; i++) scratch[length++] = bytes[i] as number
   let part = length
   let isValue = false
   for (let i = query; i <= to; i++) {

@@ -10,7 +10,7 @@
  * What is found is what reading each line finds. Where a line has another name, as there is one
  * more, or less, or another order, the head is another.
  */
-import { COLON, CR, firstByte, indexOfLf, isBlank, viewOf } from '../bytes.ts'
+import { COLON, CR, firstByte, indexOfLf, isBlank, SP, viewOf } from '../bytes.ts'
 import { hashOf } from '../places.ts'
 import { FIELD, type Field, fieldAt, readValue } from './fields.ts'
 import { type Head, NO_LENGTH } from './head.ts'
@@ -26,6 +26,9 @@ export const OTHER = -3
 
 const kept = Buffer.alloc(KNOWN_MAX * BYTES_MAX)
 const keptView = new DataView(kept.buffer, kept.byteOffset, kept.byteLength)
+
+/** Names of fields whose values are, or may be, credentials. */
+const SECRET = /auth|cookie|token|key|secret|session|signature|password/i
 
 /** What shapeOf() says of what is not to be kept. */
 export const NO_SHAPE = 0
@@ -78,8 +81,20 @@ export class KnownHead {
       lines[at + COLON_AT] = colonOf(view, line, lf) - from
       lines[at + KIND] = fieldAt(view, line, lf)
       this.#behindLines = at + LINE
+      this.#hide(at)
       line = lf + 1
     }
+  }
+
+  /** A value that may be a credential is never compared, so that it need not be kept. */
+  #hide(line: number): void {
+    const start = line === this.#lines ? 0 : (lines[line - LINE] as number)
+    const colon = lines[line + COLON_AT] as number
+    const end = lines[line] as number
+    const base = this.#base
+    if (colon === end || !SECRET.test(kept.toString('latin1', base + start, base + colon))) return
+    this.#changes(line, colon + 1)
+    kept.fill(SP, base + colon + 1, base + end)
   }
 
   /**

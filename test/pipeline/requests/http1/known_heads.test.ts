@@ -18,7 +18,7 @@ const value = fc.oneof(
     .map(([version, last]) => `${version}-${TRACE}-b7ad6b716920333${last}-01`),
 )
 const name = fc.oneof(
-  fc.constantFrom('Host', 'Content-Length', 'Traceparent', 'X-Id', 'Accept', 'User-Agent'),
+  fc.constantFrom('Host', 'Content-Length', 'Traceparent', 'X-Id', 'Accept', 'Cookie'),
   fc.constantFrom('host', 'Content-length', 'Transfer-Encoding', 'Expect', 'Upgrade', '', '\rX'),
 )
 const lineEnd = fc.oneof(
