@@ -32,6 +32,8 @@ const WAYS: readonly (readonly [name: string, exporter: string])[] = [
   ['`otlp`, gzip, batches of a second', `${otlp}, ${batch} }`],
   ['`otlp`, not compressed', `${otlp}, compression: none }`],
   ['`otlp`, not compressed, batches of a second', `${otlp}, compression: none, ${batch} }`],
+  ['`otlp_http`, gzip: the default', `${overHttp} }`],
+  ['`otlp_http`, zstd', `${overHttp}, compression: zstd }`],
   ['`otlp_http`, zstd, batches of a second', `${overHttp}, compression: zstd, ${batch} }`],
 ]
 

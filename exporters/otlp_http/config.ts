@@ -21,7 +21,7 @@ export const schema = z.strictObject({
   logs_endpoint: z.string().default(''),
   encoding: z.enum(['proto', 'json']).default('proto'),
   compression: z.enum(HTTP_COMPRESSIONS).default('gzip'),
-  /** 0 is the algorithm's own default. */
+  /** 0 is the cheapest, which is 1. */
   compression_params: section(z.strictObject({ level: z.int().default(0) })),
   headers: headerOptions,
   auth: authOptions,
