@@ -34,22 +34,32 @@ export class AtOnce {
   }
 
   /**
-   * Whether the row's span, of which no record was found, is part of its client's: it was or, if it
-   * may begin to, is from now on. Then the row is ready.
+   * Takes a row of which no record was found: false where it has to wait. Only one that is closed
+   * ends here.
    */
-  joins(pin: Pin, row: number, mayBegin: boolean): boolean {
+  take(pin: Pin, row: number, isClosed: boolean): boolean {
     const { evidence, settled } = this.#of
-    if (evidence.method !== LINK_METHOD.identity) return false
-    const { span, id } = evidence
-    let client = settled.find(span[0] as number, span[1] as number, evidence.number)
-    if (client === NONE) return false
-    if (settled.hasServer(client)) client = settled.renew(client, this.now)
+    settled.reserve()
+    let client = NONE
+    if (evidence.method === LINK_METHOD.identity) {
+      const { span } = evidence
+      client = settled.find(span[0] as number, span[1] as number, evidence.number)
+      if (client !== NONE && this.#joins(client, { pin, row, isClosed })) return true
+    }
+    return isClosed && this.#settle(client, pin, row)
+  }
+
+  /** Whether the row's span is part of its client's record, as it was or is from now on. */
+  #joins(client: number, { pin, row, isClosed }: { pin: Pin; row: number; isClosed: boolean }) {
+    const { evidence, settled } = this.#of
+    let record = client
+    if (settled.hasServer(client)) record = settled.renew(client, this.now)
     else {
-      if (!mayBegin || !settled.hasRoomForServer(client, this.now)) return false
+      if (!isClosed || !settled.hasRoomForServer(client, this.now)) return false
       if (!sameTraceparentAs(settled.words, client, { base: pin.batch.base, row })) return false
       settled.addServer(client)
     }
-    writeDecided(settled.asServer(client, id), 0, { pin, row })
+    writeDecided(settled.asServer(record, evidence.id), 0, { pin, row })
     pin.makeReady(row)
     return true
   }
@@ -68,19 +78,20 @@ export class AtOnce {
     return settled.find(span[0] as number, span[1] as number, request)
   }
 
-  /** Settles the row's span, of which nothing was seen; false where it has to wait. */
-  settle(pin: Pin, row: number): boolean {
+  /** @param client of a SERVER's span, its client's record, or NONE */
+  #settle(client: number, pin: Pin, row: number): boolean {
     const { base } = pin.batch
     const { evidence, spans, settled } = this.#of
     const { edge, span, id, hash } = evidence
-    settled.reserve()
     let parents = settled.words
-    let parent = NONE
-    if (edge !== EDGE.none) {
+    let parent = client
+    if (edge !== EDGE.none && client === NONE) {
       const slot = spans.find(span[0] as number, span[1] as number)
       if (slot === NONE) {
-        parent = this.settledParent()
-        parents = this.parents
+        if (evidence.method !== LINK_METHOD.identity) {
+          parent = this.settledParent()
+          parents = this.parents
+        }
         if (parent === NONE && this.#of.isAwaited(base, row)) return false
       } else {
         if (spans.state[slot] !== SETTLED) return false

@@ -38,6 +38,13 @@ export interface CallTreesSettings {
   readonly note: (name: SpanNote, count: number) => void
 }
 
+/** The first row of a span that stands in a slot. */
+interface FirstRow {
+  readonly pin: Pin
+  readonly row: number
+  readonly isAdopted: boolean
+}
+
 export class CallTrees {
   readonly rows = new HeldRows()
   #config: StitchConfig
@@ -51,7 +58,7 @@ export class CallTrees {
   readonly #evidence = new Evidence()
   readonly #atOnce: AtOnce
   /** The row whose span is ARRIVING, as long as it is not written, and that span's slot. */
-  #row: { readonly pin: Pin; readonly row: number } | undefined
+  #row: FirstRow | undefined
   #arriving = NONE
   #now = 0
 
@@ -153,15 +160,14 @@ export class CallTrees {
     }
     const isAdopted = pin.part === 'pairs' && isDecided(pin.stitch, row)
     if (!isAdopted) evidence.read(base, row)
-    const isClosed = base.state[row] === STATE.closed
-    if (slot === NONE && !isAdopted && this.#atOnce.joins(pin, row, isClosed)) return true
     if (this.#missed.take(id[0], id[1] as number)) this.#note('late', 1)
     if (slot !== NONE) {
       this.#firstRow(slot, { pin, row, isAdopted })
       return true
     }
     if (this.entries >= this.#config.entries_max) this.#makeRoom()
-    if (isClosed && !isAdopted && this.#atOnce.settle(pin, row)) return true
+    const isClosed = base.state[row] === STATE.closed
+    if (!isAdopted && this.#atOnce.take(pin, row, isClosed)) return true
     this.#firstRow(this.#spans.insert(id[0], id[1] as number), { pin, row, isAdopted })
     return true
   }
@@ -205,7 +211,7 @@ export class CallTrees {
   }
 
   /** Notes what the row says in its span's slot, which is EXPECTED, and looks for the parent. */
-  #firstRow(slot: number, of: { pin: Pin; row: number; isAdopted: boolean }): void {
+  #firstRow(slot: number, of: FirstRow): void {
     const { pin, row, isAdopted } = of
     const spans = this.#spans
     const { base } = pin.batch
@@ -230,14 +236,14 @@ export class CallTrees {
     } else {
       spans.edge[slot] = this.#evidence.edge
       spans.words[at + METHOD] = this.#evidence.method
-      this.#findParent(slot, base, row)
+      this.#findParent(slot, of)
     }
     this.#arriving = NONE
     if (this.#row !== undefined) this.#hold(slot, pin, row)
     this.#row = undefined
   }
 
-  #findParent(slot: number, base: Columns<'base'>, row: number): void {
+  #findParent(slot: number, { pin, row }: FirstRow): void {
     const { edge, span } = this.#evidence
     const lo = span[0] as number
     const hi = span[1] as number
@@ -252,7 +258,7 @@ export class CallTrees {
         this.#waiting.arriveUnder(slot, this.#atOnce.parents, record)
         return
       }
-      if (!this.#isAwaited(base, row)) {
+      if (!this.#isAwaited(pin.batch.base, row)) {
         this.#waiting.arriveAlone(slot)
         return
       }

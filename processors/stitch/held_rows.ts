@@ -142,12 +142,14 @@ export class HeldRows {
   #copyHeld(pin: Pin): void {
     const rows: number[] = []
     const nodes: number[] = []
-    pin.nodes?.forEach((node, row) => {
-      if (node === NONE) return
+    const all = pin.nodes as Int32Array
+    for (let row = 0; row < all.length; row++) {
+      const node = all[row] as number
+      if (node === NONE) continue
       this.#rows[node] = rows.length
       rows.push(row)
       nodes.push(node)
-    })
+    }
     const copy = new FlowBatch(rows.length)
     copy.appendRows(pin.batch, rows)
     pin.batch = copy

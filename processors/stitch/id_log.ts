@@ -81,7 +81,7 @@ export class IdLog {
     do {
       for (let at = line; at < line + SLOTS; at++) {
         const slot = index[at] as number
-        if ((slot ^ tag) >>> positionBits !== 0) continue
+        if ((slot ^ tag) >>> positionBits !== 0 || slot === 0) continue
         const place = this.#placeOf((slot & ((1 << positionBits) - 1)) - 1)
         // Another entry may be there by now, or a removed one.
         if (this.#hashes[place] !== hash) continue
