@@ -3,7 +3,7 @@
  *
  *     first ─▶ ▓▓▓▓░▓▓▓▓▓▓▓▓▓▓ ◀─ newest         a ring; ░ was removed
  *                  ▲      ▲
- *     index   │s s s s s s s s s s s s s s s o│ …   a cache line of 15 slots, half full at most
+ *     index   │s s s s s s s o│s s s s s s s o│ …   7 slots a line, three times as many as places
  *
  * There are hundreds of thousands of them, more than a cache holds, so what counts is how many
  * lines of memory are touched at random: one of the index, to look for an id and to add it. The
@@ -18,13 +18,13 @@
  * the index, so where they are looked for together there is one miss for all.
  *
  * Places change when there is no more room: they are good until the next
- * `reserve`, `append` or `renew`.
+ * `reserve`, `append` or `renew`. The halves of ids have a sign.
  */
 export const NONE = -1
 /** Of an entry that is an id alone. */
 export const ID_WORDS = 2
 
-/** Words of the index that share a cache line, and those of them that are slots. */
+/** Words of a line of the index, two of which a cache line holds, and those that are slots. */
 const LINE = 8
 const SLOTS = 7
 const PLACES_FIRST = 32
@@ -195,7 +195,7 @@ export class IdLog {
     }
   }
 
-  /** There is room somewhere: there are twice as many slots as places, and each has one at most. */
+  /** There is room somewhere: there are three times as many slots as places. */
   #enter(hash: number, position: number): void {
     const index = this.#index
     for (let line = this.#lineOf(hash); ; line = (line + LINE) & (index.length - 1)) {
@@ -257,7 +257,7 @@ export class IdLog {
 
 /**
  * Words that begin where a cache line does, as malloc(3) of glibc puts 16 bytes before what is
- * large: else every second line of the index is in two.
+ * large: else every second line of the index is in two of them.
  */
 function lines(words: number): Int32Array<ArrayBuffer> {
   return new Int32Array(new ArrayBuffer(4 * words + 64), 64 - 16, words)
