@@ -240,19 +240,12 @@ static __noinline void tell_withheld(struct conn *conn, const struct tcp_sock *t
 		return;
 	}
 	__builtin_memset(record, 0, sizeof(*record));
-	record->type = RECORD_PAYLOAD;
-	record->direction = direction;
-	record->role = conn->role;
+	begin_record(record, conn, tp, direction);
 	record->len = withheld;
 	record->skipped = withheld;
 	record->pid = conn->pid;
-	record->srtt_us = tp->srtt_us >> 3;
-	record->min_rtt_us = min_rtt_us(tp);
-	record->retrans = tp->total_retrans - conn->syn_retries;
-	record->conn_id = conn->conn_id;
 	record->offset = stream->reported - withheld;
 	record->time_ns = bpf_ktime_get_ns();
-	__builtin_memcpy(record->comm, conn->comm, COMM_LEN);
 	bpf_ringbuf_submit(record, wake_flags(&payload, sizeof(*record)));
 }
 

@@ -128,6 +128,35 @@ static __always_inline bool follows(struct conn *conn, const struct tcp_sock *tp
 	return true;
 }
 
+/* The connection whose bytes pass at a socket, if they may be of interest; else NULL. */
+static __always_inline struct conn *followed(struct sock *sk, const struct tcp_sock **tp)
+{
+	struct conn *conn = bpf_sk_storage_get(&conns, sk, 0, 0);
+
+	if (is_given_up(conn))
+		return NULL;
+	if (unlikely(!conn))
+		conn = meet(sk);
+	if (!conn)
+		return NULL;
+	*tp = get_tcp_sock(sk);
+	return *tp && follows(conn, *tp) ? conn : NULL;
+}
+
+/* What any record of a piece has of its connection. */
+static __always_inline void begin_record(struct payload_record *record, const struct conn *conn,
+					 const struct tcp_sock *tp, enum direction direction)
+{
+	record->type = RECORD_PAYLOAD;
+	record->direction = direction;
+	record->role = conn->role;
+	record->srtt_us = tp->srtt_us >> 3;
+	record->min_rtt_us = min_rtt_us(tp);
+	record->retrans = tp->total_retrans - conn->syn_retries;
+	record->conn_id = conn->conn_id;
+	__builtin_memcpy(record->comm, conn->comm, COMM_LEN);
+}
+
 /*
  * What is the same in all records of a run. First of all: what of it has gone cold comes while the
  * bytes are copied.
@@ -138,17 +167,10 @@ static __always_inline void begin_records(struct scratch *scratch, const struct 
 	const struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
 	struct payload_record *record = &scratch->record;
 
-	record->type = RECORD_PAYLOAD;
-	record->direction = direction;
-	record->role = conn->role;
+	begin_record(record, conn, tp, direction);
 	record->pid = task->tgid;
 	record->tid = task->pid;
 	record->sleeps = task->nvcsw;
-	record->srtt_us = tp->srtt_us >> 3;
-	record->min_rtt_us = min_rtt_us(tp);
-	record->retrans = tp->total_retrans - conn->syn_retries;
-	record->conn_id = conn->conn_id;
-	__builtin_memcpy(record->comm, conn->comm, COMM_LEN);
 }
 
 static __always_inline void report_payload(struct conn *conn, struct scratch *scratch,

@@ -107,15 +107,8 @@ static __always_inline bool find_reading(const struct sk_buff *skb, int len,
 
 	if (!sk || len <= 0)
 		return false;
-	conn = bpf_sk_storage_get(&conns, sk, 0, 0);
-	if (is_given_up(conn))
-		return false;
-	if (unlikely(!conn))
-		conn = meet(sk);
+	conn = followed(sk, &tp);
 	if (!conn)
-		return false;
-	tp = get_tcp_sock(sk);
-	if (!tp || !follows(conn, tp))
 		return false;
 	cb = (const struct tcp_skb_cb *)skb->cb;
 	copied = tp->copied_seq;

@@ -92,17 +92,10 @@ struct writing {
 static __always_inline bool find_writing(struct sock *sk, __u32 len, struct writing *writing,
 					 struct piece *piece)
 {
-	struct conn *conn = bpf_sk_storage_get(&conns, sk, 0, 0);
 	const struct tcp_sock *tp;
+	struct conn *conn = followed(sk, &tp);
 
-	if (is_given_up(conn))
-		return false;
-	if (unlikely(!conn))
-		conn = meet(sk);
 	if (!conn)
-		return false;
-	tp = get_tcp_sock(sk);
-	if (!tp || !follows(conn, tp))
 		return false;
 	piece->offset = write_position(conn, tp);
 	piece->len = len;
