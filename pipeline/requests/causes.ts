@@ -59,7 +59,7 @@ import type { Connection } from './connection.ts'
 import type { Exchange } from './exchange.ts'
 import { ANSWERS_IN_THREAD, CAUSE, HANDS_OVER, Habits } from './habits.ts'
 import type { Piece } from './http1/piece.ts'
-import { requestOf, type Turn, Turns } from './turns.ts'
+import { type Turn, Turns } from './turns.ts'
 
 const CONFIDENCE_PROVEN = 1
 const CONFIDENCE_UNPROVEN = 0.9
@@ -151,10 +151,8 @@ export class Causes {
     const thread = this.#threads.get(piece.tid)
     if (thread === undefined || thread.open.length === 0) return
     const { turns } = thread
-    const { last } = turns
-    const isThere = to !== undefined && last !== undefined && requestOf(last) === to
     // Who makes a call for the request it is at stays there.
-    if (piece.sent && isThere) turns.stay(piece)
+    if (piece.sent && to !== undefined && turns.last?.to === to) turns.stay(piece)
     else turns.turn(piece, piece.sent || this.#losing() ? undefined : to, connection)
   }
 
@@ -308,7 +306,6 @@ export class Causes {
       return
     }
     call.cause = cause
-    cause.named++
     call.causeMethod = how.method
     call.causeConfidence = how.confidence
     if (how.confidence < CONFIDENCE_SURE) return
@@ -355,18 +352,14 @@ export class Causes {
 
 /** The request that the thread had just turned to, without having slept since. */
 function atOnce({ turn, sleeps }: Moment): Exchange | undefined {
-  if (turn === undefined || turn.sleeps !== sleeps) return undefined
-  const to = requestOf(turn)
-  return to?.thread === undefined ? undefined : to
+  if (turn?.to === undefined || turn.sleeps !== sleeps) return undefined
+  return turn.to.thread === undefined ? undefined : turn.to
 }
 
 /** A response makes room, in a pool or a limit, for whoever is next in its queue. */
-function saysNothing(call: Exchange, turn: Turn): boolean {
-  const { connection } = turn
+function saysNothing(call: Exchange, { connection, to }: Turn): boolean {
   if (connection?.role === ROLE.server) return false
-  if (connection === call.connection) return true
-  const to = requestOf(turn)
-  return to !== undefined && to.awaited > 0
+  return connection === call.connection || (to !== undefined && to.awaited > 0)
 }
 
 /** Takes a place out of a list; returns who has moved there from the end. */

@@ -45,10 +45,8 @@ export interface Request {
   readonly flow?: { readonly lo: number; readonly hi: number } | undefined
 }
 
-/** Made by `beginExchange`; once it has ended it may become another: spare_exchanges.ts. */
+/** Made by `beginExchange`. */
 export interface Exchange {
-  /** Tells those apart that one object has been. */
-  readonly serial: number
   readonly connection: Connection
   /** A name that both ends give the flow; not where only this host knows of it. */
   readonly flowLo: number
@@ -119,136 +117,49 @@ export interface Exchange {
   /** Its cause is known well enough to count it there, and it does in `awaited`. */
   isSure: boolean
   isAwaited: boolean
-  /** Exchanges without an end whose cause it is. */
-  named: number
   /** open_exchanges.ts: neighbours in order of begin. */
   previous: Exchange | undefined
   next: Exchange | undefined
   /** When it was told of last while it is open; 0: never. */
   announcedNs: number
   open: boolean
-  /** It has ended, and only calls know of it: spare_exchanges.ts. */
-  isForgotten: boolean
-}
-
-type Writable = { -readonly [K in keyof Exchange]: Exchange[K] }
-
-export interface Beginning {
-  readonly start: Start
-  readonly request: Request
-  readonly lossEpoch: number
-  /** One that has ended, to become this one. */
-  readonly spare?: Exchange | undefined
-}
-
-let begun = 0
-
-/** All of an exchange is written anew, whatever its object was before. */
-export function beginExchange(connection: Connection, of: Beginning): Exchange {
-  const { request } = of
-  const exchange: Writable = of.spare ?? blankExchange(connection)
-  begun = (begun + 1) & 0x3fffffff
-  exchange.serial = begun
-  exchange.connection = connection
-  exchange.lossEpoch = of.lossEpoch
-  exchange.protocol = request.protocol
-  exchange.version = request.version ?? ''
-  exchange.method = request.method
-  exchange.target = request.target ?? ''
-  exchange.host = request.host ?? ''
-  exchange.query = request.query ?? ''
-  exchange.namespace = request.namespace ?? ''
-  exchange.partition = request.partition ?? ''
-  exchange.messages = request.messages ?? 0
-  exchange.clientId = request.clientId ?? ''
-  exchange.waitMaxMs = request.waitMaxMs ?? 0
-  exchange.trace = request.trace
-  exchange.multiplexed = request.multiplexed ?? false
-  exchange.isLookup = request.isLookup ?? false
-  exchange.truncated = request.truncated ?? false
-  begins(exchange, of.start)
-  nameFlow(exchange, request)
-  nothingYet(exchange)
-  return exchange
-}
-
-function begins(exchange: Writable, start: Start): void {
-  exchange.requestOffset = start.startOffset
-  exchange.startNs = start.startNs
-  exchange.pid = start.startPid
-  exchange.tid = start.startTid
-  exchange.retransmitsBefore = start.startRetransmits
-}
-
-function nameFlow(exchange: Writable, { flow }: Request): void {
-  const { connection } = exchange
-  exchange.flowLo = flow === undefined ? connection.flowLo : flow.lo
-  exchange.flowHi = flow === undefined ? connection.flowHi : flow.hi
-  exchange.idLocal = flow === undefined && connection.idLocal
-}
-
-/** What an exchange is that has only begun. */
-function nothingYet(exchange: Writable): void {
-  exchange.repeats = 0
-  exchange.status = 0
-  exchange.error = ''
-  exchange.answers = ''
-  exchange.answerTruncated = false
-  exchange.requestBytes = 0
-  exchange.responseBytes = 0
-  exchange.responseOffset = 0
-  exchange.requestEndNs = 0
-  exchange.responseStartNs = 0
-  exchange.endNs = 0
-  exchange.requestDone = false
-  exchange.responseDone = false
-  exchange.desynchronised = false
-  exchange.unfinished = 0
-  exchange.ambiguous = false
-  exchange.causeMethod = 0
-  exchange.causeConfidence = Number.NaN
-  exchange.readOrder = 0
-  exchange.calls = 0
-  exchange.awaited = 0
-  exchange.awaitsSinceNs = 0
-  exchange.isSure = false
-  exchange.isAwaited = false
-  exchange.announcedNs = 0
-  exchange.open = true
-  exchange.isForgotten = false
 }
 
 /**
- * No class, for V8 makes a literal of known form in one go, and an instance of one field after
- * another. NaN where numbers will be beyond 31 bits, so that their places are never changed.
+ * One that has begun. No class, for V8 makes a literal of known form in one go, and an instance of
+ * one field after another: some per cent of what a row takes.
  */
-function blankExchange(connection: Connection): Exchange {
+export function beginExchange(
+  connection: Connection,
+  of: { readonly start: Start; readonly request: Request; readonly lossEpoch: number },
+): Exchange {
+  const { start, request } = of
+  const { flow } = request
   return {
-    serial: 0,
     connection,
-    flowLo: Number.NaN,
-    flowHi: Number.NaN,
-    idLocal: false,
-    protocol: '',
-    version: '',
-    method: '',
-    target: '',
-    host: '',
-    query: '',
-    namespace: '',
-    partition: '',
-    messages: 0,
-    clientId: '',
-    waitMaxMs: 0,
-    trace: undefined,
-    multiplexed: false,
-    isLookup: false,
-    requestOffset: 0,
-    startNs: Number.NaN,
-    pid: 0,
-    tid: 0,
-    lossEpoch: 0,
-    retransmitsBefore: 0,
+    flowLo: flow === undefined ? connection.flowLo : flow.lo,
+    flowHi: flow === undefined ? connection.flowHi : flow.hi,
+    idLocal: flow === undefined && connection.idLocal,
+    protocol: request.protocol,
+    version: request.version ?? '',
+    method: request.method,
+    target: request.target ?? '',
+    host: request.host ?? '',
+    query: request.query ?? '',
+    namespace: request.namespace ?? '',
+    partition: request.partition ?? '',
+    messages: request.messages ?? 0,
+    clientId: request.clientId ?? '',
+    waitMaxMs: request.waitMaxMs ?? 0,
+    trace: request.trace,
+    multiplexed: request.multiplexed ?? false,
+    isLookup: request.isLookup ?? false,
+    requestOffset: start.startOffset,
+    startNs: start.startNs,
+    pid: start.startPid,
+    tid: start.startTid,
+    lossEpoch: of.lossEpoch,
+    retransmitsBefore: start.startRetransmits,
     repeats: 0,
     status: 0,
     error: '',
@@ -257,12 +168,12 @@ function blankExchange(connection: Connection): Exchange {
     requestBytes: 0,
     responseBytes: 0,
     responseOffset: 0,
-    requestEndNs: Number.NaN,
-    responseStartNs: Number.NaN,
-    endNs: Number.NaN,
+    requestEndNs: 0,
+    responseStartNs: 0,
+    endNs: 0,
     requestDone: false,
     responseDone: false,
-    truncated: false,
+    truncated: request.truncated ?? false,
     desynchronised: false,
     unfinished: 0,
     ambiguous: false,
@@ -276,14 +187,12 @@ function blankExchange(connection: Connection): Exchange {
     readOrder: 0,
     calls: 0,
     awaited: 0,
-    awaitsSinceNs: Number.NaN,
+    awaitsSinceNs: 0,
     isSure: false,
     isAwaited: false,
-    named: 0,
     previous: undefined,
     next: undefined,
-    announcedNs: Number.NaN,
-    open: false,
-    isForgotten: false,
+    announcedNs: 0,
+    open: true,
   }
 }

@@ -15,7 +15,6 @@ import type { Connection } from './connection.ts'
 import { beginExchange, type Exchange, type Request, type Start } from './exchange.ts'
 import type { OpenExchanges } from './open_exchanges.ts'
 import type { Parser } from './parser.ts'
-import type { SpareExchanges } from './spare_exchanges.ts'
 
 export interface Limits {
   /** Exchanges of one connection without an end. */
@@ -26,7 +25,6 @@ export interface Limits {
 export interface ExchangeContext {
   readonly causes: Causes
   readonly open: OpenExchanges
-  readonly spare: SpareExchanges
   /** The receiver's, which another config may change. */
   readonly limits: Limits
   /** The one that an exchange begins in: `Exchange.lossEpoch`. */
@@ -100,9 +98,9 @@ export class Exchanges {
   /** A request has begun, and what it asks for is known. */
   begin(start: Start, request: Request): Exchange {
     const context = this.#context
-    const { causes, open, spare, limits } = context
+    const { causes, open, limits } = context
     if (this.#waiting.length >= limits.pipelinedMax) this.abandon(this.oldest as Exchange)
-    const of = { start, request, lossEpoch: context.lossEpoch(), spare: spare.take() }
+    const of = { start, request, lossEpoch: context.lossEpoch() }
     const exchange = beginExchange(this.connection, of)
     this.#waiting.push(exchange)
     if (!exchange.multiplexed) this.asking = exchange
@@ -200,11 +198,9 @@ export class Exchanges {
     if (this.asking === exchange) this.asking = undefined
     if (this.answering === exchange) this.answering = undefined
     exchange.open = false
-    const context = this.#context
-    context.causes.answered(exchange)
-    context.open.delete(exchange)
-    context.ended(exchange)
-    if (this.#parser().forgetsEnded && !exchange.multiplexed) context.spare.ended(exchange)
+    this.#context.causes.answered(exchange)
+    this.#context.open.delete(exchange)
+    this.#context.ended(exchange)
   }
 
   #remove(exchange: Exchange): void {

@@ -29,9 +29,6 @@ export interface Parser {
    */
   touched?(): Exchange | undefined
 
-  /** It keeps no exchange that has ended, be it in a list. */
-  readonly forgetsEnded?: boolean
-
   /** When the last piece of either direction came. */
   readonly lastNs: number
 

@@ -13,7 +13,6 @@ import type { Piece } from './http1/piece.ts'
 import { OpenExchanges } from './open_exchanges.ts'
 import type { RowWriter } from './rows.ts'
 import { Shared } from './shared.ts'
-import { SpareExchanges } from './spare_exchanges.ts'
 import type { QueryPolicy } from './target.ts'
 
 /** A message whose end cannot be told is over when nothing has come for so long. */
@@ -49,7 +48,6 @@ export class RequestTracker {
   readonly #ledger: Ledger
   readonly #rows: RowWriter
   readonly #open = new OpenExchanges()
-  readonly #spare = new SpareExchanges()
   readonly #causes: Causes
   readonly #limits: { pipelinedMax: number }
   readonly #shared: Shared
@@ -67,7 +65,6 @@ export class RequestTracker {
     this.#context = {
       causes: this.#causes,
       open: this.#open,
-      spare: this.#spare,
       limits: this.#limits,
       lossEpoch: settings.lossEpoch,
       currentEpoch: () => this.#rows.lossEpoch,
@@ -105,7 +102,6 @@ export class RequestTracker {
 
   /** After a piece was fed: keeps the number of open exchanges within its bound. */
   bound(): void {
-    this.#spare.settle()
     while (this.#open.size > this.#config.exchangesMax) {
       const { oldest } = this.#open
       if (oldest === undefined) return
@@ -132,7 +128,6 @@ export class RequestTracker {
     this.#open.announce({ beforeNs: nowNs - openAfterNs, nowNs }, (exchange) =>
       this.#exchangeRow(exchange),
     )
-    this.#spare.settle()
     this.#noteCounts()
   }
 

@@ -19,17 +19,10 @@ export interface Turn {
   sleeps: number
   /** The request that the thread turned to; undefined: another, or nobody knows which. */
   to: Exchange | undefined
-  /** Of it: once it has ended it may become another. */
-  serial: number
   /** Where it read that; undefined: forgotten. */
   connection: Connection | undefined
   /** The thread had slept just before. */
   woke: boolean
-}
-
-/** The request that the thread turned to; not one that has become another. */
-export function requestOf({ to, serial }: Turn): Exchange | undefined {
-  return to?.serial === serial ? to : undefined
 }
 
 export class Turns {
@@ -52,7 +45,6 @@ export class Turns {
     turn.timeNs = piece.timeNs
     turn.sleeps = sleeps
     turn.to = to
-    turn.serial = to === undefined ? 0 : to.serial
     turn.connection = connection
     turn.woke = woke
   }
@@ -63,7 +55,7 @@ export class Turns {
     if (this.#length < TURNS_MAX) this.#length++
     let turn = this.#ring[this.#last]
     if (turn === undefined) {
-      turn = blankTurn()
+      turn = { timeNs: Number.NaN, sleeps: 0, to: undefined, connection: undefined, woke: false }
       this.#ring.push(turn)
     }
     this.#newest = turn
@@ -102,9 +94,4 @@ export class Turns {
     }
     return undefined
   }
-}
-
-function blankTurn(): Turn {
-  const of = undefined
-  return { timeNs: Number.NaN, sleeps: 0, to: of, serial: 0, connection: of, woke: false }
 }

@@ -67,11 +67,6 @@ export class Http1Parser implements Parser, MessageSink {
     this.#tunnel?.feed(piece, fromClient)
   }
 
-  /** Whoever speaks in a tunnel may keep some. */
-  get forgetsEnded(): boolean {
-    return this.#tunnel === undefined
-  }
-
   sweep(silentNs: number): void {
     if (this.#responses.lastNs < silentNs) this.#responses.endUnframed()
     const isAnswered = this.#exchanges.asking?.responseDone

@@ -42,7 +42,6 @@ const NAMESPACE_MAX = 63 // NAMEDATALEN
 const CALL: Prepared = { statement: { method: 'CALL', target: '', query: '' }, truncated: false }
 
 export class PostgresqlParser implements Parser, FrameSink {
-  readonly forgetsEnded = true
   readonly #exchanges: Exchanges
   readonly #shared: Shared
   readonly #client: Frames

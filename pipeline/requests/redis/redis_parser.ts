@@ -35,7 +35,6 @@ interface Early extends AnswerStart {
 const REPLY_BYTES = 8192
 
 export class RedisParser implements Parser, RespSink {
-  readonly forgetsEnded = true
   readonly #exchanges: Exchanges
   readonly #shared: Shared
   readonly #commands = new RespReader(true, this)

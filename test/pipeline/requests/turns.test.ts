@@ -36,7 +36,7 @@ class Model {
     this.#sleeps = sleeps
     const last = this.turns.at(-1)
     if (last !== undefined && last.to === undefined && to === undefined && !woke) return
-    this.turns.push({ timeNs, sleeps, to, serial: to?.serial ?? 0, connection: CONNECTION, woke })
+    this.turns.push({ timeNs, sleeps, to, connection: CONNECTION, woke })
   }
 
   stay({ sleeps }: Piece): void {
