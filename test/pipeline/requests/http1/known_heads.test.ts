@@ -133,3 +133,40 @@ test('a line that is the same, but goes on in the next one, is read with that', 
   })
   assert.deepEqual(hosts, ['a', 'a\r\n c', 'a'])
 })
+
+/** Of one byte, anywhere: another, one more, or one less. */
+const slip = fc.record({
+  at: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+  how: fc.constantFrom('another', 'more', 'less'),
+  byte: fc.oneof(fc.constantFrom(...Buffer.from('\r\n\t :,\0\x7f\x80\xff0aA')), fc.nat(255)),
+  of: fc.nat(2),
+})
+
+test('a byte that is another, more or less is read on each of several connections', () => {
+  fc.assert(
+    fc.property(
+      spoken,
+      fc.array(slip, { minLength: 4, maxLength: 24, size: 'max' }),
+      (all, slips) => {
+        const connections = Array.from({ length: 3 }, () => new KnownHeads('request'))
+        const [expected, found] = [new Head(), new Head()]
+        const first = Buffer.from('POST / HTTP/1.1\r\n')
+        for (const [i, { at, how, byte, of }] of slips.entries()) {
+          const fields = Buffer.from(all[i % 2]?.fields ?? '', 'latin1')
+          const place = Math.floor(at * fields.length)
+          const rest = fields.subarray(how === 'more' ? place : place + 1)
+          const put = Buffer.from(how === 'less' ? [] : [byte])
+          const slipped = Buffer.concat([first, fields.subarray(0, place), put, rest])
+          // Those before and behind it are as they were, so that it is compared with them.
+          for (const bytes of [Buffer.concat([first, fields]), slipped]) {
+            const range = { at: 0, to: bytes.length, request: true, cut: false }
+            const end = readHead(expected, bytes, { ...range })
+            const other = connections[of]?.read(found, bytes, { ...range }) ?? 0
+            assert.deepEqual(said(other, found), said(end, expected), JSON.stringify(`${bytes}`))
+          }
+        }
+      },
+    ),
+    { numRuns: 1000 },
+  )
+})
