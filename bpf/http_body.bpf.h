@@ -29,7 +29,8 @@ struct framing {
 	__u8 is_coded;
 	/* two lengths, or none that is a number */
 	__u8 is_bad;
-	__u8 pad;
+	/* of an answer that agrees to leave HTTP/1: for HTTP/2 */
+	__u8 is_http2;
 };
 
 /* Where reading a head is. */
@@ -113,6 +114,10 @@ static __always_inline long read_line(struct heading *heading)
 	} else if (first == BYTES('t', 'r', 'a', 'n', 's', 'f', 'e', 'r') &&
 		   second == BYTES('-', 'e', 'n', 'c', 'o', 'd', 'i', 'n')) {
 		heading->framing->is_coded = 1;
+	} else if (first == BYTES('u', 'p', 'g', 'r', 'a', 'd', 'e', ':')) {
+		if ((second & 0xff) == ' ')
+			second >>= 8;
+		heading->framing->is_http2 = (__u32)second == WORD('h', '2', 'c', '\r' | ' ');
 	}
 	return 0;
 }
@@ -184,6 +189,38 @@ static __always_inline bool is_head_alone(const struct scratch *scratch, const s
 	       (__u32)word_at(scratch, last) == WORD('\r', '\n', '\r', '\n');
 }
 
+/* Does the server agree to speak something else from here on (RFC 9110 §15.2.2)? */
+static __always_inline bool is_switch(const struct conn *conn, const struct scratch *scratch,
+				      const struct piece *piece)
+{
+	return unlikely((__u32)word_at(scratch, 8) == WORD(' ', '1', '0', '1')) &&
+	       (__u32)word_at(scratch, 0) == WORD('H', 'T', 'T', 'P') &&
+	       !is_from_client(conn, piece);
+}
+
+/*
+ * From the end of this head on frames may come, and before the client's preface does, which the
+ * server need not wait for (RFC 7540 §3.2): what stands behind the head is a piece of its own.
+ */
+static __noinline void begin_http2(struct conn *conn, struct scratch *scratch,
+				   struct piece *piece)
+{
+	struct framing framing = {};
+	__u32 server = piece->direction & 1;
+
+	read_head_fields(scratch, 0, piece->captured, &framing);
+	if (!framing.head || !framing.is_http2)
+		return;
+	conn->verdict = VERDICT_FRAMED;
+	conn->interleaved = 1;
+	conn->frames[server].frame = piece->offset + framing.head;
+	conn->frames[!server].frame = conn->streams[!server].reported + HTTP2_PREFACE_BYTES;
+	piece->end = piece->len - framing.head;
+	piece->len = framing.head;
+	piece->captured = framing.head;
+	__builtin_memset(scratch->record.tail, 0, EDGE_BYTES);
+}
+
 /*
  * A message has begun with the piece, whose first bytes are in the scratch. Not static, as
  * read_head_fields() is not.
@@ -203,6 +240,10 @@ __noinline int begin_body(struct conn *conn, struct scratch *scratch, struct pie
 	stream->is_doubtful = 0;
 	stream->was_withheld = 0;
 	conn->streams[!(piece->direction & 1)].is_doubtful = 1;
+	if (is_switch(conn, scratch, piece)) {
+		begin_http2(conn, scratch, piece);
+		return 0;
+	}
 	if (!may_have_body(conn, scratch) || conn->closed || was_short ||
 	    (piece->len <= knobs.capture_small && !is_head_alone(scratch, piece)))
 		return 0;

@@ -51,6 +51,19 @@ static __always_inline bool copy_received(struct conn *conn, const struct tcp_so
 	return needs_telling(conn, tp, scratch, piece);
 }
 
+/* Of a piece of which not all is wanted, its last bytes. */
+static __always_inline void report_received_end(struct conn *conn, struct scratch *scratch,
+						const struct bpf_dynptr *buffer,
+						struct piece *piece, __u32 at)
+{
+	if (!read_buffer(scratch, buffer, at, piece->captured)) {
+		piece->captured = 0;
+		piece->flags = PAYLOAD_FAULT;
+	}
+	read_tail(scratch, buffer, at, piece);
+	report_rarely(conn, scratch, piece);
+}
+
 /* `at`: where the piece begins in the buffer. */
 static __always_inline void take_received(struct conn *conn, const struct tcp_sock *tp,
 					  const struct sk_buff *skb, struct piece *piece, __u32 at)
@@ -67,23 +80,21 @@ static __always_inline void take_received(struct conn *conn, const struct tcp_so
 		report_rarely(conn, scratch, piece);
 		return;
 	}
-	if (unlikely(is_interleaved(conn))) {
-		report_frames(conn, scratch, &source, piece);
-		return;
+	if (likely(!is_interleaved(conn))) {
+		if (!copy_received(conn, tp, scratch, &buffer, piece, at))
+			return;
+		report_payload(conn, scratch, piece);
+		if (likely(!piece->end))
+			return;
+		at += piece->len;
+		to_end(piece);
+		if (!is_interleaved(conn)) {
+			report_received_end(conn, scratch, &buffer, piece, at);
+			return;
+		}
+		source.at = at;
 	}
-	if (!copy_received(conn, tp, scratch, &buffer, piece, at))
-		return;
-	report_payload(conn, scratch, piece);
-	if (likely(!piece->end))
-		return;
-	at += piece->len;
-	to_end(piece);
-	if (!read_buffer(scratch, &buffer, at, piece->captured)) {
-		piece->captured = 0;
-		piece->flags = PAYLOAD_FAULT;
-	}
-	read_tail(scratch, &buffer, at, piece);
-	report_rarely(conn, scratch, piece);
+	report_frames(conn, scratch, &source, piece);
 }
 
 /* What is read from which connection. */

@@ -96,6 +96,20 @@ static __always_inline bool copy_memory(struct conn *conn, const struct tcp_sock
 	return needs_telling(conn, tp, scratch, piece);
 }
 
+/* Of a piece of which not all is wanted, its last bytes. */
+static __always_inline void report_copied_end(struct conn *conn, struct scratch *scratch,
+					      const struct source *source, struct piece *piece)
+{
+	*(__u64 *)scratch->record.tail = 0;
+	if (read_source(scratch, source, piece->len - EDGE_BYTES, EDGE_BYTES))
+		*(__u64 *)scratch->record.tail = *(__u64 *)scratch->bytes;
+	if (!read_source(scratch, source, 0, piece->captured)) {
+		piece->captured = 0;
+		piece->flags = source->memory ? PAYLOAD_FAULT : 0;
+	}
+	report_payload(conn, scratch, piece);
+}
+
 static __always_inline void take_copied(const struct reading *reading, struct scratch *scratch,
 					struct source *source, struct piece *piece)
 {
@@ -106,25 +120,20 @@ static __always_inline void take_copied(const struct reading *reading, struct sc
 		report_payload(conn, scratch, piece);
 		return;
 	}
-	if (is_interleaved(conn)) {
-		report_frames(conn, scratch, source, piece);
-		return;
+	if (!is_interleaved(conn)) {
+		if (!copy_memory(conn, reading->tp, scratch, source, piece))
+			return;
+		report_payload(conn, scratch, piece);
+		if (!piece->end)
+			return;
+		source->at += piece->len;
+		to_end(piece);
+		if (!is_interleaved(conn)) {
+			report_copied_end(conn, scratch, source, piece);
+			return;
+		}
 	}
-	if (!copy_memory(conn, reading->tp, scratch, source, piece))
-		return;
-	report_payload(conn, scratch, piece);
-	if (!piece->end)
-		return;
-	source->at += piece->len;
-	to_end(piece);
-	*(__u64 *)scratch->record.tail = 0;
-	if (read_source(scratch, source, piece->len - EDGE_BYTES, EDGE_BYTES))
-		*(__u64 *)scratch->record.tail = *(__u64 *)scratch->bytes;
-	if (!read_source(scratch, source, 0, piece->captured)) {
-		piece->captured = 0;
-		piece->flags = source->memory ? PAYLOAD_FAULT : 0;
-	}
-	report_payload(conn, scratch, piece);
+	report_frames(conn, scratch, source, piece);
 }
 
 SEC("fexit/skb_copy_datagram_iter")

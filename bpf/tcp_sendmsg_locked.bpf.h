@@ -47,6 +47,20 @@ static __always_inline bool copy_sent(struct conn *conn, const struct tcp_sock *
 	return needs_telling(conn, tp, scratch, piece);
 }
 
+/* Of a piece of which not all is wanted, its last bytes. */
+static __always_inline void report_sent_end(struct conn *conn, struct scratch *scratch,
+					    const struct iov_iter *from, struct piece *piece,
+					    __u64 at)
+{
+	struct span span = { .from = at, .len = piece->captured };
+
+	piece->captured = read_user(scratch, from, &span);
+	if (piece->captured < span.len && is_user(from))
+		piece->flags = PAYLOAD_FAULT;
+	read_user_tail(scratch, from);
+	report_rarely(conn, scratch, piece);
+}
+
 /* `skip`: where the piece begins in what is left of the message. */
 static __always_inline void take_sent(struct conn *conn, const struct tcp_sock *tp,
 				      const struct iov_iter *from, struct piece *piece, __u64 skip)
@@ -54,29 +68,25 @@ static __always_inline void take_sent(struct conn *conn, const struct tcp_sock *
 	__u32 key = DIRECTION_SENT;
 	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &key);
 	struct source source = { .at = from->iov_offset + skip };
-	struct span span = {};
 
 	if (!scratch)
 		return;
 	begin_records(scratch, conn, tp, DIRECTION_SENT);
-	if (unlikely(is_interleaved(conn))) {
-		source.memory = user_memory(scratch, from, &source.segments);
-		report_frames(conn, scratch, &source, piece);
-		return;
+	if (likely(!is_interleaved(conn))) {
+		if (!copy_sent(conn, tp, scratch, from, piece, source.at))
+			return;
+		report_payload(conn, scratch, piece);
+		if (likely(!piece->end))
+			return;
+		source.at += piece->len;
+		to_end(piece);
+		if (!is_interleaved(conn)) {
+			report_sent_end(conn, scratch, from, piece, source.at);
+			return;
+		}
 	}
-	if (!copy_sent(conn, tp, scratch, from, piece, source.at))
-		return;
-	report_payload(conn, scratch, piece);
-	if (likely(!piece->end))
-		return;
-	span.from = source.at + piece->len;
-	to_end(piece);
-	span.len = piece->captured;
-	piece->captured = read_user(scratch, from, &span);
-	if (piece->captured < span.len && is_user(from))
-		piece->flags = PAYLOAD_FAULT;
-	read_user_tail(scratch, from);
-	report_rarely(conn, scratch, piece);
+	source.memory = user_memory(scratch, from, &source.segments);
+	report_frames(conn, scratch, &source, piece);
 }
 
 /* What is written to which connection. */

@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import { DIRECTION } from '../../pipeline/kernel_events/events.gen.ts'
-import { Kernel, type Piece, SKIP, sockets } from './kernel.ts'
+import { Kernel, type Piece, SKIP, type SocketReport, sockets } from './kernel.ts'
 import { hex, piecesOf } from './pieces.ts'
 
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
+const ASKED = 'GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n'
+const SWITCHED = 'HTTP/1.1 101 Switching Protocols\r\nX: y\r\nUpgrade: h2c\r\n\r\n'
 const [DATA, HEADERS] = [0, 1]
 const MAX = 300
 const LONG = 1024
@@ -61,19 +63,46 @@ suite('frames of HTTP/2', { skip: SKIP }, () => {
       const made = await sockets('messages', {
         options: { up: hex(up), down: hex(['', '', '', '']) },
       })
-      const { client, server } = await piecesOf(kernel, made)
-      for (const [pieces, direction] of [
-        [client, DIRECTION.DIRECTION_SENT],
-        [server, DIRECTION.DIRECTION_RECEIVED],
-      ] as const) {
-        assertFrames(pieces.filter((piece) => piece.direction === direction))
-      }
+      assertFrames(await sentUp(made), PREFACE)
     })
   }
 
-  function assertFrames(pieces: readonly Piece[]): void {
-    const stream = Buffer.from(PREFACE + text + text, 'latin1')
-    const must = [...Array(PREFACE.length).fill(true), ...needed([...FRAMES, ...FRAMES])]
+  // As the server need not wait for it: with the end of HTTP/1, behind it, and cut in a long body.
+  for (const cut of [text.length, 0, 1, firstLong + 500]) {
+    test(`come before the preface of who asked by HTTP/1, cut behind ${cut} bytes`, async () => {
+      const up = [ASKED, '', PREFACE + text, text]
+      const down = [SWITCHED + text.slice(0, cut), text.slice(cut) + text, '', '']
+      const made = await sockets('messages', { options: { up: hex(up), down: hex(down) } })
+      assertFrames(await sentDown(made), SWITCHED)
+      assertFrames(await sentUp(made), ASKED + PREFACE)
+    })
+  }
+
+  /** What the client has sent, as both ends saw it. */
+  async function sentUp(made: SocketReport): Promise<Piece[][]> {
+    const { client, server } = await piecesOf(kernel, made)
+    return [
+      client.filter(({ direction }) => direction === DIRECTION.DIRECTION_SENT),
+      server.filter(({ direction }) => direction === DIRECTION.DIRECTION_RECEIVED),
+    ]
+  }
+
+  async function sentDown(made: SocketReport): Promise<Piece[][]> {
+    const { client, server } = await piecesOf(kernel, made)
+    return [
+      client.filter(({ direction }) => direction === DIRECTION.DIRECTION_RECEIVED),
+      server.filter(({ direction }) => direction === DIRECTION.DIRECTION_SENT),
+    ]
+  }
+
+  function assertFrames(ends: readonly Piece[][], before: string): void {
+    for (const pieces of ends) assertEnd(pieces, before)
+  }
+
+  /** `before`, then all frames twice. */
+  function assertEnd(pieces: readonly Piece[], before: string): void {
+    const stream = Buffer.from(before + text + text, 'latin1')
+    const must = [...Array(before.length).fill(true), ...needed([...FRAMES, ...FRAMES])]
     const known = new Array<boolean>(stream.length).fill(false)
     let at = 0
     for (const { offset, len, skipped, bytes, flags } of pieces) {
