@@ -225,9 +225,13 @@ export class Direction implements FrameSink, Start {
     if (this.#isPromise) at += 4
     else if (header.has(FLAG.priority)) at += 5
     const padding = isPadded && bodyAt < bodyTo ? (frames.bytes[bodyAt] as number) : 0
-    const to = Math.min(bodyTo - bodyAt, header.length - padding)
-    if (header.length < at + padding) frames.lose()
-    else this.#goOn(frames, bodyAt + at, bodyAt + to)
+    if (header.length < at + padding) {
+      frames.lose()
+      return
+    }
+    // Of a frame that is cut, there may be less than what stands before the fragment.
+    const from = Math.min(bodyAt + at, bodyTo)
+    this.#goOn(frames, from, Math.max(from, Math.min(bodyTo, bodyAt + header.length - padding)))
   }
 
   /** The next part of the block has come: `[at, to)` of the frame's body. */
@@ -244,8 +248,7 @@ export class Direction implements FrameSink, Start {
   }
 
   #keep(bytes: Buffer, at: number, to: number): boolean {
-    const part = Math.max(0, to - at)
-    const length = this.#keptLength + part
+    const length = this.#keptLength + to - at
     if (length > this.#kept.length) {
       // Doubled, so that a block in a thousand parts is not copied a thousand times.
       const size = Math.min(BLOCK_BYTES_MAX, Math.max(length, 2 * this.#kept.length))
@@ -257,7 +260,7 @@ export class Direction implements FrameSink, Start {
       this.#kept.copy(larger, 0, 0, this.#keptLength)
       this.#kept = larger
     }
-    bytes.copy(this.#kept, this.#keptLength, at, at + part)
+    bytes.copy(this.#kept, this.#keptLength, at, to)
     this.#keptLength = length
     return true
   }

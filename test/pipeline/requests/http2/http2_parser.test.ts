@@ -316,6 +316,24 @@ test('a call whose content type refers to missing bytes is one where all others 
   assert.deepEqual(later(get(1, '/')), ['http', 'POST', 200, true])
 })
 
+test('a head whose padding and priority are missed too harms no other stream', () => {
+  const body = Buffer.concat([
+    Buffer.from([2, 0, 0, 0, 0, 9]),
+    block(request('/a')),
+    Buffer.alloc(2),
+  ])
+  const first = frame(HEADERS, 1, { flags: PADDED | PRIORITY | END_STREAM, body })
+  const rest = frame(CONTINUATION, 1, { flags: END_HEADERS, body: block({ a: 'b' }) })
+  for (const known of [0, 1, 5, 6]) {
+    const talk = new Talk({ port: PORT }).say(...begin, client(first.subarray(0, 9 + known)))
+    talk.skip('client', first.length - 9 - known).say(client(rest), ok(1), get(3, '/b'), ok(3))
+    assert.deepEqual(
+      talk.end().map((row) => [row.target, row.status, row.truncated]),
+      [['/b', 200, undefined]],
+    )
+  }
+})
+
 test('settings, pings and frames that nobody knows stand anywhere', () => {
   const other = frame(0x3c, 9, { flags: 0xff, body: 'grease' })
   const ping = frame(PING, 0, { body: '12345678' })
