@@ -1,4 +1,7 @@
-/** curl and nghttpx agree on HTTP/2 by a request of HTTP/1.1 (RFC 7540 §3.2). */
+/**
+ * nghttp and nghttpx agree on HTTP/2 by a request of HTTP/1.1 (RFC 7540 §3.2). Not curl, which up
+ * to 7.88 gives up where the answer comes before it has sent its preface.
+ */
 import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -17,7 +20,6 @@ const BACKEND_PORT = 8081
 const SIZES = [200_000, 30_000, 500]
 const FIRST = SIZES.slice(0, 1)
 const CONNECTIONS = 10
-const ANSWER = '%{http_code} %{http_version}\n'
 
 async function startServer(t: TestContext, pod: Pod): Promise<void> {
   const directory = temporaryDirectory('upgrade')
@@ -54,7 +56,7 @@ test(
     t.after(() => capture.stop())
 
     const asked = await ask(pod, { server, sizes: SIZES })
-    // The proxy has its answer at once now, and sends of it before curl has sent the preface.
+    // The proxy has its answer at once now, and sends of it before it has the client's preface.
     for (let i = 1; i < CONNECTIONS; i++) asked.push(...(await ask(pod, { server, sizes: FIRST })))
     const rows = await waitFor('Both ends of all requests', () => {
       const of = capture.rows.filter(
@@ -64,8 +66,11 @@ test(
     })
     for (const role of ['client', 'server']) {
       assert.deepEqual(
-        rows.filter((row) => row.role === role).map(short),
-        asked.map((size) => ['http', '2', 'GET', `/${size}.bin`, 200, 0]),
+        rows
+          .filter((row) => row.role === role)
+          .map(short)
+          .sort(),
+        asked.map((size) => ['http', '2', 'GET', `/${size}.bin`, 200, 0]).sort(),
       )
     }
     for (const { target, response_bytes } of rows) {
@@ -81,9 +86,9 @@ async function ask(
   { server, sizes }: { server: Pod; sizes: readonly number[] },
 ): Promise<number[]> {
   const urls = sizes.map((size) => `http://${server.ipv4}:${PORT}/${size}.bin`)
-  const quiet = urls.flatMap((url) => ['-o', '/dev/null', url])
-  const { stdout } = await runInPod(pod, ['curl', '-s', '--http2', '-w', ANSWER, ...quiet])
-  assert.equal(stdout, '200 2\n'.repeat(sizes.length))
+  const options = ['--upgrade', '--null-out', '--stat']
+  const { stdout } = await runInPod(pod, ['nghttp', ...options, ...urls])
+  assert.equal(stdout.match(/ 200 .* \/\d+\.bin$/gm)?.length, sizes.length, stdout)
   return [...sizes]
 }
 
