@@ -161,7 +161,8 @@ test('calls of all four kinds, failing, cancelled, late and unknown', async () =
         })
         assert.deepEqual(rows.map(name).sort(), expected.sort())
         for (const row of rows) assert.equal(row.desynchronised ?? row.truncated, undefined)
-        if (calls.every(({ ends }) => ends === 'itself')) {
+        // Who serves no such method may answer before all of the request is there.
+        if (calls.every(({ ends, name }) => ends === 'itself' && name !== 'gone')) {
           assert.deepEqual(
             sizesOf(rows),
             [...countStreams(said).values()].map(({ offset, request, response }) => [
