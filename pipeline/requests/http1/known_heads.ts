@@ -86,3 +86,9 @@ export class KnownHeads {
     last[this.#side] = found
   }
 }
+
+/** For the first heads of all connections: what many have but once is not to be made for each. */
+export const FIRST_HEADS: Record<Side, KnownHeads> = {
+  request: new KnownHeads('request'),
+  response: new KnownHeads('response'),
+}

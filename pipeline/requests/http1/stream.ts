@@ -28,7 +28,7 @@ import { BODY, type Body } from './framing.ts'
 import { Head } from './head.ts'
 import { HEAD_BYTES_MAX, HeadBuffer } from './head_buffer.ts'
 import { type HeadRange, INCOMPLETE, INVALID, readHead } from './head_reader.ts'
-import { KnownHeads } from './known_heads.ts'
+import { FIRST_HEADS, KnownHeads } from './known_heads.ts'
 import { beginsMessage, hasKnownMethod, isMessageStart, isOtherProtocol } from './message_start.ts'
 import type { Piece } from './piece.ts'
 import type { Http1Shared } from './shared.ts'
@@ -76,7 +76,8 @@ export class Http1Stream extends StreamReader {
   /** No byte of the message's body has come. */
   #isUntouched = false
   readonly #buffer: HeadBuffer
-  readonly #heads: KnownHeads
+  /** From its second head on: most connections have one message, or many. */
+  #heads: KnownHeads | undefined
 
   constructor(request: boolean, sink: MessageSink, shared: Http1Shared) {
     super()
@@ -84,7 +85,6 @@ export class Http1Stream extends StreamReader {
     this.#sink = sink
     this.#shared = shared
     this.#buffer = new HeadBuffer(shared)
-    this.#heads = new KnownHeads(request ? 'request' : 'response')
   }
 
   /** The end of the open message can only be told by what comes after it. */
@@ -279,7 +279,10 @@ export class Http1Stream extends StreamReader {
     range.to = to
     range.request = this.isRequest
     range.cut = this.cut
-    return this.cut ? readHead(scratch, bytes, range) : this.#heads.read(scratch, bytes, range)
+    if (this.cut) return readHead(scratch, bytes, range)
+    const side = this.isRequest ? 'request' : 'response'
+    if (this.#spoken) this.#heads ??= new KnownHeads(side)
+    return (this.#heads ?? FIRST_HEADS[side]).read(scratch, bytes, range)
   }
 
   /** A head was read up to `end`, of which what stood before `start` had been taken already. */
