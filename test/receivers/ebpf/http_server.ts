@@ -12,7 +12,8 @@ import http from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 http
-  .createServer(async (request, response) => {
+  // An idle connection soon ends: it has a row in each test that finds it.
+  .createServer({ keepAliveTimeout: 500 }, async (request, response) => {
     const [, kind, count] = (request.url ?? '').split(/[/?]/)
     if (kind !== 'early') for await (const _ of request);
     if (kind === 'slow') await sleep(1500)
