@@ -1,7 +1,7 @@
 /** What a record of a datagram says, as the search for requests wants it. Filled for each anew. */
 import type { Way } from '../requests/datagrams.ts'
-import { Piece } from '../requests/http1/piece.ts'
 import type { Identity } from '../requests/identity.ts'
+import { Piece } from '../requests/piece.ts'
 import { commOf } from './comm.ts'
 import { u64 } from './connections.ts'
 import { DatagramRecord, DIRECTION } from './events.gen.ts'

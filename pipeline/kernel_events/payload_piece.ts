@@ -1,5 +1,5 @@
 /** What a record of payload says: the piece of a stream, and how its connection is. */
-import { Piece } from '../requests/http1/piece.ts'
+import { Piece } from '../requests/piece.ts'
 import { type KernelConnection, u64 } from './connections.ts'
 import { DIRECTION, PAYLOAD_FLAG, PayloadRecord } from './events.gen.ts'
 

@@ -58,7 +58,7 @@ import {
 import type { Connection } from './connection.ts'
 import type { Exchange } from './exchange.ts'
 import { ANSWERS_IN_THREAD, CAUSE, HANDS_OVER, Habits } from './habits.ts'
-import type { Piece } from './http1/piece.ts'
+import type { Piece } from './piece.ts'
 import { type Turn, Turns } from './turns.ts'
 
 const CONFIDENCE_PROVEN = 1

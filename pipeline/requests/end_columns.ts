@@ -6,6 +6,14 @@
  * pipeline/flows/first_rows.ts.
  */
 import type { FlowBatch } from '../flows/batch.ts'
+import {
+  repeatAddresses,
+  repeatBytes,
+  repeatDoubles,
+  repeatPairs,
+  repeatShorts,
+  repeatWords,
+} from '../flows/first_rows.ts'
 import type { Exchange } from './exchange.ts'
 import type { Identity } from './identity.ts'
 
@@ -60,29 +68,11 @@ function isOf(written: WrittenEnd, exchange: Exchange): boolean {
 }
 
 function noteFirst(serial: number, row: number, exchange: Exchange): WrittenEnd {
-  const { connection, flowLo, flowHi, idLocal } = exchange
-  const { pid, comm, identity, connectUs } = connection
-  const { written } = connection
+  const { connection } = exchange
+  let { written } = connection
   if (written === undefined) {
-    const first = {
-      serial,
-      row,
-      flowLo,
-      flowHi,
-      idLocal,
-      pid,
-      comm,
-      identity,
-      connectUs,
-      protocol: '',
-      version: '',
-      host: '',
-      protocolAt: 0,
-      versionAt: 0,
-      hostAt: 0,
-    }
-    connection.written = first
-    return first
+    written = newEnd()
+    connection.written = written
   }
   if (written.serial !== serial) {
     written.serial = serial
@@ -90,14 +80,35 @@ function noteFirst(serial: number, row: number, exchange: Exchange): WrittenEnd 
     written.protocolAt = written.versionAt = written.hostAt = 0
   }
   written.row = row
-  written.flowLo = flowLo
-  written.flowHi = flowHi
-  written.idLocal = idLocal
-  written.pid = pid
-  written.comm = comm
-  written.identity = identity
-  written.connectUs = connectUs
+  written.flowLo = exchange.flowLo
+  written.flowHi = exchange.flowHi
+  written.idLocal = exchange.idLocal
+  written.pid = connection.pid
+  written.comm = connection.comm
+  written.identity = connection.identity
+  written.connectUs = connection.connectUs
   return written
+}
+
+/** Of no batch: serials begin at 1. */
+function newEnd(): WrittenEnd {
+  return {
+    serial: 0,
+    row: 0,
+    flowLo: 0,
+    flowHi: 0,
+    idLocal: false,
+    pid: 0,
+    comm: '',
+    identity: undefined,
+    connectUs: Number.NaN,
+    protocol: '',
+    version: '',
+    host: '',
+    protocolAt: 0,
+    versionAt: 0,
+    hostAt: 0,
+  }
 }
 
 function writeFirst(batch: FlowBatch, row: number, exchange: Exchange): void {
@@ -144,47 +155,4 @@ export function repeatEnds({ base, firstOf, rows }: FlowBatch): void {
   repeatDoubles(base.connect_us, firsts)
   repeatAddresses(base.src_address, firsts)
   repeatAddresses(base.dst_address, firsts)
-}
-
-/** One loop for each kind of array: see flows/copy.ts. */
-function repeatBytes(column: Uint8Array, firsts: Uint32Array): void {
-  for (let row = 0; row < firsts.length; row++)
-    column[row] = column[firsts[row] as number] as number
-}
-
-function repeatShorts(column: Uint16Array, firsts: Uint32Array): void {
-  for (let row = 0; row < firsts.length; row++)
-    column[row] = column[firsts[row] as number] as number
-}
-
-function repeatWords(column: Uint32Array, firsts: Uint32Array): void {
-  for (let row = 0; row < firsts.length; row++)
-    column[row] = column[firsts[row] as number] as number
-}
-
-function repeatDoubles(column: Float64Array, firsts: Uint32Array): void {
-  for (let row = 0; row < firsts.length; row++)
-    column[row] = column[firsts[row] as number] as number
-}
-
-function repeatPairs(column: Uint32Array, firsts: Uint32Array): void {
-  for (let row = 0; row < firsts.length; row++) {
-    const first = 2 * (firsts[row] as number)
-    column[2 * row] = column[first] as number
-    column[2 * row + 1] = column[first + 1] as number
-  }
-}
-
-/** By words, which stand anywhere in the buffer. */
-function repeatAddresses(column: Uint8Array, firsts: Uint32Array): void {
-  const view = new DataView(column.buffer, column.byteOffset, column.byteLength)
-  for (let row = 0; row < firsts.length; row++) {
-    const first = 16 * (firsts[row] as number)
-    const at = 16 * row
-    if (first === at) continue
-    view.setInt32(at, view.getInt32(first, true), true)
-    view.setInt32(at + 4, view.getInt32(first + 4, true), true)
-    view.setInt32(at + 8, view.getInt32(first + 8, true), true)
-    view.setInt32(at + 12, view.getInt32(first + 12, true), true)
-  }
 }

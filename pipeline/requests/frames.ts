@@ -8,7 +8,7 @@
  * The beginning of a body is given as a view where one piece holds it, else as a copy in memory
  * that all connections share a bound on.
  */
-import type { Piece } from './http1/piece.ts'
+import type { Piece } from './piece.ts'
 import type { Shared } from './shared.ts'
 import { PieceReader } from './stream_reader.ts'
 

@@ -11,7 +11,7 @@
  */
 import type { Exchange } from './exchange.ts'
 import type { Exchanges } from './exchanges.ts'
-import type { Piece } from './http1/piece.ts'
+import type { Piece } from './piece.ts'
 import type { Remembered } from './remembered.ts'
 import type { Shared } from './shared.ts'
 

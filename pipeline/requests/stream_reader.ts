@@ -1,6 +1,6 @@
 /** What the readers of one direction share: how far they are, where the last message began. */
 import type { Start } from './exchange.ts'
-import type { Piece } from './http1/piece.ts'
+import type { Piece } from './piece.ts'
 
 /** To skip fewer bytes costs more than it saves. */
 const SKIP_BYTES_MIN = 16 << 10

@@ -5,7 +5,7 @@
  */
 import type { Connection } from './connection.ts'
 import type { Exchange } from './exchange.ts'
-import type { Piece } from './http1/piece.ts'
+import type { Piece } from './piece.ts'
 
 /** A burst of 64 requests, each read, sent on and answered within one wake, fits. */
 const TURNS_MAX = 256

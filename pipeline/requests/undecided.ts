@@ -7,8 +7,8 @@
 import type { Exchanges } from './exchanges.ts'
 import { Http1Parser } from './http1/http1_parser.ts'
 import { isMessageStart, isRequestStart } from './http1/message_start.ts'
-import { Piece } from './http1/piece.ts'
 import type { Parser, Protocol } from './parser.ts'
+import { Piece } from './piece.ts'
 import { PROTOCOLS } from './protocols.ts'
 import type { Shared } from './shared.ts'
 

@@ -4,6 +4,7 @@
  * An end is made once and written to many rows, so its texts are interned once a batch.
  */
 import type { Columns, FlowBatch } from '../../pipeline/flows/batch.ts'
+import { repeatBytes, repeatWords } from '../../pipeline/flows/first_rows.ts'
 
 /** Fields of an end, in the order of `Names` and of the columns; `service_name` stands first. */
 export const END_FIELDS = [
@@ -110,13 +111,11 @@ export class EndColumns {
 
   /** Every row says what its first says. Column by column, as that is several times faster. */
   repeat(firstOf: Uint32Array, rows: number): void {
+    const firsts = firstOf.subarray(0, rows)
     for (let field = 0; field < END_FIELDS.length; field++) {
-      if (this.#isUsed[field] === 1) repeatWords(this.columns[field] as Uint32Array, firstOf, rows)
+      if (this.#isUsed[field] === 1) repeatWords(this.columns[field] as Uint32Array, firsts)
     }
-    const { resolvedBy } = this
-    for (let row = 0; row < rows; row++) {
-      resolvedBy[row] = resolvedBy[firstOf[row] as number] as number
-    }
+    repeatBytes(this.resolvedBy, firsts)
   }
 
   named(row: number): boolean {
@@ -145,8 +144,4 @@ const COLUMN_NAMES = {
 
 function columnsOf(group: Columns<'k8s'>, side: 'src' | 'dst'): readonly Uint32Array[] {
   return COLUMN_NAMES[side].map((name) => group[name])
-}
-
-function repeatWords(column: Uint32Array, firstOf: Uint32Array, rows: number): void {
-  for (let row = 0; row < rows; row++) column[row] = column[firstOf[row] as number] as number
 }

@@ -9,7 +9,7 @@
  */
 import { CLOSE_REASON, ROLE, STATE, UNFINISHED } from '../../pipeline/flows/schema.ts'
 import type { Ledger } from '../../pipeline/ledger.ts'
-import { Piece } from '../../pipeline/requests/http1/piece.ts'
+import { Piece } from '../../pipeline/requests/piece.ts'
 import type { RowWriter } from '../../pipeline/requests/rows.ts'
 import { RequestTracker } from '../../pipeline/requests/tracker.ts'
 import type { PcapConfig } from './config.ts'

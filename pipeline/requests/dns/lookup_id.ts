@@ -9,7 +9,7 @@
  * at either side of the boundary have two names for it, and are not joined: one in 10^5 where
  * clocks differ by a millisecond or two. Behind a masquerade the client's end is another, too.
  */
-import type { Piece } from '../http1/piece.ts'
+import type { Piece } from '../piece.ts'
 import type { DnsMessage } from './message.ts'
 
 const PERIOD_NS = 2 ** 38

@@ -5,7 +5,7 @@
  *     chunked-body = *chunk  1*"0" [ ext ] CRLF  *( trailer-field CRLF )  CRLF
  */
 
-import type { Piece } from './piece.ts'
+import type { Piece } from '../piece.ts'
 
 const LF = 10
 const CR = 13

@@ -22,6 +22,8 @@
  *
  * STOPPED is for good: a tunnel, an upgrade, another protocol.
  */
+
+import type { Piece } from '../piece.ts'
 import { StreamReader } from '../stream_reader.ts'
 import { Chunks, endsChunked } from './chunks.ts'
 import { BODY, type Body } from './framing.ts'
@@ -30,7 +32,6 @@ import { HEAD_BYTES_MAX, HeadBuffer } from './head_buffer.ts'
 import { type HeadRange, INCOMPLETE, INVALID, readHead } from './head_reader.ts'
 import { FIRST_HEADS, KnownHeads } from './known_heads.ts'
 import { beginsMessage, hasKnownMethod, isMessageStart, isOtherProtocol } from './message_start.ts'
-import type { Piece } from './piece.ts'
 import type { Http1Shared } from './shared.ts'
 
 const START = 0

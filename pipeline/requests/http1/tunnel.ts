@@ -4,10 +4,10 @@
  */
 import type { Exchanges } from '../exchanges.ts'
 import type { Parser } from '../parser.ts'
+import type { Piece } from '../piece.ts'
 import type { Shared } from '../shared.ts'
 import { RECORD } from '../tls/hello_reader.ts'
 import { TlsParser, type TlsStart } from '../tls/tls_parser.ts'
-import type { Piece } from './piece.ts'
 
 export interface TunnelSettings {
   readonly exchanges: Exchanges

@@ -7,7 +7,7 @@
  */
 import type { Start } from '../exchange.ts'
 import { type FrameSink, Frames } from '../frames.ts'
-import type { Piece } from '../http1/piece.ts'
+import type { Piece } from '../piece.ts'
 import type { Shared } from '../shared.ts'
 import { Fields } from './fields.ts'
 import { FLAG, FRAME, FRAME_HEADER_BYTES, FrameHeader } from './frame_types.ts'

@@ -7,8 +7,8 @@
  */
 import type { Exchange } from '../exchange.ts'
 import type { Exchanges } from '../exchanges.ts'
-import type { Piece } from '../http1/piece.ts'
 import type { Parser } from '../parser.ts'
+import type { Piece } from '../piece.ts'
 import { type Remembered, remembered } from '../remembered.ts'
 import type { Shared } from '../shared.ts'
 import { pathAt } from '../target.ts'

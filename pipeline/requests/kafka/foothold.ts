@@ -2,7 +2,7 @@
  * Where messages begin again after missing bytes: with a piece, or with one of four bytes before
  * it, as programs have it that read a length by itself.
  */
-import { Piece } from '../http1/piece.ts'
+import { Piece } from '../piece.ts'
 
 const LENGTH_BYTES = 4
 

@@ -5,7 +5,7 @@
  *
  * Bytes of a block need not be known; a line must be.
  */
-import type { Piece } from '../http1/piece.ts'
+import type { Piece } from '../piece.ts'
 import { PieceReader } from '../stream_reader.ts'
 
 const LF = 10

@@ -7,9 +7,9 @@
  */
 import type { Exchange } from '../exchange.ts'
 import type { Exchanges } from '../exchanges.ts'
-import type { Piece } from '../http1/piece.ts'
 import { Order } from '../order.ts'
 import type { Parser } from '../parser.ts'
+import type { Piece } from '../piece.ts'
 import { type Remembered, remembered } from '../remembered.ts'
 import type { Shared } from '../shared.ts'
 import { COMMAND_LINE, type Command, commandOf, errorOf, replyBlockOf } from './commands.ts'

@@ -4,9 +4,9 @@
  */
 import type { Exchange } from '../exchange.ts'
 import type { AnswerStart, Exchanges } from '../exchanges.ts'
-import type { Piece } from '../http1/piece.ts'
 import { Order } from '../order.ts'
 import type { Parser } from '../parser.ts'
+import type { Piece } from '../piece.ts'
 import { type Remembered, remembered } from '../remembered.ts'
 import type { Shared } from '../shared.ts'
 import { commandOf } from './commands.ts'

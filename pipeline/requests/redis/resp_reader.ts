@@ -11,7 +11,7 @@
  * A body is followed by its length, so its bytes need not be known; a line must be. One value on
  * the top level is told by its first byte, its first texts, and its end.
  */
-import type { Piece } from '../http1/piece.ts'
+import type { Piece } from '../piece.ts'
 import { PieceReader } from '../stream_reader.ts'
 
 const CR = 13

@@ -7,7 +7,7 @@
  *
  * and tells with which type of record the direction goes on behind it.
  */
-import type { Piece } from '../http1/piece.ts'
+import type { Piece } from '../piece.ts'
 import type { Shared } from '../shared.ts'
 import { PieceReader } from '../stream_reader.ts'
 

@@ -10,8 +10,8 @@
  * handshake record in clear: then with what the server says next.
  */
 import type { Exchanges } from '../exchanges.ts'
-import type { Piece } from '../http1/piece.ts'
 import type { Parser } from '../parser.ts'
+import type { Piece } from '../piece.ts'
 import type { Shared } from '../shared.ts'
 import { cipherName } from './ciphers.ts'
 import { type ClientHello, clientHelloOf } from './client_hello.ts'

@@ -8,7 +8,7 @@
  */
 import { ROLE, STATE } from '../../../pipeline/flows/schema.ts'
 import type { Way } from '../../../pipeline/requests/datagrams.ts'
-import { Piece } from '../../../pipeline/requests/http1/piece.ts'
+import { Piece } from '../../../pipeline/requests/piece.ts'
 import type { PcapConfig } from '../config.ts'
 import { hostOf } from '../host.ts'
 import { Duplicates } from '../tcp/duplicates.ts'

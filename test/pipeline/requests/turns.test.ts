@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { beginExchange, type Exchange } from '../../../pipeline/requests/exchange.ts'
-import { Piece } from '../../../pipeline/requests/http1/piece.ts'
+import { Piece } from '../../../pipeline/requests/piece.ts'
 import { type Turn, Turns } from '../../../pipeline/requests/turns.ts'
 import { connectionOf } from './talk.ts'
 
